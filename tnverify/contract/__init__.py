@@ -1,0 +1,40 @@
+"""What a layer promises and what a law may ask of it.
+
+The words are those of the field: a *task* has a *context* set and a *target* set; a norm is
+*conditioned* on the context and then normalises targets; its *claims* say whose values its
+outputs may read. Nothing here knows of Hypothesis, of the engine or of any particular layer.
+"""
+
+from tnverify.contract.claims import (
+    MODIFIERS,
+    SCHEMES,
+    Claims,
+    ClaimsError,
+    Reads,
+    Scheme,
+    parse_claims,
+)
+from tnverify.contract.norm import Norm, Observer, Probe, Prober, Run
+from tnverify.contract.outcomes import NotClaimed, SaysNothing, SubjectRaised, Violation
+from tnverify.contract.task import Parameters, Task
+
+__all__ = [
+    "MODIFIERS",
+    "SCHEMES",
+    "Claims",
+    "ClaimsError",
+    "Norm",
+    "NotClaimed",
+    "Observer",
+    "Parameters",
+    "Probe",
+    "Prober",
+    "Reads",
+    "Run",
+    "SaysNothing",
+    "Scheme",
+    "SubjectRaised",
+    "Task",
+    "Violation",
+    "parse_claims",
+]

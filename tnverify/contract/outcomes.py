@@ -1,0 +1,55 @@
+"""How evaluating a law on one task can end, other than by returning."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Symptom = Literal["flow", "value", "not_finite", "gradient", "state", "form", "not_refused"]
+"""What kind of evidence a violation is; violations that share one are shown as one cause."""
+
+
+class Violation(AssertionError):
+    """The law does not hold on this task; the message carries what was expected and what came.
+
+    `expected` and `actual` are short renderings of the values that disagree, shown apart in
+    the terminal.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        symptom: Symptom = "value",
+        expected: str | None = None,
+        actual: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.symptom = symptom
+        self.expected = expected
+        self.actual = actual
+
+
+class SaysNothing(Exception):  # noqa: N818 - it is no error: this task is not evidence
+    """The law says nothing about this task, which therefore does not count."""
+
+
+class NotClaimed(Exception):  # noqa: N818 - it is no error: the subject promises nothing here
+    """The subject does not claim what the law is about; the message is the reason."""
+
+
+class SubjectRaised(Exception):  # noqa: N818 - the error is the subject's, carried in `error`
+    """The subject itself raised. `error` is its exception; `during` names the call that raised.
+
+    `during` is one of build, observe, condition, normalize, backward.
+    """
+
+    def __init__(self, error: BaseException, during: str) -> None:
+        super().__init__(f"{type(error).__name__} in {during}: {first_line(error)}")
+        self.error = error
+        self.during = during
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's message, or its repr where there is none."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else repr(error)

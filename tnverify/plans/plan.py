@@ -1,0 +1,148 @@
+"""A plan: a small JSON object that rebuilds one task, values and parameters included.
+
+Hypothesis draws plans, not elements: a plan is the reproducer, and it shrinks by dimension.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from tnverify.contract.task import Parameters, Task, uniforms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PROFILES: tuple[str, ...] = (
+    "grid", "two_values", "normal", "constant_channel", "duplicates", "outliers", "zeros",
+)
+"""Value profiles, plain to wild: small integers; two values; normal; one constant channel per
+set; every item a copy of its set's first; one value in eight a hundred times larger; mostly
+zeros."""
+
+_CONTEXT, _TARGETS, _PAST = 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a task is built from. Counts are of items and channels; `spatial` is a shape.
+
+    Values of `profile` at `seed` are multiplied by 2**`exponent` and shifted by `offset`
+    (in units of the deviation). `weight` and `bias` are cycled over the channels; `scale` and
+    `alpha_offset` set alpha = sigmoid(scale * context size + alpha_offset). `past` counts the
+    earlier tasks of meta-training. `overrides` puts single values in place: (set, flat
+    position modulo the set's size, value), set 0 the context and 1 the targets.
+    """
+
+    context: int = 1
+    targets: int = 1
+    channels: int = 1
+    spatial: tuple[int, ...] = (1, 1)
+    profile: str = "grid"
+    seed: int = 0
+    exponent: int = 0
+    offset: float = 0.0
+    weight: tuple[float, ...] = (1.0,)
+    bias: tuple[float, ...] = (0.0,)
+    scale: float = 0.0
+    alpha_offset: float = 0.0
+    past: int = 0
+    overrides: tuple[tuple[int, int, float], ...] = ()
+
+    def as_json(self) -> dict[str, object]:
+        """The plan as JSON-ready values."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, object]) -> Plan:
+        """The plan that `as_json` wrote; raises TypeError for a field that no plan has."""
+        kept = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        if "overrides" in kept:
+            kept["overrides"] = tuple(tuple(o) for o in kept["overrides"])  # type: ignore[attr-defined]
+        return cls(**kept)  # type: ignore[arg-type]
+
+    def build(
+        self, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
+    ) -> Task:
+        """The task, its values drawn in float64 and rounded once to `dtype`."""
+        sets = [
+            self._values(which, count)
+            for which, count in ((_CONTEXT, self.context), (_TARGETS, self.targets))
+        ]
+        for which, position, value in self.overrides:
+            flat = sets[which % 2].reshape(-1)
+            if flat.size:
+                flat[position % flat.size] = value
+        context, targets = (torch.as_tensor(v).to(device=device, dtype=dtype) for v in sets)
+        past = tuple(
+            (
+                torch.as_tensor(self._values(_PAST + 2 * p, 3)).to(device=device, dtype=dtype),
+                torch.as_tensor(self._values(_PAST + 2 * p + 1, 2)).to(device=device, dtype=dtype),
+            )
+            for p in range(self.past)
+        )
+        cycled = [i % max(len(self.weight), 1) for i in range(self.channels)]
+        parameters = Parameters(
+            weight=tuple(self.weight[i] for i in cycled),
+            bias=tuple(self.bias[i % len(self.bias)] for i in range(self.channels)),
+            scale=self.scale,
+            offset=self.alpha_offset,
+        )
+        return Task(context, targets, parameters, past, salt=self.seed)
+
+    def _values(self, which: int, items: int) -> np.ndarray:
+        shape = (items, self.channels, *self.spatial)
+        u = uniforms(shape, self.seed, which)
+        values = _PROFILE_VALUES[self.profile](u, shape, self.seed, which)
+        return np.ldexp(values + self.offset, self.exponent)
+
+
+def _grid(u: np.ndarray, *_: object) -> np.ndarray:
+    return np.floor(u * 7) - 3
+
+
+def _two_values(u: np.ndarray, *_: object) -> np.ndarray:
+    return np.floor(u * 2)
+
+
+def _gaussian(u: np.ndarray) -> np.ndarray:
+    """Normal values from uniforms, by the inverse of the distribution function."""
+    return torch.special.ndtri(torch.from_numpy(u)).numpy()
+
+
+def _normal(u: np.ndarray, *_: object) -> np.ndarray:
+    return _gaussian(u)
+
+
+def _constant_channel(u: np.ndarray, *_: object) -> np.ndarray:
+    values = _gaussian(u)
+    values[:, 0] = 1.0
+    return values
+
+
+def _duplicates(u: np.ndarray, *_: object) -> np.ndarray:
+    values = _gaussian(u)
+    return np.repeat(values[:1], values.shape[0], axis=0)
+
+
+def _outliers(u: np.ndarray, shape: tuple[int, ...], seed: int, which: int) -> np.ndarray:
+    values = _gaussian(u)
+    return np.where(uniforms(shape, seed, which, 1) < 0.125, values * 100, values)
+
+
+def _zeros(u: np.ndarray, *_: object) -> np.ndarray:
+    return np.where(u < 0.8, 0.0, np.floor(u * 7) - 3)
+
+
+_PROFILE_VALUES = {
+    "grid": _grid,
+    "two_values": _two_values,
+    "normal": _normal,
+    "constant_channel": _constant_channel,
+    "duplicates": _duplicates,
+    "outliers": _outliers,
+    "zeros": _zeros,
+}

@@ -1,0 +1,160 @@
+"""The comparisons that laws make. Each raises Violation with the values, or returns nothing.
+
+A comparison in which a value is not finite has failed: NaN slips through every
+`difference > tolerance`, so these ask whether the values are within, never whether beyond.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+import torch
+
+from tnverify.contract.outcomes import NotClaimed, SaysNothing, Symptom, Violation
+from tnverify.tolerances.measure import note
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_SHOWN = 6
+
+
+def says_nothing(reason: str) -> NoReturn:
+    """This task is no evidence for or against the law."""
+    raise SaysNothing(reason)
+
+
+def not_claimed(reason: str) -> NoReturn:
+    """The subject does not promise what the law is about."""
+    raise NotClaimed(reason)
+
+
+def violate(
+    message: str,
+    *,
+    symptom: Symptom = "value",
+    expected: str | None = None,
+    actual: str | None = None,
+) -> NoReturn:
+    raise Violation(message, symptom=symptom, expected=expected, actual=actual)
+
+
+def expect(condition: bool, message: str, *, symptom: Symptom = "value") -> None:
+    """The condition holds; else a Violation with this message."""
+    if not condition:
+        violate(message, symptom=symptom)
+
+
+def shown(values: Tensor) -> str:
+    """A short rendering of a tensor's values: `[0, 1.5, nan, ... 12 in all]`."""
+    flat = values.detach().flatten()
+    head = ", ".join(f"{value:.6g}" for value in flat[:_SHOWN].tolist())
+    return f"[{head}{f', ... {flat.numel()} in all' if flat.numel() > _SHOWN else ''}]"
+
+
+def _at(position: int, shape: torch.Size) -> str:
+    index = torch.unravel_index(torch.tensor(position), shape)
+    return ", ".join(str(int(i)) for i in index)
+
+
+def _same_form(actual: Tensor, expected: Tensor, what: str) -> None:
+    if actual.shape != expected.shape:
+        violate(
+            f"{what}: shape {tuple(actual.shape)} where {tuple(expected.shape)} was expected",
+            symptom="form",
+            expected=str(tuple(expected.shape)),
+            actual=str(tuple(actual.shape)),
+        )
+
+
+def expect_finite(values: Tensor, what: str) -> None:
+    """No value is NaN or infinite."""
+    finite = torch.isfinite(values)
+    if not bool(finite.all()):
+        first = int((~finite).flatten().nonzero()[0])
+        violate(
+            f"{what}: {int((~finite).sum())} of {values.numel()} values are not finite, first at"
+            f" [{_at(first, values.shape)}]",
+            symptom="not_finite",
+            expected="finite values",
+            actual=shown(values),
+        )
+
+
+def expect_same(actual: Tensor, expected: Tensor, what: str, *, symptom: Symptom = "value") -> None:
+    """Bit for bit the same values (two NaN at one place are the same), and the same shape."""
+    _same_form(actual, expected, what)
+    if torch.equal(actual, expected):
+        note(0.0, exact=True)
+        return
+    differ = (actual != expected) & ~(actual.isnan() & expected.isnan())
+    if not bool(differ.any()):
+        note(0.0, exact=True)
+        return
+    first = int(differ.flatten().nonzero()[0])
+    before, after = expected.flatten()[first].item(), actual.flatten()[first].item()
+    violate(
+        f"{what}: {int(differ.sum())} of {actual.numel()} values differ, first at"
+        f" [{_at(first, actual.shape)}]: {after!r} where {before!r} was expected",
+        symptom="not_finite" if symptom == "value" and after != after else symptom,
+        expected=shown(expected),
+        actual=shown(actual),
+    )
+
+
+def expect_close(
+    actual: Tensor,
+    expected: Tensor,
+    bound: Tensor | float,
+    what: str,
+    *,
+    symptom: Symptom = "value",
+) -> None:
+    """Every value within its bound (elementwise, of a shape that broadcasts, in absolute units).
+
+    `expected` may be of a wider dtype; the difference is taken in float64. The worst error as a
+    share of its bound is noted as the law's margin. A value that is not finite has failed.
+    """
+    _same_form(actual, expected, what)
+    if actual.numel() == 0:
+        return
+    exact = actual.dtype == expected.dtype and torch.equal(actual, expected)
+    if exact and bool(torch.isfinite(actual).all()):
+        note(0.0, exact=True)
+        return
+    expect_finite(actual, what)
+    wide_actual, wide_expected = actual.double(), expected.double()
+    expect_finite(wide_expected, f"{what} (the other side of the comparison)")
+    error = (wide_actual - wide_expected).abs()
+    limit = torch.as_tensor(bound, dtype=torch.float64, device=error.device).expand_as(error)
+    # An error of zero is within a bound of zero; 0/0 must not become NaN.
+    share = torch.where(error == 0, torch.zeros_like(error), error / limit)
+    worst = float(share.max())
+    if worst <= 1.0:
+        note(worst, exact=False)
+        return
+    position = int(torch.nan_to_num(share, nan=float("inf")).argmax())
+    came, wanted = wide_actual.flatten()[position].item(), wide_expected.flatten()[position].item()
+    note(worst, exact=False)
+    violate(
+        f"{what}: at [{_at(position, error.shape)}] {came:.9g} where {wanted:.9g} was expected;"
+        f" off by {abs(came - wanted):.3g}, rounding explains {limit.flatten()[position].item():.3g}",
+        symptom=symptom,
+        expected=shown(expected),
+        actual=shown(actual),
+    )
+
+
+def expect_gradient(actual: float, expected: float, bound: float, what: str) -> None:
+    """A derivative within its bound; NaN has failed. Notes the margin."""
+    error = abs(actual - expected)
+    share = 0.0 if error == 0 else (error / bound if bound > 0 else float("inf"))
+    if share <= 1.0:
+        note(share, exact=error == 0)
+        return
+    violate(
+        f"{what}: {actual:.9g} where differences give {expected:.9g} (within {bound:.3g})",
+        symptom="gradient",
+        expected=f"{expected:.9g}",
+        actual=f"{actual:.9g}",
+    )
