@@ -1,0 +1,1 @@
+"""The engine: draw once, check everything, shrink twice."""

@@ -1,0 +1,126 @@
+"""What a run found, as values: a run has subject reports, each has one verdict a law."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tnverify.catalogue.laws import Law
+
+Outcome = Literal[
+    "held", "violated", "broken", "not_claimed", "inconclusive", "waived", "stale_waiver"
+]
+Verdict = Literal["conforms", "violates", "inconclusive", "unusable"]
+Command = Literal["verify", "audit"]
+
+BAD: frozenset[str] = frozenset({"violated", "broken", "stale_waiver"})
+"""Outcomes that make a must-law decide against its subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """The smallest failing task found.
+
+    `plan` rebuilds the task it was shrunk from, parameters included; `context` and `targets`
+    are the values, nested lists. `boundary` maps a dimension to where the law fails and where
+    it passes around the smallest task. `reproducer` is a program that fails the same way;
+    `path` is where it was written, `verified` whether a fresh process failed so.
+    """
+
+    plan: dict[str, object]
+    context: list[object]
+    targets: list[object]
+    boundary: dict[str, str] = field(default_factory=dict)
+    reproducer: str = ""
+    verified: bool = False
+    path: str | None = None
+    summary: str = ""
+    """One line that reads well: `context [0, 0, 0, 1], target [0]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LawVerdict:
+    """What became of one law for one subject."""
+
+    law: Law
+    outcome: Outcome
+    reason: str | None = None
+    lane: Literal["float64", "native", "both"] = "both"
+    held_as: Literal["exact", "rounded"] | None = None
+    examples: int = 0
+    to_detection: int | None = None
+    """How many tasks were tried up to and with the one that failed."""
+    seconds: float = 0.0
+    margin: float | None = None
+    expected: str | None = None
+    actual: str | None = None
+    symptom: str | None = None
+    counterexample: Counterexample | None = None
+
+    @property
+    def is_bad(self) -> bool:
+        return self.law.level == "must" and self.outcome in BAD
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether a person must see it: bad, or a should-level law that does not hold."""
+        return self.outcome in BAD
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Measured information flow at meta-test: whose values reach which outputs."""
+
+    target_reads: tuple[str, ...]
+    context_reads: tuple[str, ...]
+    nearest_scheme: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectReport:
+    """One subject's verdict with all its laws; `laws` is empty only where unusable.
+
+    `causes` groups the names of laws that fail of one cause, the most telling first.
+    """
+
+    spec: str
+    verdict: Verdict
+    adapter: str | None = None
+    scheme: str | None = None
+    modifiers: tuple[str, ...] = ()
+    inferred: bool = True
+    reason: str | None = None
+    fingerprint: Fingerprint | None = None
+    laws: tuple[LawVerdict, ...] = ()
+    causes: tuple[tuple[str, ...], ...] = ()
+    notes: tuple[str, ...] = ()
+    """Remarks for a person: no float64 lane, output that was captured, and the like."""
+    seconds: float = 0.0
+
+    def verdict_of(self, name: str) -> LawVerdict:
+        return next(v for v in self.laws if v.law.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """A whole run. `interrupted` says that Ctrl-C ended it: what was found so far is here."""
+
+    command: Command
+    environment: dict[str, str | float | bool | None]
+    profile: str
+    seed: int
+    started_at: str
+    seconds: float
+    subjects: tuple[SubjectReport, ...]
+    interrupted: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """130 interrupted; else of all subjects 1 (violates) wins over 2, over 3, over 0."""
+        if self.interrupted:
+            return 130
+        verdicts = {subject.verdict for subject in self.subjects}
+        for verdict, code in (("violates", 1), ("unusable", 2), ("inconclusive", 3)):
+            if verdict in verdicts:
+                return code
+        return 0
