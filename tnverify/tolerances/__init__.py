@@ -1,5 +1,6 @@
 """How a law compares: exactly, or within a rounding bound that is derived, never picked."""
 
+from tnverify.tolerances.bound import TOO_WIDE, rounding_bound, too_wide, unit
 from tnverify.tolerances.comparison import (
     expect,
     expect_close,
@@ -14,6 +15,7 @@ from tnverify.tolerances.comparison import (
 from tnverify.tolerances.measure import Measure, measuring
 
 __all__ = [
+    "TOO_WIDE",
     "Measure",
     "expect",
     "expect_close",
@@ -22,7 +24,10 @@ __all__ = [
     "expect_same",
     "measuring",
     "not_claimed",
+    "rounding_bound",
     "says_nothing",
     "shown",
+    "too_wide",
+    "unit",
     "violate",
 ]
