@@ -91,6 +91,9 @@ class Prober(Protocol):
     def has(self, handle: str) -> bool:
         """Whether the subject has this handle: weight, bias, scale, offset, alpha or eps."""
 
+    def with_eps(self, eps: float) -> Prober:
+        """The same subject with another eps, in its instances and in what is expected."""
+
     def fresh(self, task: Task) -> Probe:
         """A new instance in its starting state: constructed anew for the task's channels,
         spatial shape, dtype and device, given the task's parameters, shown its past."""

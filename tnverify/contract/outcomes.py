@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 Symptom = Literal["flow", "value", "not_finite", "gradient", "state", "form", "not_refused"]
 """What kind of evidence a violation is; violations that share one are shown as one cause."""
@@ -47,6 +47,9 @@ class SubjectRaised(Exception):  # noqa: N818 - the error is the subject's, carr
         super().__init__(f"{type(error).__name__} in {during}: {first_line(error)}")
         self.error = error
         self.during = during
+        self.probe: Any = None
+        """The instance that raised, and `given` the tensor that it was called with, if any."""
+        self.given: Any = None
 
 
 def first_line(error: BaseException) -> str:

@@ -1,0 +1,46 @@
+"""Layers that satisfy the protocol themselves: the task state goes out and comes back in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tnverify.subjects.adapters.base import Adapter, set_mode
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tnverify.contract.norm import Norm
+
+
+class ExplicitState:
+    """Passes both calls on. A layer with modes is in eval except while it observes."""
+
+    def __init__(self, layer: Any) -> None:
+        self.layer = layer
+        set_mode(layer, training=False)
+
+    def condition(self, context: Tensor) -> tuple[Tensor, object]:
+        return self.layer.condition(context)  # type: ignore[no-any-return]  # checked by the probe
+
+    def normalize(self, targets: Tensor, state: object) -> Tensor:
+        return self.layer.normalize(targets, state)  # type: ignore[no-any-return]  # as above
+
+
+class ExplicitStateObserver(ExplicitState):
+    """The same for a layer that has a meta-training step of its own."""
+
+    def observe(self, context: Tensor, targets: Tensor) -> None:
+        set_mode(self.layer, training=True)
+        self.layer.observe(context, targets)
+        set_mode(self.layer, training=False)
+
+
+def _wrap(layer: Any) -> Norm:
+    return (ExplicitStateObserver if hasattr(layer, "observe") else ExplicitState)(layer)
+
+
+EXPLICIT_STATE = Adapter(
+    "explicit_state",
+    "condition(context) -> (outputs, state); normalize(targets, state) -> outputs",
+    _wrap,
+)

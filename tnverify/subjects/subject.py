@@ -1,0 +1,71 @@
+"""A subject: what is verified, with all that is needed to build it anew for any task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from tnverify.subjects.handles import Handles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tnverify.contract.claims import Claims
+    from tnverify.subjects.adapters import Adapter
+    from tnverify.subjects.spec import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Factory:
+    """Builds the bare layer. `spec` is None where a planted fault is the factory itself."""
+
+    call: Callable[..., object]
+    spec: Spec | None = None
+    setup: str | None = None
+
+    def __call__(self, channels: int, spatial: tuple[int, ...]) -> Any:
+        if self.spec is None:
+            layer = self.call(channels)
+        else:
+            positional, keywords = self.spec.arguments(channels, spatial)
+            layer = self.call(*positional, **keywords)
+        if self.setup is not None:
+            getattr(layer, self.setup)()
+        return layer
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A layer behind an adapter, with its claims and everything that was found out about it.
+
+    `rank` is the number of spatial dimensions of an ordinary task, `channel_step` the smallest
+    number that every count of channels must be a multiple of, `native` the dtype in which the
+    layer is built. `has_float64` is False where it cannot compute in float64. `eps` is the one that
+    the layer shows, or the one that was found to fit.
+    """
+
+    name: str
+    factory: Factory
+    adapter: Adapter
+    claims: Claims
+    handles: Handles = Handles()
+    rank: int = 2
+    channel_step: int = 1
+    native: torch.dtype = torch.float32
+    has_float64: bool = True
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    eps: float = 1e-5
+    given_handles: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def dtype(self, lane: str) -> torch.dtype:
+        """The dtype of a lane: float64, or the subject's own."""
+        return torch.float64 if lane == "float64" else self.native
+
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        if self.native is torch.float64:
+            return ("float64",)
+        return ("float64", "native") if self.has_float64 else ("native",)
