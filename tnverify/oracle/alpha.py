@@ -28,7 +28,8 @@ def alpha_of(scale: ArrayLike, offset: ArrayLike, size: int) -> Alpha:
     `scale` and `offset` are one number or one per channel, of any magnitude: where the sigmoid
     saturates the smaller of the two goes to zero and nothing overflows.
     """
-    logits = np.asarray(scale, np.float64) * size + np.asarray(offset, np.float64)
+    with np.errstate(over="ignore"):  # an infinite argument saturates like any large one
+        logits = np.asarray(scale, np.float64) * size + np.asarray(offset, np.float64)
     flat = logits.ravel().tolist()
     value = np.array([_sigmoid(logit) for logit in flat]).reshape(logits.shape)
     complement = np.array([_sigmoid(-logit) for logit in flat]).reshape(logits.shape)
