@@ -164,9 +164,12 @@ class Claims:
 
 
 def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
-    """A hint that ends an error about an unknown word: the nearest known one, or all of them."""
+    """A hint that ends an error about an unknown word: the nearest known one, or a few."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+    if close:
+        return f"did you mean {close[0]!r}?"
+    more = f" and {len(known) - 12} more" if len(known) > 12 else ""
+    return f"known: {', '.join(known[:12])}{more}"
 
 
 def parse_claims(text: str) -> Claims:

@@ -72,9 +72,9 @@ def native_dtype(layer: Any) -> torch.dtype:
 
 
 def ordinary(rank: int, step: int, *, seed: int = 1, items: int = 4) -> Plan:
-    """A plan that every layer must take: four items on maps of at least 2 by 2."""
+    """A plan that every layer must take: four items on maps of at least 2 by 2, no size equal to another."""
     return Plan(
-        context=items, targets=items, channels=3 * step, spatial=(4, 3, 2)[:rank],
+        context=items, targets=items, channels=3 * step, spatial=(5, 4, 2)[:rank],
         profile="normal", seed=seed,
     )
 
@@ -155,7 +155,7 @@ def _convention(factory: Factory, step: int, rank: int) -> str:
     Contexts differ by a large shift, so that a moving average, which keeps much of the context
     before, is told from a layer that keeps only traces of it (which would be a leak).
     """
-    native = native_dtype(build(factory, 3 * step, (4, 3, 2)[:rank]))
+    native = native_dtype(build(factory, 3 * step, (5, 4, 2)[:rank]))
     first, second = (ordinary(rank, step, seed=s).build(native).context for s in (1, 2))
     targets = ordinary(rank, step, seed=3).build(native).targets
     first, second = first + 5, second * 2 + 6

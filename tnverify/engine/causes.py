@@ -1,0 +1,55 @@
+"""Which violations are of one cause, and which of them tells most."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tnverify.engine.results import LawVerdict
+
+_FLOW = ("transductivity", "batch_size")
+_ISOLATION = ("task_isolation",)
+_PRECEDENCE: tuple[str, ...] = (
+    "transductivity", "task_isolation", "context", "moments", "blending", "batch_size",
+    "gradients", "numerics", "state", "layouts",
+)
+
+
+def group_causes(verdicts: Sequence[LawVerdict]) -> tuple[tuple[str, ...], ...]:
+    """Names of failing laws by cause, the most telling first in each, must-level causes first.
+
+    Laws share a cause where they show the same symptom: the same exception, values that are
+    not finite, targets that reach each other, a task that reaches the next, wrong values. State
+    and gradients are taken law by law: two of them rarely fail for one reason.
+    """
+    failing = [v for v in verdicts if v.is_shown]
+    failing.sort(key=_telling)
+    groups: dict[str, list[LawVerdict]] = {}
+    for verdict in failing:
+        groups.setdefault(_cause(verdict), []).append(verdict)
+    ordered = sorted(groups.values(), key=lambda group: _telling(group[0]))
+    return tuple(tuple(v.law.name for v in group) for group in ordered)
+
+
+def _cause(verdict: LawVerdict) -> str:
+    law, symptom = verdict.law, verdict.symptom or "value"
+    if symptom.startswith("raised") or symptom in ("not_finite", "form", "hang"):
+        return f"{law.level} {symptom}"
+    if law.family in _FLOW or symptom == "flow":
+        return f"{law.level} flow" if law.family not in _ISOLATION else f"{law.level} isolation"
+    if law.family in _ISOLATION:
+        return f"{law.level} isolation"
+    if law.family in ("state", "gradients"):
+        return law.name
+    if law.family == "layouts":
+        return f"{law.level} layouts"
+    return f"{law.level} {symptom}"
+
+
+def _telling(verdict: LawVerdict) -> tuple[bool, int, bool, int]:
+    """Sorts must before should, then by family, exact laws first, then by the catalogue."""
+    family = verdict.law.family
+    place = _PRECEDENCE.index(family) if family in _PRECEDENCE else len(_PRECEDENCE)
+    return (verdict.law.level != "must", place, verdict.law.kind != "exact", 0)

@@ -1,0 +1,102 @@
+"""Around the smallest failing task: where each dimension starts and stops to fail."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from tnverify.contract.task import Task
+
+_SIZES = (1, 2, 3, 4, 5, 6, 8, 12)
+
+_WORDS = {
+    "context": ("context item", "context items"),
+    "targets": ("target", "targets"),
+    "channels": ("channel", "channels"),
+    "height": ("row", "rows"),
+    "width": ("column", "columns"),
+    "depth": ("slice", "slices"),
+    "length": ("pixel", "pixels"),
+}
+_AXES: dict[int, tuple[str, ...]] = {
+    0: (), 1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width"),
+}
+
+
+def boundary(task: Task, fails: Callable[[Task], bool], step: int) -> dict[str, str]:
+    """Dimension -> a sentence such as `fails for 4 or more context items, passes for 1 to 3`.
+
+    Each dimension is swept once with the others as they are; what is added is made from the
+    task's own salt.
+    """
+    found = {}
+    for name, dim in _dimensions(task).items():
+        unit = step if name == "channels" else 1
+        verdicts = {size * unit: fails(_resized(task, name, dim, size * unit)) for size in _SIZES}
+        found[name] = _sentence(verdicts, *_WORDS[name])
+    return found
+
+
+def _dimensions(task: Task) -> dict[str, int]:
+    axes = _AXES[len(task.spatial)]
+    return {"context": 0, "targets": 0, "channels": 1} | {a: 2 + i for i, a in enumerate(axes)}
+
+
+def _resized(task: Task, name: str, dim: int, size: int) -> Task:
+    if name == "context":
+        return task.with_sets(context=_grown(task, task.context, 0, size))
+    if name == "targets":
+        return task.with_sets(targets=_grown(task, task.targets, 0, size))
+    parameters = task.parameters
+    if name == "channels":
+        parameters = replace(
+            parameters,
+            weight=_cycled(parameters.weight, size), bias=_cycled(parameters.bias, size),
+        )
+    return replace(
+        task,
+        context=_grown(task, task.context, dim, size),
+        targets=_grown(task, task.targets, dim, size),
+        past=tuple((_grown(task, c, dim, size), _grown(task, t, dim, size)) for c, t in task.past),
+        parameters=parameters,
+    )
+
+
+def _grown(task: Task, x: Tensor, dim: int, size: int) -> Tensor:
+    if size <= x.shape[dim]:
+        return x.narrow(dim, 0, size).contiguous()
+    shape = list(x.shape)
+    shape[dim] = size - x.shape[dim]
+    return torch.cat([x, task.noise(x.new_empty(shape), 97 + dim)], dim)
+
+
+def _cycled(values: tuple[float, ...] | None, size: int) -> tuple[float, ...] | None:
+    return None if not values else tuple(values[i % len(values)] for i in range(size))
+
+
+def _sentence(verdicts: dict[int, bool], one: str, many: str) -> str:
+    sizes = sorted(verdicts)
+    failing = [s for s in sizes if verdicts[s]]
+    passing = [s for s in sizes if not verdicts[s]]
+    if not failing or not passing:
+        word = "fails" if failing else "passes"
+        return f"{word} for {sizes[0]} to {sizes[-1]} {many}"
+
+    def span(chosen: list[int]) -> str:
+        whole = [s for s in sizes if chosen[0] <= s <= chosen[-1]]
+        if whole != chosen:
+            return ", ".join(map(str, chosen)) + f" {many}"
+        if len(chosen) == 1 and chosen[-1] != sizes[-1]:
+            return f"{chosen[0]} {one if chosen[0] == 1 else many}"
+        if chosen[-1] == sizes[-1]:
+            return f"{chosen[0]} or more {many}"
+        return f"{chosen[0]} to {chosen[-1]} {many}"
+
+    return f"fails for {span(failing)}, passes for {span(passing).removesuffix(' ' + many)}"

@@ -1,0 +1,143 @@
+"""Trying every law of a catalogue on a corpus of plans, for one subject."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tnverify.engine.evaluate import Evaluation, evaluate
+from tnverify.subjects.prober import SubjectProber
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from tnverify.catalogue.laws import Law
+    from tnverify.engine.profiles import Profile
+    from tnverify.plans import Plan
+    from tnverify.subjects.subject import Subject
+
+MOST_HANGS = 2
+"""After so many hangs a subject is given up: each costs the whole time limit."""
+
+
+@dataclass(slots=True)
+class LaneRecord:
+    """What one law saw in one lane."""
+
+    counted: int = 0
+    tried: int = 0
+    not_counted: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class LawRecord:
+    """What one law saw of a subject; `failure` is where it failed first."""
+
+    law: Law
+    lanes: dict[str, LaneRecord]
+    not_claimed: str | None = None
+    failure: tuple[Plan, str, Evaluation] | None = None
+    margin: float | None = None
+    exact: bool = True
+    seconds: float = 0.0
+    given_up: bool = False
+
+    @property
+    def counted(self) -> int:
+        return sum(lane.counted for lane in self.lanes.values())
+
+    @property
+    def tried(self) -> int:
+        return sum(lane.tried for lane in self.lanes.values())
+
+    @property
+    def why_nothing_counted(self) -> str:
+        reasons: Counter[str] = Counter()
+        for lane in self.lanes.values():
+            reasons.update(lane.not_counted)
+        return reasons.most_common(1)[0][0] if reasons else "no task was tried"
+
+    @property
+    def only_refused(self) -> bool:
+        """Whether the subject refused every task that the law wanted to try."""
+        kinds = {reason for lane in self.lanes.values() for reason in lane.not_counted}
+        return bool(kinds) and all("refuses such tasks" in reason for reason in kinds)
+
+    def note(self, plan: Plan, lane: str, ended: Evaluation) -> None:
+        record = self.lanes[lane]
+        record.tried += 1
+        self.seconds += ended.seconds
+        if ended.margin is not None:
+            self.margin = ended.margin if self.margin is None else max(self.margin, ended.margin)
+        if ended.ending == "not_claimed" and not self.counted:
+            self.not_claimed = ended.reason
+        elif ended.failed:
+            record.counted += 1
+            self.failure = (plan, lane, ended)
+        elif ended.ending == "held":
+            record.counted += 1
+            self.exact = self.exact and ended.exact
+        else:
+            record.not_counted[ended.reason or ended.ending] += 1
+
+
+def why_not_claimed(law: Law, subject: Subject, profile: Profile) -> str | None:
+    """Why a law is not asked of a subject at all, or None where it is."""
+    reason = law.claimed(subject.claims)
+    if reason is not None:
+        return reason
+    missing = [h for h in law.needs if subject.handles.path(h) is None]
+    if missing:
+        return f"the layer has no handle on {' and '.join(missing)}"
+    if law.thorough_only and not profile.thorough:
+        return "checked in the profile thorough alone"
+    if not set(law.lanes) & set(subject.lanes):
+        return f"checked in {' and '.join(law.lanes)}, where the layer does not run"
+    return None
+
+
+def try_laws(
+    subject: Subject,
+    laws: Iterable[Law],
+    corpus: Sequence[Plan],
+    profile: Profile,
+    on_plan: Callable[[int, int], None] = lambda done, total: None,
+) -> list[LawRecord]:
+    """Replay the corpus on every law; each stops where it fails or has counted enough tasks."""
+    records = []
+    for law in laws:
+        lanes = [lane for lane in subject.lanes if lane in law.lanes]
+        record = LawRecord(law, {lane: LaneRecord() for lane in lanes})
+        record.not_claimed = why_not_claimed(law, subject, profile)
+        records.append(record)
+    hangs = 0
+    for number, plan in enumerate(corpus):
+        on_plan(number, len(corpus))
+        for lane in subject.lanes:
+            asked = [r for r in records if _still_asked(r, lane, profile)]
+            if not asked:
+                continue
+            prober = SubjectProber(subject)
+            task = plan.build(subject.dtype(lane), subject.device)
+            for record in asked:
+                ended = evaluate(record.law, prober, task)
+                record.note(plan, lane, ended)
+                hangs += ended.hung
+                if hangs >= MOST_HANGS:
+                    return _given_up(records, profile)
+    on_plan(len(corpus), len(corpus))
+    return records
+
+
+def _still_asked(record: LawRecord, lane: str, profile: Profile) -> bool:
+    if lane not in record.lanes or record.failure or record.not_claimed:
+        return False
+    wanted = profile.tasks if record.law.max_tasks is None else record.law.max_tasks
+    return record.lanes[lane].counted < wanted
+
+
+def _given_up(records: list[LawRecord], profile: Profile) -> list[LawRecord]:
+    for record in records:
+        record.given_up = any(_still_asked(record, lane, profile) for lane in record.lanes)
+    return records
