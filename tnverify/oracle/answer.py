@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from tnverify.oracle import moments as of
 from tnverify.oracle.alpha import Alpha, checked_alpha
 from tnverify.oracle.moments import Array, Moments, OracleError, Reduced
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 Variance = Literal["biased", "unbiased"]
 
