@@ -1,0 +1,77 @@
+"""A pass of a whole network over one set: how its layers learn what the pass is about."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+from tnverify.norms.state import NotConditionedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from torch import Tensor
+
+    from tnverify.norms.layer import Layer
+
+
+class Pass:
+    """One forward of a network over a context or over targets.
+
+    `names` maps each layer's identity to its name in the network. `given` is the task state of
+    a pass over targets, None for one over a context, whose state collects in `left`. A layer
+    that is called more than once has a state for each call, in order.
+    """
+
+    def __init__(self, names: Mapping[int, str], given: Mapping[str, object] | None) -> None:
+        self.names, self.given = names, given
+        self.left: dict[str, object] = {}
+        self.calls: dict[str, int] = {}
+
+    def call(self, layer: Layer, x: Tensor) -> Tensor:
+        """The layer's outputs for `x`, conditioning it or reading the state given."""
+        name = self.names.get(id(layer))
+        if name is None:
+            raise RuntimeError(
+                f"a {type(layer).__name__} that is no part of the network was called during its"
+                " pass: register it in the network"
+            )
+        call = self.calls.get(name, 0)
+        self.calls[name] = call + 1
+        key = name if call == 0 else f"{name}#{call + 1}"
+        if self.given is None:
+            outputs, self.left[key] = layer.condition(x)
+            return outputs
+        if key not in self.given:
+            raise NotConditionedError(
+                f"the task state has nothing for call {call + 1} of layer {name!r}: pass the"
+                " state that conditioning this network returned, and let it call its layers as"
+                " often for targets as for a context"
+            )
+        return layer.normalize(x, self.given[key])
+
+
+_current: ContextVar[Pass | None] = ContextVar("tnverify_network_pass", default=None)
+
+
+@contextmanager
+def passing(over: Pass) -> Iterator[Pass]:
+    """Let layers called inside, in this thread or task alone, take part in this pass."""
+    token = _current.set(over)
+    try:
+        yield over
+    finally:
+        _current.reset(token)
+
+
+def current_pass(layer: Layer) -> Pass:
+    """The pass that is under way; raises RuntimeError outside of one."""
+    over = _current.get()
+    if over is None:
+        raise RuntimeError(
+            f"{type(layer).__name__} was called outside of a pass, so it cannot know whether its"
+            " input is a context or targets: wrap the network in TaskNetwork, or call the"
+            " layer's own condition and normalize"
+        )
+    return over

@@ -1,0 +1,70 @@
+"""What conditioning on a context leaves behind for the targets, and the refusals around it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from tnverify.norms.moments import Moments, moments_dtype
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class NotConditionedError(RuntimeError):
+    """Targets were to be normalised without the state that conditioning on a context returns."""
+
+
+class ContextState(NamedTuple):
+    """The context's batch moments, (1, channels) each, and its number of items.
+
+    Tensors only, the counts among them, so that it passes through every transform.
+    """
+
+    moments: Moments
+    size: Tensor
+
+
+class EmptyState(NamedTuple):
+    """What a scheme that keeps nothing of the context leaves: the context's number of items."""
+
+    size: Tensor
+
+
+State = TypeVar("State", ContextState, EmptyState)
+
+
+def context_size(context: Tensor) -> Tensor:
+    """The number of context items as a tensor of no dimensions, made without waiting for a GPU."""
+    return context.new_full((), context.shape[0], dtype=moments_dtype(context))
+
+
+def remembered(context: Tensor, batch: Moments) -> ContextState:
+    """The state that a context with these batch moments leaves."""
+    assert isinstance(batch.count, int), "moments of a set that is at hand count its values"
+    count = context.new_full((), batch.count, dtype=moments_dtype(context))
+    return ContextState(batch._replace(count=count), context_size(context))
+
+
+def expect_state(state: object, kind: type[State]) -> State:
+    """`state` itself where it is what conditioning returned; else raises NotConditionedError."""
+    if not isinstance(state, kind):
+        raise NotConditionedError(
+            f"normalize got {'no state' if state is None else f'a {type(state).__name__}'} where"
+            f" a {kind.__name__} is needed: call condition(context) first and pass on the state"
+            " that it returns"
+        )
+    return state
+
+
+def expect_context(state: object, targets: Tensor) -> ContextState:
+    """`state` itself where it is that of a context of as many channels as the targets have.
+
+    Raises NotConditionedError where it is no such state, ValueError where channels differ.
+    """
+    kept = expect_state(state, ContextState)
+    if kept.moments.mean.shape[-1] != targets.shape[1]:
+        raise ValueError(
+            f"the state is of a context with {kept.moments.mean.shape[-1]} channels, the targets"
+            f" have {targets.shape[1]}: condition on a context of this task"
+        )
+    return kept
