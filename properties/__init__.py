@@ -13,12 +13,20 @@ if __name__ == "properties":
 
 from typing import TYPE_CHECKING
 
+from . import batch_size, context, state, task_isolation, transductivity
+
 if TYPE_CHECKING:
     from types import ModuleType
 
     from tnverify.catalogue import Law
 
-FAMILIES: tuple[ModuleType, ...] = ()
+FAMILIES: tuple[ModuleType, ...] = (
+    transductivity,
+    batch_size,
+    context,
+    task_isolation,
+    state,
+)
 """The modules of laws, in the catalogue's order."""
 
 LAWS: tuple[Law, ...] = tuple(law for family in FAMILIES for law in family.LAWS)

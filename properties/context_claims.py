@@ -1,0 +1,215 @@
+"""The other side of every claim about flow: what is not claimed is not read, what is, is.
+
+Whom a scheme's context and target outputs read is in the table of the contract. Not reading is
+certified by replacement from equal starting states and by exact zeros of the Jacobian; reading
+by replacement with values that a sound layer cannot miss.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from tnverify.catalogue import law
+from tnverify.tolerances import expect_same
+
+from .derived import (
+    choice,
+    expect_changed,
+    expect_no_flow,
+    may_not,
+    noise,
+    plain,
+    reach,
+    split,
+    two_constant_targets,
+    weights_for,
+    with_context,
+)
+
+if TYPE_CHECKING:
+    from tnverify.contract import Claims, Prober, Task
+
+FAMILY = "context"
+WHOM = "section 3, whom each scheme reads"
+MOMENTS = "section 4.1, eqs. (3), (4) over the context"
+
+
+def unless_targets_ignore_it(claims: Claims) -> str | None:
+    """Why the law is not claimed: the targets may read the context."""
+    if may_not(claims, "target", "context"):
+        return None
+    return f"targets of {claims.scheme.name} may read the context"
+
+
+def unless_items_share_it(claims: Claims) -> str | None:
+    """Why the law is not claimed: context outputs need not read other context items."""
+    if "context" in claims.must_read("context"):
+        return None
+    return f"context outputs of {claims.scheme.name} need not read other context items"
+
+
+def unless_items_keep_apart(claims: Claims) -> str | None:
+    """Why the law is not claimed: context outputs may read other context items."""
+    if may_not(claims, "context", "context"):
+        return None
+    return f"context outputs of {claims.scheme.name} may read other context items"
+
+
+@law(family=FAMILY, kind="exact", source=WHOM,
+     claimed=unless_targets_ignore_it)
+def an_unread_context_is_ignored(norm: Prober, task: Task) -> None:
+    """Where targets claim not to read the context, replacing it changes none of their outputs.
+
+    A violation means that the layer is not the scheme it claims to be: it carries something
+    from the context to the targets.
+    """
+    other = norm.run(task.with_sets(context=noise(task, task.context)))
+    expect_same(
+        other.targets, norm.run(task).targets, "the targets after the context was replaced",
+        symptom="flow",
+    )
+
+
+@law(family=FAMILY, kind="exact", source=WHOM,
+     claimed=unless_targets_ignore_it)
+def no_gradient_flows_from_an_unread_context(norm: Prober, task: Task) -> None:
+    """Where targets claim not to read the context, their derivatives by it are exactly zero.
+
+    A violation with `an_unread_context_is_ignored` held is a term that cancels in the forward
+    pass and trains through the context all the same.
+    """
+    probe = norm.fresh(task)
+    context = task.context.clone().requires_grad_()
+    _, state = probe.condition(context)
+    outputs = probe.normalize(task.targets.clone(), state)
+    (gradient,) = probe.grad(outputs, [context], grad_output=weights_for(task, outputs))
+    expect_no_flow(gradient, "the target outputs by the context")
+
+
+@law(family=FAMILY, kind="exact", source=WHOM,
+     claimed=unless_items_keep_apart)
+def context_items_that_keep_apart_do(norm: Prober, task: Task) -> None:
+    """Where context outputs claim their own item alone, the other items change none of them.
+
+    A violation means that the context is normalised by moments over its items, which the claimed
+    scheme does not do.
+    """
+    task = with_context(task, 2)
+    kept = split(task, 36, len(task.context))
+    mask = kept.to(task.device).view(-1, *(1,) * (task.context.dim() - 1))
+    other = task.with_sets(context=torch.where(mask, task.context, noise(task, task.context)))
+    expect_same(
+        norm.run(other).context[kept], norm.run(task).context[kept],
+        "kept context items after the others were replaced", symptom="flow",
+    )
+
+
+@law(family=FAMILY, kind="exact", source=WHOM,
+     claimed=unless_items_keep_apart)
+def no_gradient_flows_between_context_items_that_keep_apart(norm: Prober, task: Task) -> None:
+    """Where context outputs claim their own item alone, derivatives by the others are zero."""
+    task = with_context(task, 2)
+    probe = norm.fresh(task)
+    context = task.context.clone().requires_grad_()
+    outputs, _ = probe.condition(context)
+    one = choice(task, 37, len(context))
+    weights = torch.zeros_like(outputs)
+    weights[one] = weights_for(task, outputs)[one]
+    (gradient,) = probe.grad(outputs, [context], grad_output=weights)
+    others = [i for i in range(len(context)) if i != one]
+    expect_no_flow(gradient[others], f"the output of context item {one} by the other items")
+
+
+@law(family=FAMILY, kind="exact", source=MOMENTS, claimed=unless_items_share_it)
+def context_outputs_read_the_other_context_items(norm: Prober, task: Task) -> None:
+    """Where context outputs claim to read the context, the other items change each of them.
+
+    The context and the targets must be normalised alike, or the learner's two passes do not
+    match. A violation means that the context's own outputs use each item's moments alone.
+    """
+    task = plain(with_context(task, 2))
+    one = choice(task, 38, len(task.context))
+    step = 4 * reach(task, 16)
+    sides = []
+    for sign in (step, -step):
+        moved = task.context + sign
+        moved[one] = task.context[one]
+        sides.append(norm.run(task.with_sets(context=moved)).context[one])
+    expect_changed(
+        sides[1], sides[0], f"context item {one} after all others were moved by {2 * step:g}"
+    )
+
+
+def _with_past(task: Task, shift: float) -> Task:
+    """The task after two earlier tasks of meta-training whose values lie around `shift`."""
+    sizes = (3, 2)
+    pasts = []
+    for key in (0, 1):
+        sets = [
+            noise(task, task.context.new_empty((size, *task.context.shape[1:])), 41 + 2 * key + i)
+            + shift
+            for i, size in enumerate(sizes)
+        ]
+        pasts.append((sets[0], sets[1]))
+    return replace(task, past=tuple(pasts))
+
+
+def unless_past_is_unread(claims: Claims) -> str | None:
+    """Why the law is not claimed: outputs may read meta-training."""
+    if may_not(claims, "target", "past") and may_not(claims, "context", "past"):
+        return None
+    return f"{claims.scheme.name} may read what meta-training left behind"
+
+
+def unless_past_is_read(claims: Claims) -> str | None:
+    """Why the law is not claimed: outputs need not read meta-training."""
+    if "past" in claims.must_read("target"):
+        return None
+    return f"{claims.scheme.name} need not read what meta-training left behind"
+
+
+@law(family=FAMILY, kind="exact", source="section 3.1, running moments; section 3, table",
+     claimed=unless_past_is_unread)
+def an_unread_past_is_ignored(norm: Prober, task: Task) -> None:
+    """Where no past is claimed, earlier tasks of meta-training change no output.
+
+    Running moments are global, though tasks differ (paper, section 3.1). A violation means that
+    a layer which claims the task's own moments still mixes in those it accumulated.
+    """
+    run, other = norm.run(task), norm.run(_with_past(task, 1.0))
+    expect_same(
+        other.targets, run.targets, "the targets after another meta-training", symptom="flow"
+    )
+    expect_same(
+        other.context, run.context, "the context outputs after another meta-training",
+        symptom="flow",
+    )
+
+
+@law(family=FAMILY, kind="exact", source="section 3.1, running moments",
+     claimed=unless_past_is_read)
+def the_past_that_is_claimed_is_used(norm: Prober, task: Task) -> None:
+    """Where the past is claimed, other tasks of meta-training change the targets' outputs.
+
+    A violation means that running moments are never updated (the TensorFlow update operations
+    that are not run, a momentum of zero) or never read: the layer normalises by mean 0 and
+    variance 1, and the chance accuracies of CBN in MAML may be no more than that.
+    """
+    step = 16 * reach(task, 64)
+    task = plain(task).with_sets(targets=two_constant_targets(task, step))
+    sides = [norm.run(_with_past(task, shift)).targets for shift in (step, -step)]
+    expect_changed(sides[1], sides[0], f"the targets after a past moved by {2 * step:g}")
+
+
+LAWS = (
+    an_unread_context_is_ignored,
+    no_gradient_flows_from_an_unread_context,
+    context_items_that_keep_apart_do,
+    no_gradient_flows_between_context_items_that_keep_apart,
+    context_outputs_read_the_other_context_items,
+    an_unread_past_is_ignored,
+    the_past_that_is_claimed_is_used,
+)

@@ -1,0 +1,173 @@
+"""Tasks made from a task: what laws put in the place of its values, and how they choose.
+
+Every choice is a function of the task's salt, so a law does the same each time it meets a task;
+choices differ between tasks, so a corpus tries them all.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import torch
+
+from tnverify.contract import Task
+from tnverify.tolerances import says_nothing, shown, violate
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tnverify.contract import Claims, Probe
+
+
+def choice(task: Task, key: int, options: int) -> int:
+    """A number in range(options) that depends on the task's salt and `key` alone."""
+    mixed = (task.salt * 0x9E3779B1 + key * 0x85EBCA77 + 0xC2B2AE3D) & 0xFFFFFFFF
+    mixed = ((mixed ^ (mixed >> 15)) * 0x2C1B3C6D) & 0xFFFFFFFF
+    mixed = ((mixed ^ (mixed >> 12)) * 0x297A2D39) & 0xFFFFFFFF
+    return (mixed ^ (mixed >> 15)) % options
+
+
+def permutation(task: Task, key: int, count: int) -> list[int]:
+    """An order of `count` items that is not the one they have (for two items or more)."""
+    order = sorted(range(count), key=lambda i: (choice(task, key + i, 1 << 30), i))
+    return order if order != list(range(count)) else order[1:] + order[:1]
+
+
+def split(task: Task, key: int, count: int) -> Tensor:
+    """A mask of (count,) that is true for some items and false for others (count >= 2)."""
+    kept = [bool(choice(task, key + i, 2)) for i in range(count)]
+    if all(kept) or not any(kept):
+        first = choice(task, key, count)
+        kept[first] = not kept[first]
+    return torch.tensor(kept)
+
+
+@lru_cache(maxsize=32)
+def _noise(
+    shape: tuple[int, ...], dtype: torch.dtype, device: torch.device, salt: int, key: int
+) -> Tensor:
+    empty = torch.empty(shape, dtype=dtype, device=device)
+    return Task(empty, empty, salt=salt).noise(empty, key)
+
+
+def noise(task: Task, like: Tensor, key: int = 1) -> Tensor:
+    """Values of the shape of `like` to put in its place: multiples of 1/8 between -4 and 4.
+
+    Laws that ask for the same ones share the work of drawing them.
+    """
+    return _noise(tuple(like.shape), task.dtype, task.device, task.salt, key).clone()
+
+
+def with_targets(task: Task, count: int) -> Task:
+    """The task itself, or with targets added until there are `count`; the first ones stay."""
+    missing = count - len(task.targets)
+    if missing <= 0:
+        return task
+    shape = (missing, *task.targets.shape[1:])
+    added = noise(task, task.targets.new_empty(shape), 5)
+    return task.with_sets(targets=torch.cat([task.targets, added]))
+
+
+def with_context(task: Task, count: int) -> Task:
+    """The task itself, or with context items added until there are `count`."""
+    missing = count - len(task.context)
+    if missing <= 0:
+        return task
+    shape = (missing, *task.context.shape[1:])
+    added = noise(task, task.context.new_empty(shape), 6)
+    return task.with_sets(context=torch.cat([task.context, added]))
+
+
+def reach(task: Task, factor: float) -> float:
+    """A power of two that no magnitude in the task exceeds, at least one.
+
+    Says nothing where `factor` times it cannot be squared and summed in the dtype, since moving
+    values that far would overflow a sound layer.
+    """
+    sets = [task.context, task.targets, *(values for pair in task.past for values in pair)]
+    largest = max((float(values.abs().max()) for values in sets if values.numel()), default=1.0)
+    if not math.isfinite(largest):
+        says_nothing("a value of the task is not finite")
+    power = 2.0 ** max(0, math.ceil(math.log2(largest))) if largest > 1 else 1.0
+    computed = task.dtype if task.dtype in (torch.float32, torch.float64) else torch.float32
+    count = max(1, task.context.numel())
+    if (
+        power * factor > torch.finfo(task.dtype).max / 4
+        or (power * factor) ** 2 * count > torch.finfo(computed).max / 4
+    ):
+        says_nothing("the values are too large to be moved without overflow")
+    return power
+
+
+def plain(task: Task) -> Task:
+    """The task with parameters under which nothing read is hidden: weight one, bias zero, and
+    alpha one half where the layer's alpha can be set."""
+    ones = (1.0,) * task.channels
+    zeros = (0.0,) * task.channels
+    return task.with_parameters(weight=ones, bias=zeros, scale=0.0, offset=0.0)
+
+
+def two_constant_targets(task: Task, step: float) -> Tensor:
+    """Two targets, zero and `step` throughout: together they pin down mean and variance."""
+    low = task.targets.new_zeros((1, *task.targets.shape[1:]))
+    return torch.cat([low, low + step])
+
+
+def expect_changed(after: Tensor, before: Tensor, what: str) -> None:
+    """Some value changed; says nothing where an output is not finite (other laws speak then)."""
+    if not bool(torch.isfinite(after).all()) or not bool(torch.isfinite(before).all()):
+        says_nothing("an output is not finite, so whether it changed says nothing")
+    if torch.equal(after, before):
+        violate(
+            f"{what}: nothing changed",
+            symptom="flow",
+            expected="other values",
+            actual=f"the same {shown(after)}",
+        )
+
+
+def expect_no_flow(gradient: Tensor, what: str) -> None:
+    """Every derivative is exactly zero.
+
+    Says nothing where the only derivatives that are not zero are NaN: zero times an infinite
+    slope is no flow, and the law that gradients stay finite speaks of it.
+    """
+    flows = (gradient != 0) & ~gradient.isnan()
+    if bool(flows.any()):
+        violate(
+            f"{what}: {int(flows.sum())} of {gradient.numel()} derivatives are not zero",
+            symptom="flow",
+            expected="derivatives that are exactly zero",
+            actual=shown(gradient[flows]),
+        )
+    if bool(gradient.isnan().any()):
+        says_nothing("derivatives are NaN, so whether they are zero says nothing")
+
+
+def weights_for(task: Task, outputs: Tensor) -> Tensor:
+    """Weights for a sum of outputs, none of them zero, so that no derivative cancels by design."""
+    return noise(task, outputs, 7) + 4.0625
+
+
+def answers(probe: Probe, context: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """One whole task on a live instance: copies of its context outputs and target outputs.
+
+    The instance gets copies of the inputs too, so that one that edits them harms nothing here.
+    """
+    with torch.no_grad():
+        outputs, state = probe.condition(context.clone())
+        outputs = outputs.clone()
+        return outputs, probe.normalize(targets.clone(), state).clone()
+
+
+def may_not(claims: Claims, outputs: str, source: str) -> bool:
+    """Whether these outputs ("context" or "target") must not read this source.
+
+    Claims that were inferred never excuse reading other targets: they were measured.
+    """
+    if outputs == "target" and source == "other_targets" and claims.inferred:
+        return True
+    allowed = claims.may_read("context" if outputs == "context" else "target")
+    return source not in allowed

@@ -1,0 +1,171 @@
+"""Whether tasks keep apart: nothing of one task may reach the predictions of another.
+
+A learner that carries moments from one meta-test task to the next is evaluated on an order of
+tasks, not on tasks. Outputs are compared bit for bit with those of a fresh instance that met the
+one task alone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from tnverify.catalogue import law
+from tnverify.tolerances import expect_same, says_nothing
+
+from .derived import answers, choice, noise
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tnverify.contract import Prober, Task
+
+FAMILY = "task_isolation"
+SOURCE = "section 2.2: moments are local to a task; protocol"
+
+
+def _resized(task: Task, like: Tensor, by: int, key: int) -> Tensor:
+    """Other values for a set, with `by` more items (at least one)."""
+    shape = (max(1, len(like) + by), *like.shape[1:])
+    return noise(task, like.new_empty(shape), key) * 2 + 1
+
+
+@law(family=FAMILY, kind="exact", source=SOURCE)
+def a_task_forgets_the_task_before(norm: Prober, task: Task) -> None:
+    """An instance that met another task before answers as a fresh one does.
+
+    The task before has other sizes and other values. A violation means that something of a task
+    outlives it: moments averaged over tasks, a buffer that a smaller context does not fill, a
+    maximum that only grows. Reset all state when a context comes in.
+    """
+    by = (2, 1, -1)[choice(task, 51, 3)]
+    probe = norm.fresh(task)
+    answers(probe, _resized(task, task.context, by, 2), _resized(task, task.targets, by, 3))
+    context, targets = answers(probe, task.context, task.targets)
+    run = norm.run(task)
+    expect_same(targets, run.targets, "the targets of a second task", symptom="state")
+    expect_same(context, run.context, "the context outputs of a second task", symptom="state")
+
+
+@law(family=FAMILY, kind="exact", source=SOURCE)
+def interleaved_tasks_keep_apart(norm: Prober, task: Task) -> None:
+    """Another task conditioned in between changes no answer.
+
+    Two fresh instances take turns; where the task state is a value of its own, one instance with
+    two states does too. A violation means that instances share state (a class attribute, a
+    module-level cache, a default argument), or that a state is a view of memory that the next
+    conditioning overwrites.
+    """
+    other = noise(task, task.context) * 2 + 1
+    probe = norm.fresh(task)
+    run = norm.run(task)
+    with torch.no_grad():
+        _, state = probe.condition(task.context.clone())
+        # Instances that are alive at once are what a network with several layers has.
+        second = norm.fresh(task)
+        _, second_state = second.condition(other.clone())
+        second.normalize(task.targets.clone(), second_state)
+        first = probe.normalize(task.targets.clone(), state).clone()
+    expect_same(
+        first, run.targets, "targets after another instance was conditioned", symptom="state"
+    )
+    if state is None or state is probe.module:
+        return  # the live instance is the state, so one instance holds one task at a time
+    with torch.no_grad():
+        _, third_state = probe.condition(other)
+        if third_state is state:
+            return  # as above, for an instance that is no torch module
+        third = probe.normalize(task.targets.clone(), state)
+    expect_same(
+        third, run.targets, "targets after the same instance was conditioned on another task",
+        symptom="state",
+    )
+
+
+@law(family=FAMILY, kind="exact", source=SOURCE)
+def predicting_twice_gives_the_same(norm: Prober, task: Task) -> None:
+    """The same targets get the same outputs the first, the second and the third time.
+
+    A violation means that answers drift from call to call: moments updated at prediction, a step
+    counter, a schedule that counts calls.
+    """
+    probe = norm.fresh(task)
+    run = norm.run(task)
+    with torch.no_grad():
+        _, state = probe.condition(task.context.clone())
+        for time in ("first", "second", "third"):
+            again = probe.normalize(task.targets.clone(), state)
+            expect_same(
+                again, run.targets, f"the targets predicted the {time} time", symptom="state"
+            )
+
+
+@law(family=FAMILY, kind="exact", source=SOURCE)
+def predicting_leaves_the_task_state_alone(norm: Prober, task: Task) -> None:
+    """Predicting other targets first changes no answer.
+
+    A violation means that predictions teach the layer: transduction through time, where earlier
+    batches of targets reach later ones. Repeating one batch does not show an answer that is
+    remembered by its shape; this does.
+    """
+    by = choice(task, 52, 2)
+    probe = norm.fresh(task)
+    with torch.no_grad():
+        _, state = probe.condition(task.context.clone())
+        probe.normalize(_resized(task, task.targets, by, 3), state)
+        targets = probe.normalize(task.targets.clone(), state)
+    expect_same(
+        targets, norm.run(task).targets, "the targets after other targets were predicted",
+        symptom="state",
+    )
+
+
+def _near_twin(values: Tensor) -> Tensor:
+    """A set of the same shape, the same first values and, where exact, the same sum.
+
+    Its last two values are moved apart by amounts that no two values of a grid differ by.
+    """
+    twin = values.clone()
+    flat = twin.view(-1)
+    largest = float(flat.abs().max())
+    step = 0.375 * (2.0 ** math.floor(math.log2(largest)) if largest > 0 else 1.0)
+    if flat.numel() > 1:
+        flat[-2] -= step
+    flat[-1] += step
+    return twin
+
+
+@law(family=FAMILY, kind="exact", source=SOURCE)
+def two_tasks_of_equal_shapes_are_not_confused(norm: Prober, task: Task) -> None:
+    """A task with the shapes of the one before, and nearly its values, gets its own answers.
+
+    Both tasks arrive in the same two tensors, refilled in between, as fixed input buffers do.
+    The first one shares the shape, the first values and the sum. A violation means that
+    something is remembered under a key that two tasks share: shape, address, identity, a sum.
+    """
+    if task.targets.numel() == 0:
+        says_nothing("there is no target")
+    context, targets = _near_twin(task.context), _near_twin(task.targets)
+    probe = norm.fresh(task)
+    with torch.no_grad():
+        _, state = probe.condition(context)
+        probe.normalize(targets, state)
+        context.copy_(task.context)
+        targets.copy_(task.targets)
+        outputs, state = probe.condition(context)
+        outputs = outputs.clone()
+        after = probe.normalize(targets, state)
+    run = norm.run(task)
+    expect_same(after, run.targets, "the targets of a task of equal shapes", symptom="state")
+    expect_same(outputs, run.context, "the context outputs of such a task", symptom="state")
+
+
+LAWS = (
+    a_task_forgets_the_task_before,
+    interleaved_tasks_keep_apart,
+    predicting_twice_gives_the_same,
+    predicting_leaves_the_task_state_alone,
+    two_tasks_of_equal_shapes_are_not_confused,
+)
