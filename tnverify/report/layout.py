@@ -1,0 +1,59 @@
+"""Lines of text that fit a width: words are never broken, so that paths can be copied."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LABEL_WIDTH = 12
+"""Columns that a label and the space after it take."""
+
+MOST_COLUMNS = 100
+"""Prose is not set wider than this, however wide the terminal."""
+
+
+def wrapped(text: str, width: int, *, indent: int = 0, hanging: int | None = None) -> list[str]:
+    """`text` in lines of at most `width` columns, unless one word is longer.
+
+    Lines begin with `indent` spaces, those after the first with `hanging` (`indent` if None).
+    Line breaks that the text has are kept.
+    """
+    later = " " * (indent if hanging is None else hanging)
+    lines: list[str] = []
+    for paragraph in text.splitlines() or [""]:
+        lines += textwrap.wrap(
+            paragraph,
+            min(width, MOST_COLUMNS),
+            initial_indent=" " * indent if not lines else later,
+            subsequent_indent=later,
+            break_long_words=False,
+            break_on_hyphens=False,
+        ) or [""]
+    return lines
+
+
+def paragraph(text: str, width: int, *, indent: int = 0, style: str = "") -> Iterator[Text]:
+    """`text` as lines of one style."""
+    for line in wrapped(text, width, indent=indent):
+        yield Text(line, style=style)
+
+
+def labelled(
+    label: str, value: str, width: int, *, indent: int = 2, style: str = ""
+) -> Iterator[Text]:
+    """A label in the margin, and its value in lines beside it."""
+    start = indent + LABEL_WIDTH
+    for number, line in enumerate(wrapped(value, width, indent=start)):
+        margin = " " * indent + (label if number == 0 else "").ljust(LABEL_WIDTH)
+        yield Text(margin, style="dim").append(line[start:], style=style or "not dim")
+
+
+def clipped(text: str, width: int) -> str:
+    """The first line of `text`, cut to `width` columns at the end of a word."""
+    first = text.strip().splitlines()[0] if text.strip() else ""
+    return textwrap.shorten(first, max(width, 1), placeholder=" ...")

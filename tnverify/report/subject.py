@@ -1,0 +1,121 @@
+"""One subject: its verdict, what it is, and every law that a person should know about."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from tnverify.report import words
+from tnverify.report.cause import cause_lines
+from tnverify.report.layout import labelled, paragraph
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tnverify.engine.results import LawVerdict, SubjectReport
+
+_BLANK = Text("")
+
+
+def subject_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
+    """Everything about one subject, a blank line between its parts."""
+    yield from heading_lines(subject, width)
+    if subject.verdict == "unusable":
+        return
+    yield _BLANK
+    yield from identity_lines(subject, width)
+    for part in (_failing, _holding, _advisory, _waived, _undecided, _not_claimed):
+        lines = list(part(subject, width))
+        if lines:
+            yield _BLANK
+            yield from lines
+
+
+def heading_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
+    """The spec, and under it the verdict with why in a few words."""
+    yield Text(subject.spec, style="bold")
+    style = words.VERDICT_STYLE[subject.verdict]
+    first, *rest = paragraph(f"{subject.verdict}: {words.headline(subject)}", width, indent=2)
+    first.stylize(style, 2, 2 + len(subject.verdict))
+    yield first
+    yield from rest
+
+
+def identity_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
+    """How the subject was driven, what it claims, and whom its outputs read."""
+    if subject.adapter is not None:
+        yield from labelled("adapter", subject.adapter, width)
+    yield from labelled("claims", words.claims_of(subject), width)
+    flow = subject.fingerprint
+    if flow is not None:
+        yield from labelled("targets", f"read {words.reads(flow.target_reads)}", width)
+        yield from labelled("context", f"reads {words.reads(flow.context_reads)}", width)
+        if flow.nearest_scheme and flow.nearest_scheme != subject.scheme:
+            yield from labelled("nearest", flow.nearest_scheme, width)
+    for position, note in enumerate(subject.notes):
+        yield from labelled("note" if position == 0 else "", note, width)
+
+
+def _failing(subject: SubjectReport, width: int) -> Iterator[Text]:
+    groups = words.failing_groups(subject, "must")
+    for number, group in enumerate(groups, start=1):
+        if number > 1:
+            yield _BLANK
+        yield from cause_lines(group, width, number=number if len(groups) > 1 else None)
+
+
+def _holding(subject: SubjectReport, width: int) -> Iterator[Text]:
+    held = [verdict for verdict in subject.laws if verdict.outcome == "held"]
+    if not held:
+        return
+    fewest = min(held, key=lambda verdict: verdict.examples)
+    laws = words.count(len(held), "law holds", "laws hold")
+    if any(verdict.is_shown for verdict in subject.laws):
+        laws = "The other law holds" if len(held) == 1 else f"The other {laws}"
+    tasks = words.count(fewest.examples, "task")
+    if any(verdict.examples > fewest.examples for verdict in held):
+        counted = f"each on at least {tasks} that counted (fewest: {fewest.law.name})"
+    else:
+        counted = f"on {tasks} that counted"
+    margin = words.margins(held)
+    yield from paragraph(f"{laws}, {counted}. {margin or ''}".rstrip(), width, indent=2)
+
+
+def _advisory(subject: SubjectReport, width: int) -> Iterator[Text]:
+    groups = words.failing_groups(subject, "should")
+    if not groups:
+        return
+    text = "Worth knowing. These are should-level: they do not decide the verdict."
+    yield from paragraph(text, width, indent=2, style="yellow")
+    for group in groups:
+        yield _BLANK
+        yield from cause_lines(group, width)
+
+
+def _waived(subject: SubjectReport, width: int) -> Iterator[Text]:
+    yield from _listed("waived", subject, "waived", width)
+
+
+def _undecided(subject: SubjectReport, width: int) -> Iterator[Text]:
+    yield from _listed("undecided", subject, "inconclusive", width)
+
+
+def _listed(label: str, subject: SubjectReport, outcome: str, width: int) -> Iterator[Text]:
+    """The laws of one outcome with their reasons, one after another."""
+    chosen = [verdict for verdict in subject.laws if verdict.outcome == outcome]
+    for position, verdict in enumerate(chosen):
+        text = f"{verdict.law.name}: {_reason(verdict)}"
+        yield from labelled(label if position == 0 else "", text, width)
+
+
+def _reason(verdict: LawVerdict) -> str:
+    return verdict.reason or "no reason was given"
+
+
+def _not_claimed(subject: SubjectReport, width: int) -> Iterator[Text]:
+    chosen = [verdict for verdict in subject.laws if verdict.outcome == "not_claimed"]
+    if chosen:
+        laws = words.count(len(chosen), "law is", "laws are")
+        text = f"{laws} not claimed: {words.grouped_reasons(chosen)}."
+        yield from paragraph(text, width, indent=2, style="dim")

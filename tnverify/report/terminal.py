@@ -1,0 +1,89 @@
+"""A run on a terminal, or in a file that its output was sent to."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from rich.console import Console
+from rich.text import Text
+
+from tnverify.report.layout import paragraph
+from tnverify.report.matrix import matrix_lines
+from tnverify.report.subject import heading_lines, identity_lines, subject_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tnverify.engine.results import RunReport, SubjectReport, Verdict
+
+_ORDER: tuple[Verdict, ...] = ("violates", "unusable", "inconclusive", "conforms")
+
+
+def console(*, color: bool = True, file: TextIO | None = None) -> Console:
+    """A console on `file` (stdout if None). Colours only where it is a terminal and `color`."""
+    return Console(
+        file=file or sys.stdout, no_color=True if not color else None, highlight=False,
+        markup=False, emoji=False,
+    )  # fmt: skip
+
+
+def show(lines: Iterable[Text], on: Console) -> None:
+    """Print lines as they are: they were fitted to the width when they were made."""
+    for line in lines:
+        on.print(line, soft_wrap=True)
+
+
+def print_run(run: RunReport, on: Console) -> None:
+    """The whole report: one subject in full; of several, those that do not conform in full, then
+    the matrix of all."""
+    show(run_lines(run, on.width), on)
+
+
+def run_lines(run: RunReport, width: int) -> Iterator[Text]:
+    """The lines of `print_run`."""
+    several = len(run.subjects) > 1
+    for subject in run.subjects:
+        if several and subject.verdict == "conforms":
+            continue
+        yield from subject_lines(subject, width)
+        yield Text("")
+    if several:
+        yield from matrix_lines(run.subjects, width)
+        yield Text("")
+    if run.interrupted:
+        yield Text("Interrupted: this is what was found so far.", style="bold yellow")
+    yield from _summary(run, width)
+
+
+def _summary(run: RunReport, width: int) -> Iterator[Text]:
+    """One line with the verdicts, and how to get the same run again."""
+    counted = [(sum(s.verdict == verdict for s in run.subjects), verdict) for verdict in _ORDER]
+    verdicts = ", ".join(f"{number} {_verb(v, number)}" for number, v in counted if number)
+    text = f"{verdicts or 'nothing was checked'} (profile {run.profile}, seed {run.seed},"
+    text += f" {run.seconds:.1f} s)."
+    lines = list(paragraph(text[0].upper() + text[1:], width))
+    yield from lines
+    if any(s.verdict == "violates" for s in run.subjects):
+        yield from paragraph("`tnverify explain LAW` tells more about a law.", width, style="dim")
+
+
+def _verb(verdict: Verdict, number: int) -> str:
+    several = {"conforms": "conform", "violates": "violate"}
+    if verdict in several:
+        return several[verdict] if number != 1 else verdict
+    return verdict if number else ""
+
+
+def print_identity(subject: SubjectReport, on: Console) -> None:
+    """What `tnverify identify` shows: whom a layer's outputs read and the scheme that fits."""
+    show(identify_lines(subject, on.width), on)
+
+
+def identify_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
+    """The lines of `print_identity`."""
+    if subject.verdict == "unusable":
+        yield from heading_lines(subject, width)
+        return
+    yield Text(subject.spec, style="bold")
+    yield from identity_lines(subject, width)
