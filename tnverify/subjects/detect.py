@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 _STEPS = (1, 2, 3, 4, 5, 6, 8, 16, 32, 64)
 _RANKS = (2, 1, 0, 3)
+_COMPLAINTS = (
+    ValueError, RuntimeError, AssertionError, IndexError, TypeError, NotImplementedError,
+)
+"""What layers raise when they refuse input for its rank or shape."""
 
 
 class Form(NamedTuple):
@@ -137,6 +141,8 @@ def find_rank(factory: Factory, adapter: Adapter | None, step: int) -> int:
                     else:
                         adapter.wrap(layer).condition(task.context)
             except SubjectRaised as raised:
+                if not isinstance(raised.error, _COMPLAINTS):
+                    return rank  # no complaint about the input: the laws will report it
                 refusal = refusal or raised
             else:
                 return rank

@@ -6,6 +6,7 @@ not pass for one that reads its neighbours.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -43,8 +44,13 @@ def _reads(
                 if reaches(prober, task):
                     found.add(name)
                     break
-            except (SubjectRaised, Violation):
-                continue  # a task that the layer refuses measures nothing; the laws report it
+            except Violation:
+                continue
+            except SubjectRaised as raised:
+                # A task that the layer refuses measures nothing; the laws report it. A layer that
+                # hangs or exits would do so every time.
+                if isinstance(raised.error, TimeoutError | SystemExit):
+                    return frozenset(found)
     return frozenset(found)
 
 
@@ -100,8 +106,6 @@ def _meta_training(prober: SubjectProber, task: Task, side: int) -> bool:
     if not task.past:
         return False
     context, targets = task.past[0]
-    from dataclasses import replace
-
     shifted = replace(task, past=((context * 2 + 3, targets), *task.past[1:]))
     return _differ(prober.run(task)[side], prober.run(shifted)[side])
 

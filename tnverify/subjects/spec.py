@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 WORDS = ("channels", "spatial")
 
+_FORM = r"(?P<module>.+\.py|[\w.]+):(?P<rest>[^\W\d][\w.]*\s*(?:\(.*\))?)"
+
 
 class Unusable(Exception):  # noqa: N818 - named for the verdict that it leads to
     """The subject could not be named, imported, built or driven; the message is one line."""
@@ -81,7 +83,7 @@ class Spec:
 
 def parse_spec(text: str) -> Spec:
     """The Spec that `text` spells; raises Unusable with what is wrong and what to write."""
-    match = re.fullmatch(r"(?P<module>.+\.py|[\w.]+):(?P<rest>[^\W\d][\w.]*\s*(?:\(.*\))?)", text, re.S)
+    match = re.fullmatch(_FORM, text, re.DOTALL)
     if match is None:
         raise Unusable(
             f"{text!r} is no spec: write module:Name, file.py:Name or"
@@ -92,6 +94,8 @@ def parse_spec(text: str) -> Spec:
     except SyntaxError as error:
         raise Unusable(f"{text!r} is no spec: {error.msg}") from None
     call = node if isinstance(node, ast.Call) else None
+    if isinstance(call.func if call else node, ast.Call):
+        raise Unusable(f"{text!r} is no spec: a name is called once")
     spec = Spec(text, match["module"], ast.unparse(call.func if call else node), call)
     spec.arguments(2, (2, 2))
     return spec

@@ -1,0 +1,177 @@
+"""Detection and inference on torch's own layers, whose behaviour is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from tnverify.subjects import SubjectRequest, Unusable, resolve
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Known:
+    spec: str
+    adapter: str
+    claims: str
+    targets: tuple[str, ...]
+    context: tuple[str, ...]
+    given: str | None = None
+
+
+OWN, PAST = ("itself",), ("itself", "past")
+KNOWN = [
+    Known("torch.nn:BatchNorm2d", "frozen", "conventional_bn", PAST, PAST),
+    Known("torch.nn:BatchNorm1d", "frozen", "conventional_bn", PAST, PAST),
+    Known("torch.nn:BatchNorm3d", "frozen", "conventional_bn", PAST, PAST),
+    Known(
+        "torch.nn:BatchNorm2d", "mode_flag", "inductive", ("itself", "context", "past"),
+        ("itself", "context"), given="mode_flag",
+    ),
+    Known(
+        "torch.nn:BatchNorm2d", "no_context", "inductive", ("itself", "other_targets"),
+        ("itself", "context"), given="no_context",
+    ),
+    Known(
+        "torch.nn:BatchNorm2d(channels, track_running_stats=False)", "no_context", "inductive",
+        ("itself", "other_targets"), ("itself", "context"),
+    ),
+    Known("torch.nn:InstanceNorm2d", "no_context", "instance_norm", OWN, OWN),
+    Known("torch.nn:InstanceNorm2d(channels, eps=1e-3)", "no_context", "instance_norm", OWN, OWN),
+    Known("torch.nn:GroupNorm(2, channels)", "no_context", "group_norm", OWN, OWN),
+    Known("torch.nn:LayerNorm([channels, *spatial])", "no_context", "layer_norm", OWN, OWN),
+    Known("torch.nn:LayerNorm", "no_context", "layer_norm", OWN, OWN),
+    Known("torch.nn:Identity()", "no_context", "none", OWN, OWN),
+    Known("torch.nn:RMSNorm([channels, *spatial])", "no_context", "inductive", OWN, OWN),
+]
+
+
+@pytest.mark.parametrize("known", KNOWN, ids=lambda k: f"{k.spec} {k.given or ''}".strip())
+def test_a_layer_of_torch_is_recognised(known: Known) -> None:
+    found = resolve(SubjectRequest(known.spec, adapter=known.given))
+    assert found.subject.adapter.name == known.adapter
+    assert str(found.subject.claims) == known.claims
+    assert found.target_reads == known.targets
+    assert found.context_reads == known.context
+
+
+def test_always_batch_statistics_are_nearest_to_the_transductive_scheme() -> None:
+    request = SubjectRequest("torch.nn:BatchNorm2d(channels, track_running_stats=False)")
+    found = resolve(request)
+    assert found.nearest == "transductive_bn"
+    assert found.subject.claims.inferred
+
+
+def test_declared_claims_are_kept_though_the_layer_does_otherwise() -> None:
+    found = resolve(SubjectRequest("torch.nn:InstanceNorm2d", claims="meta_bn"))
+    assert str(found.subject.claims) == "meta_bn"
+    assert not found.subject.claims.inferred
+
+
+def test_the_channels_of_a_group_norm_come_in_multiples_of_its_groups() -> None:
+    assert resolve(SubjectRequest("torch.nn:GroupNorm(4, channels)")).subject.channel_step == 4
+
+
+@pytest.mark.parametrize(
+    ("request_", "says"),
+    [
+        (SubjectRequest("torch.nn:Conv2d"), "constructor does not take these arguments"),
+        (SubjectRequest("torch.nn:BatchNorm2d", claims="meta_nb"), "did you mean 'meta_bn'"),
+        (SubjectRequest("torch.nn:BatchNorm2d", claims="meta_bn,baised"), "did you mean 'biased'"),
+        (SubjectRequest("torch.nn:BatchNorm2d", adapter="modeflag"), "did you mean 'mode_flag'"),
+        (SubjectRequest("torch.nn:BatchNorm2d", handles={"weight": "w"}), "no attribute 'w'"),
+        (SubjectRequest("torch.nn:BatchNorm2d", handles={"wieght": "weight"}), "'weight'"),
+        (SubjectRequest("torch.nn:BatchNorm2d", setup="regster"), "no such method"),
+        (SubjectRequest("torch.nn:Bilinear(channels, 2, 2)"), "wants input1, input2"),
+        (SubjectRequest("torch.nn:Linear(7, channels)"), "takes no input of"),
+    ],
+    ids=lambda value: value.spec if isinstance(value, SubjectRequest) else None,
+)
+def test_a_request_that_cannot_be_driven_says_why(request_: SubjectRequest, says: str) -> None:
+    with pytest.raises(Unusable) as raised:
+        resolve(request_)
+    assert says in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+LAYERS = '''
+import torch
+from torch import nn
+
+class Handed(nn.Module):
+    """Context moments handed to the next call."""
+    def __init__(self, channels):
+        super().__init__()
+        self.epsilon = 1e-3
+    def forward(self, x, moments=None):
+        dims = (0, *range(2, x.dim()))
+        if moments is None:
+            moments = x.mean(dims, keepdim=True), x.var(dims, keepdim=True)
+        mean, var = moments
+        return (x - mean) / torch.sqrt(var + self.epsilon), moments
+
+class ModeFlag(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+    def forward(self, x):
+        if self.training:
+            self.mean, self.var = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), keepdim=True)
+        return (x - self.mean) / torch.sqrt(self.var + 1e-3)
+
+class Mine:
+    def __init__(self, layer):
+        self.layer = layer
+    def condition(self, context):
+        return self.layer(context)[0], self.layer(context)[1]
+    def normalize(self, targets, state):
+        return self.layer(targets, state)[0]
+'''
+
+
+@pytest.fixture
+def layers(tmp_path: Path) -> Path:
+    path = tmp_path / "layers.py"
+    path.write_text(LAYERS)
+    return path
+
+
+def test_moments_handed_from_call_to_call_are_detected(layers: Path) -> None:
+    found = resolve(SubjectRequest(f"{layers}:Handed"))
+    assert found.subject.adapter.name == "handed_moments"
+    assert str(found.subject.claims) == "meta_bn,unbiased"
+    assert found.subject.eps == 1e-3
+
+
+def test_a_mode_flag_layer_is_told_from_a_moving_average_and_its_hidden_eps_found(
+    layers: Path,
+) -> None:
+    found = resolve(SubjectRequest(f"{layers}:ModeFlag"))
+    assert found.subject.adapter.name == "mode_flag"
+    assert str(found.subject.claims) == "meta_bn,unbiased"
+    assert found.subject.eps == 1e-3
+
+
+def test_a_users_own_adapter_is_named_like_a_layer(layers: Path) -> None:
+    found = resolve(SubjectRequest(f"{layers}:Handed", adapter=f"{layers}:Mine"))
+    assert found.subject.adapter.name == f"{layers}:Mine"
+    assert str(found.subject.claims) == "meta_bn,unbiased"
+
+
+def test_a_layer_that_cannot_run_in_float64_keeps_its_own_lane(tmp_path: Path) -> None:
+    path = tmp_path / "single.py"
+    path.write_text(
+        "import torch\nclass Single(torch.nn.Module):\n"
+        "    def __init__(self, channels):\n        super().__init__()\n"
+        "    def forward(self, x):\n"
+        "        if x.dtype != torch.float32: raise TypeError('float32 only')\n"
+        "        return torch.nn.functional.instance_norm(x)\n"
+    )
+    subject = resolve(SubjectRequest(f"{path}:Single")).subject
+    assert subject.lanes == ("native",)
+    assert subject.dtype("native") is torch.float32
+    assert "float32 only" in subject.notes[0]

@@ -1,0 +1,106 @@
+"""Programs that fail as a law failed: literals and the law itself, no engine, no Hypothesis."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from pprint import pformat
+from typing import TYPE_CHECKING
+
+from tnverify import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tnverify.catalogue.laws import Law
+    from tnverify.contract.task import Task
+    from tnverify.plans import Plan
+    from tnverify.subjects.resolve import SubjectRequest
+    from tnverify.subjects.subject import Subject
+
+_TEMPLATE = '''\
+"""{law} fails for {spec}
+
+{statement}
+Written by tnverify {version} (seed {seed}). Run it with Python; it needs torch and tnverify.
+It ends with what was expected and what came, or with nothing once the layer is right.
+"""
+
+from tnverify.reproduce import check
+
+check(
+    law={law!r},
+    spec={spec!r},
+    claims={claims!r},
+    adapter={adapter!r},
+    handles={handles!r},
+    setup={setup!r},
+    eps={eps!r},
+    device={device!r},
+    # Whatever rebuilds the task beside its values: parameters, earlier tasks, and the plan that
+    # Hypothesis drew.
+    recipe={recipe},
+    # (items, channels, *spatial)
+    context={context},
+    target={target},
+)
+'''
+
+
+def program(
+    law: Law, subject: Subject, request: SubjectRequest, counterexample: tuple[dict[str, object], list[object], list[object]], seed: int,
+) -> str:
+    """The program's text."""
+    recipe, context, target = counterexample
+
+    def literal(value: object) -> str:
+        return pformat(value, width=88, compact=True, sort_dicts=False).replace("\n", "\n    ")
+
+    return _TEMPLATE.format(
+        law=law.name, spec=_absolute(request.spec), statement=law.statement, version=__version__,
+        seed=seed, claims=str(subject.claims), adapter=_absolute(subject.adapter.name),
+        handles=dict(request.handles), setup=request.setup, eps=subject.eps,
+        device=subject.device.type, recipe=literal(recipe), context=literal(context),
+        target=literal(target),
+    )
+
+
+def _absolute(spec: str) -> str:
+    """A spec that names a file by a path which holds in every directory."""
+    name, colon, rest = spec.rpartition(".py:")
+    return f"{Path(name + '.py').resolve()}:{rest}" if colon else spec
+
+
+def write_program(text: str, directory: Path, subject_number: int, law: Law) -> Path:
+    """Write the program where a person finds it. Raises OSError where that cannot be written."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{subject_number:02d}_{law.name}.py"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+_RUN_ALL = """
+import json, sys
+from tnverify.reproduce import outcomes
+print("\\n" + json.dumps(outcomes(sys.argv[1:])))
+"""
+
+
+def run_programs(paths: Sequence[Path], seconds: float = 120.0) -> list[str | None]:
+    """Run all programs in one fresh process; how each failed (its symptom), None where it did
+    not fail, or where the process did not come back within `seconds`."""
+    if not paths:
+        return []
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(p for p in sys.path if p))
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-c", _RUN_ALL, *map(str, paths)],
+            capture_output=True, text=True, timeout=seconds, env=environment, check=False,
+        )
+        found = json.loads(ran.stdout.strip().splitlines()[-1])
+    except (subprocess.TimeoutExpired, IndexError, json.JSONDecodeError):
+        return [None] * len(paths)
+    return [None if symptom is None else str(symptom) for symptom in found]

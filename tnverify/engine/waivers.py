@@ -1,0 +1,102 @@
+"""Waivers: failures that a project knows of, each with its reason and its smallest failing task.
+
+They live outside the layer, in `[[tool.tnverify.waivers]]` of pyproject.toml or in a file of the
+same tables. A waiver is strict: its witness is replayed first, and a law that holds on it makes
+the waiver stale, which fails the run.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tnverify.catalogue import Catalogue
+
+
+class WaiverError(ValueError):
+    """A waivers file that cannot be read or says too little; the message is one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiver:
+    """One known failure. `subject` is a spec, or None for all subjects.
+
+    `witness` is the counterexample of a JSON report: `plan`, `context`, `target`.
+    """
+
+    law: str
+    reason: str
+    witness: Mapping[str, Any]
+    subject: str | None = None
+    expires: datetime.date | None = None
+
+    def is_for(self, spec: str, law: str) -> bool:
+        return self.law == law and self.subject in (None, spec)
+
+
+def read_waivers(path: Path | None, catalogue: Catalogue) -> tuple[Waiver, ...]:
+    """The waivers in `path`, or in ./pyproject.toml where None; none where that is not there.
+
+    Raises WaiverError for what cannot be read, and CatalogueError for a law that does not exist.
+    """
+    if path is None:
+        path = Path("pyproject.toml")
+        if not path.is_file():
+            return ()
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WaiverError(f"{path}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WaiverError(f"{path}: {error}") from None
+    tables = data.get("waivers")
+    if tables is None:
+        tables = data.get("tool", {}).get("tnverify", {}).get("waivers", [])
+    waivers = tuple(_waiver(table, path, n) for n, table in enumerate(tables, 1))
+    for waiver in waivers:
+        catalogue.named(waiver.law)
+    return waivers
+
+
+def _waiver(table: Any, path: Path, number: int) -> Waiver:
+    def wrong(what: str) -> WaiverError:
+        return WaiverError(f"{path}: waiver {number}: {what}")
+
+    if not isinstance(table, dict):
+        raise wrong("must be a table with law, reason and witness")
+    unknown = sorted(set(table) - {"law", "reason", "witness", "subject", "expires"})
+    if unknown:
+        raise wrong(f"unknown key {unknown[0]!r}: law, reason, witness, subject, expires")
+    for key in ("law", "reason"):
+        if not isinstance(table.get(key), str) or not table[key].strip():
+            raise wrong(f"{key} is missing")
+    expires = table.get("expires")
+    if expires is not None and type(expires) is not datetime.date:
+        raise wrong(f"expires must be a date such as 2027-01-31, not {expires!r}")
+    return Waiver(
+        law=table["law"], reason=table["reason"],
+        witness=_witness(table.get("witness"), path.parent, wrong),
+        subject=table.get("subject"), expires=expires,
+    )
+
+
+def _witness(given: Any, folder: Path, wrong: Any) -> Mapping[str, Any]:
+    """The failing task: a table, or the name of a JSON file beside the waivers."""
+    if isinstance(given, str):
+        try:
+            given = json.loads((folder / given).read_text(encoding="utf-8"))
+        except (OSError, json.JSONDecodeError) as error:
+            raise wrong(f"witness {given}: {error}") from None
+    if not isinstance(given, dict) or not {"plan", "context", "target"} <= set(given):
+        raise wrong(
+            "witness is missing: the smallest failing task, as the JSON report's counterexample"
+            " or the .json file beside the reproducer gives it (plan, context, target)"
+        )
+    return given

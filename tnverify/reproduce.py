@@ -1,0 +1,93 @@
+"""What reproducers call: one law, one subject, one task given as literals."""
+
+from __future__ import annotations
+
+import runpy
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from tnverify.catalogue import load_catalogue
+from tnverify.contract.claims import parse_claims
+from tnverify.contract.outcomes import SubjectRaised, Violation
+from tnverify.engine.evaluate import Evaluation, evaluate
+from tnverify.engine.tasks_json import rebuild
+from tnverify.subjects.infer import find_handles_for
+from tnverify.subjects.prober import SubjectProber
+from tnverify.subjects.resolve import SubjectRequest, drive
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def check(
+    *,
+    law: str,
+    spec: str,
+    claims: str,
+    adapter: str,
+    recipe: Mapping[str, Any],
+    context: list[Any],
+    target: list[Any],
+    handles: Mapping[str, str] | None = None,
+    setup: str | None = None,
+    eps: float = 1e-5,
+    device: str = "cpu",
+) -> None:
+    """Ask one law of one subject on one task.
+
+    `context` and `target` are nested lists of shape (items, channels, *spatial); where they are
+    empty the plan in `recipe` rebuilds them. Raises Violation where the law fails, and
+    SubjectRaised where the subject does.
+    """
+    ended = _evaluation(law, spec, claims, adapter, recipe, context, target, handles or {}, setup,
+                        eps, device)
+    if ended.ending == "violated":
+        raise Violation(
+            str(ended.reason), symptom=ended.symptom or "value",  # type: ignore[arg-type]  # as it was raised
+            expected=ended.expected, actual=ended.actual,
+        )
+    if ended.ending == "broken":
+        raise SubjectRaised(RuntimeError(ended.reason), "the law's calls")
+
+
+def _evaluation(
+    law: str, spec: str, claims: str, adapter: str, recipe: Mapping[str, Any],
+    context: list[Any], target: list[Any], handles: Mapping[str, str], setup: str | None,
+    eps: float, device: str,
+) -> Evaluation:
+    torch.set_num_threads(1)
+    request = SubjectRequest(spec, claims, adapter, handles, setup)
+    subject = drive(request, device)
+    declared = parse_claims(claims)
+    subject = replace(
+        subject, claims=declared, eps=eps, handles=find_handles_for(subject, declared)
+    )
+    task = rebuild(recipe, context, target, subject)
+    ended = evaluate(load_catalogue().named(law), SubjectProber(subject), task)
+    if _collected is not None:
+        _collected.append(ended)
+    return ended
+
+
+_collected: list[Evaluation] | None = None
+
+
+def outcomes(paths: Sequence[str]) -> list[str | None]:
+    """Run reproducers one after another; the symptom with which each failed, None if it held."""
+    global _collected  # noqa: PLW0603 - the programs call `check`, which has no other way back
+    found: list[str | None] = []
+    for path in paths:
+        _collected = []
+        try:
+            runpy.run_path(path, run_name="__main__")
+        except (Violation, SubjectRaised):
+            pass
+        except Exception as error:
+            found.append(f"error {type(error).__name__}")
+            continue
+        ended = _collected[-1] if _collected else None
+        found.append(ended.symptom or "value" if ended is not None and ended.failed else None)
+    _collected = None
+    return found

@@ -1,0 +1,12 @@
+"""Subjects: from a SPEC to something that laws can be asked of."""
+
+from tnverify.subjects.adapters import ADAPTERS, Adapter
+from tnverify.subjects.prober import SubjectProber
+from tnverify.subjects.resolve import SubjectRequest, from_factory, from_fault, resolve
+from tnverify.subjects.spec import Unusable
+from tnverify.subjects.subject import Factory, Subject
+
+__all__ = [
+    "ADAPTERS", "Adapter", "Factory", "Subject", "SubjectProber", "SubjectRequest", "Unusable",
+    "from_factory", "from_fault", "resolve",
+]
