@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from tnverify.engine.results import SubjectReport
+from typing import Protocol
 
 
 class Progress(Protocol):
     """Called from the engine as a run goes on; none of these may raise.
 
-    `on_subject` says that subject `number` of `total` (from 1) begins. `on_step` says how much
-    of one stage of its work is done: `stage` is a word a person understands, such as `checking`
-    or `shrinking`. `on_report` hands over what became of the subject.
+    `on_subject` says that subject `number` of `total` (from 1) begins; `on_plan` how many of
+    its corpus of tasks are done; `on_shrink` that the counterexample of a law is being made
+    small, `number` of `total` (from 1).
     """
 
     def on_subject(self, spec: str, number: int, total: int) -> None: ...
 
-    def on_step(self, stage: str, done: int, total: int) -> None: ...
+    def on_plan(self, done: int, total: int) -> None: ...
 
-    def on_report(self, report: SubjectReport) -> None: ...
+    def on_shrink(self, law: str, number: int, total: int) -> None: ...
 
 
 class Silent:
@@ -29,8 +26,8 @@ class Silent:
     def on_subject(self, spec: str, number: int, total: int) -> None:
         """Nothing is shown."""
 
-    def on_step(self, stage: str, done: int, total: int) -> None:
+    def on_plan(self, done: int, total: int) -> None:
         """Nothing is shown."""
 
-    def on_report(self, report: SubjectReport) -> None:
+    def on_shrink(self, law: str, number: int, total: int) -> None:
         """Nothing is shown."""
