@@ -12,6 +12,7 @@ from tnverify.engine.shrink import shrink_plan
 from tnverify.engine.sweep import boundary
 from tnverify.engine.tasks_json import is_literal, recipe_of, summary_of, values_of
 from tnverify.subjects.prober import SubjectProber
+from tnverify.subjects.trace import Trace
 
 if TYPE_CHECKING:
     from tnverify.catalogue.laws import Law
@@ -47,7 +48,7 @@ def smallest_failure(
 
     if first.hung or not fails(plan.build(dtype, device)):
         task = plan.build(dtype, device)
-        return Smallest(first, _counterexample(task, plan, lane, {}))
+        return Smallest(first, _counterexample(task, plan, lane, {}, ()))
     # Compiling and exporting take seconds a task: there the first failing task must do.
     if not law.thorough_only:
         plan = shrink_plan(plan, lambda p: fails(p.build(dtype, device)), subject, seed)
@@ -57,11 +58,13 @@ def smallest_failure(
         if is_literal(task):
             task = reduce_task(task, fails, subject.channel_step)
         around = boundary(task, fails, subject.channel_step)
-    return Smallest(ends(task), _counterexample(task, plan, lane, around))
+    trace = Trace()
+    ended = evaluate(law, SubjectProber(subject, trace=trace), task)
+    return Smallest(ended, _counterexample(task, plan, lane, around, trace.lines()))
 
 
 def _counterexample(
-    task: Task, plan: Plan, lane: str, around: dict[str, str]
+    task: Task, plan: Plan, lane: str, around: dict[str, str], calls: tuple[str, ...]
 ) -> Counterexample:
     literal = is_literal(task)
     return Counterexample(
@@ -70,4 +73,5 @@ def _counterexample(
         targets=values_of(task.targets) if literal else [],
         boundary=around,
         summary=summary_of(task),
+        calls=calls,
     )

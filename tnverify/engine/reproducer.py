@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tnverify.catalogue.laws import Law
-    from tnverify.contract.task import Task
-    from tnverify.plans import Plan
+    from tnverify.engine.results import Counterexample
     from tnverify.subjects.resolve import SubjectRequest
     from tnverify.subjects.subject import Subject
 
@@ -25,6 +24,7 @@ _TEMPLATE = '''\
 """{law} fails for {spec}
 
 {statement}
+{calls}
 Written by tnverify {version} (seed {seed}). Run it with Python; it needs torch and tnverify.
 It ends with what was expected and what came, or with nothing once the layer is right.
 """
@@ -40,8 +40,8 @@ check(
     setup={setup!r},
     eps={eps!r},
     device={device!r},
-    # Whatever rebuilds the task beside its values: parameters, earlier tasks, and the plan that
-    # Hypothesis drew.
+    # What belongs to the task beside its values: the layer's parameters, earlier tasks of
+    # meta-training, and the salt from which the law makes further values.
     recipe={recipe},
     # (items, channels, *spatial)
     context={context},
@@ -51,10 +51,15 @@ check(
 
 
 def program(
-    law: Law, subject: Subject, request: SubjectRequest, counterexample: tuple[dict[str, object], list[object], list[object]], seed: int,
+    law: Law, subject: Subject, request: SubjectRequest, example: Counterexample, seed: int
 ) -> str:
-    """The program's text."""
-    recipe, context, target = counterexample
+    """The program's text, for the counterexample of a law."""
+    calls = "\n".join(("What the law asked, and what came:", *(f"    {c}" for c in example.calls)))
+
+    recipe = example.plan
+    if example.context:
+        # The values are written out: the plan that they came from is not needed.
+        recipe = {key: value for key, value in recipe.items() if key != "drawn"}
 
     def literal(value: object) -> str:
         return pformat(value, width=88, compact=True, sort_dicts=False).replace("\n", "\n    ")
@@ -63,8 +68,9 @@ def program(
         law=law.name, spec=_absolute(request.spec), statement=law.statement, version=__version__,
         seed=seed, claims=str(subject.claims), adapter=_absolute(subject.adapter.name),
         handles=dict(request.handles), setup=request.setup, eps=subject.eps,
-        device=subject.device.type, recipe=literal(recipe), context=literal(context),
-        target=literal(target),
+        device=subject.device.type, recipe=literal(recipe),
+        context=literal(example.context), target=literal(example.targets),
+        calls=f"\n{calls}\n" if example.calls else "",
     )
 
 

@@ -36,6 +36,8 @@ class Counterexample:
     path: str | None = None
     summary: str = ""
     """One line that reads well: `context [0, 0, 0, 1], target [0]`."""
+    calls: tuple[str, ...] = ()
+    """What the law asked of the layer on this task, a line a call; empty where it is too long."""
 
 
 @dataclass(frozen=True, slots=True)

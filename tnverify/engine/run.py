@@ -201,10 +201,7 @@ def _made_small(
     plan, lane, ended = record.failure
     smallest = smallest_failure(record.law, subject, plan, lane, ended, options.seed)
     example = smallest.counterexample
-    text = program(
-        record.law, subject, request, (example.plan, example.context, example.targets),
-        options.seed,
-    )
+    text = program(record.law, subject, request, example, options.seed)
     path = None
     if options.out is not None:
         path = str(write_program(text, options.out, number, record.law))

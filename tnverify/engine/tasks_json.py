@@ -9,6 +9,7 @@ import torch
 
 from tnverify.contract.task import Parameters, Task
 from tnverify.plans import Plan
+from tnverify.subjects.trace import in_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 400
 """A task with more values than this is written as the plan that rebuilds it."""
+
+MOST_SHOWN = 24
+"""A set with more values than this is shown to a person by its shape."""
 
 
 def is_literal(task: Task) -> bool:
@@ -44,18 +48,17 @@ def rebuild(
     """The task of a counterexample. Raises ValueError where the recipe rebuilds none."""
     dtype = subject.dtype(str(recipe.get("lane", "float64")))
     try:
-        drawn = Plan.from_json(recipe["drawn"])
         if "salt" not in recipe:
-            return drawn.build(dtype, subject.device)
-        empty = (0, drawn.channels, *drawn.spatial)
+            return Plan.from_json(recipe["drawn"]).build(dtype, subject.device)
 
         def tensor(values: list[Any]) -> Tensor:
             read = torch.tensor(_numbers(values), dtype=torch.float64)
-            return (read if read.numel() else read.new_empty(empty)).to(subject.device, dtype)
+            return read.to(subject.device, dtype)
 
+        items = tensor(context)
         return Task(
-            tensor(context),
-            tensor(target),
+            items,
+            tensor(target) if target else items.new_empty((0, *items.shape[1:])),
             Parameters(
                 tuple(recipe["weight"]) or None, tuple(recipe["bias"]) or None,
                 float(recipe["scale"]), float(recipe["offset"]),
@@ -101,21 +104,11 @@ def summary_of(task: Task) -> str:
 
 
 def _set_in_words(name: str, x: Tensor) -> str:
-    if x.numel() > 24:
+    if x.numel() > MOST_SHOWN:
         return f"{name} of shape {tuple(x.shape)}"
-    trivial = all(size == 1 for size in x.shape[1:])
-    values = x.detach().double().cpu()
-    if trivial:
-        return f"{name} {_list(tuple(values.flatten().tolist()))}"
-    kept = values.squeeze(tuple(d for d in range(1, x.dim()) if x.shape[d] == 1))
-    return f"{name} {_nested(kept.tolist())}"
+    return f"{name} {in_words(x)}"
 
 
 def _list(values: tuple[float, ...]) -> str:
     return f"[{', '.join(f'{v:.6g}' for v in values)}]"
 
-
-def _nested(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(_nested(v) for v in value)}]"
-    return f"{value:.6g}"

@@ -133,7 +133,9 @@ def try_laws(
 def _still_asked(record: LawRecord, lane: str, profile: Profile) -> bool:
     if lane not in record.lanes or record.failure or record.not_claimed:
         return False
-    wanted = profile.tasks if record.law.max_tasks is None else record.law.max_tasks
+    wanted = profile.tasks(lane, tuple(record.lanes))
+    if record.law.max_tasks is not None:
+        wanted = min(wanted, record.law.max_tasks)
     return record.lanes[lane].counted < wanted
 
 

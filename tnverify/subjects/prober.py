@@ -23,13 +23,18 @@ if TYPE_CHECKING:
     from tnverify.contract.task import Task
     from tnverify.oracle import Answer
     from tnverify.subjects.subject import Subject
+    from tnverify.subjects.trace import Trace
 
 
 class LiveProbe:
     """One instance of the subject, built for a task (contract: Probe)."""
 
-    def __init__(self, subject: Subject, layer: Any, norm: Norm) -> None:
+    def __init__(
+        self, subject: Subject, layer: Any, norm: Norm, trace: Trace | None = None
+    ) -> None:
         self._subject = subject
+        self._trace = trace
+        self._number = 0 if trace is None else trace.new_instance()
         self.layer = layer
         self._norm = norm
         self.last_context: Tensor | None = None
@@ -86,11 +91,16 @@ class LiveProbe:
     def _call(self, during: str, call: Callable[[], Any], given: Tensor) -> Any:
         try:
             with calling(during):
-                return call()
+                answer = call()
         except SubjectRaised as raised:
             raised.probe = self
             raised.given = given
+            if self._trace is not None:
+                self._trace.note(self._number, during, given, raised.error)
             raise
+        if self._trace is not None:
+            self._trace.note(self._number, during, given, answer)
+        return answer
 
     def _check_form(self, answer: Any, given: Tensor, what: str) -> None:
         if not isinstance(answer, torch.Tensor):
@@ -118,9 +128,12 @@ class SubjectProber:
     The engine makes one for each plan and lane, so memory stays small.
     """
 
-    def __init__(self, subject: Subject, *, eps: float | None = None) -> None:
+    def __init__(
+        self, subject: Subject, *, eps: float | None = None, trace: Trace | None = None
+    ) -> None:
         self.subject = subject
         self._eps = eps
+        self._trace = trace
         self._kept: dict[tuple[str, int], tuple[Task, Any]] = {}
 
     @property
@@ -131,7 +144,7 @@ class SubjectProber:
         return self.subject.handles.path(handle) is not None
 
     def with_eps(self, eps: float) -> SubjectProber:
-        return SubjectProber(self.subject, eps=eps)
+        return SubjectProber(self.subject, eps=eps, trace=self._trace)
 
     def fresh(self, task: Task) -> LiveProbe:
         subject = self.subject
@@ -155,7 +168,7 @@ class SubjectProber:
             for context, targets in task.past:
                 with calling("observe"), torch.no_grad():
                     observe(context, targets)
-        return LiveProbe(subject, layer, norm)
+        return LiveProbe(subject, layer, norm, self._trace)
 
     def run(self, task: Task) -> Run:
         return self._keep("run", task, self._run)  # type: ignore[no-any-return]  # Run by _run
