@@ -1,0 +1,28 @@
+"""`tnverify explain`: one law, what it is for and what it has caught."""
+
+from __future__ import annotations
+
+import click
+
+from tnverify.cli.errors import bad
+from tnverify.cli.options import color_option
+
+
+@click.command()
+@click.argument("law")
+@color_option
+def command(law: str, *, no_color: bool) -> int:
+    """Explain a law: what it states, why, and the faulty layers that it catches."""
+    from tnverify.catalogue import CatalogueError, load_catalogue
+    from tnverify.faults import all_faults
+    from tnverify.report.listing import law_lines
+    from tnverify.report.terminal import console, show
+
+    try:
+        found = load_catalogue().named(law)
+    except CatalogueError as error:
+        raise bad(error) from None
+    on = console(color=not no_color)
+    caught = [fault for fault in all_faults() if found.name in fault.kills]
+    show(law_lines(found, caught, on.width), on)
+    return 0

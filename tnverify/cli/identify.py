@@ -1,0 +1,37 @@
+"""`tnverify identify`: whom a layer's outputs read, and the scheme that fits."""
+
+from __future__ import annotations
+
+import click
+
+from tnverify.cli.errors import bad
+from tnverify.cli.options import color_option, subject_options
+
+
+@click.command()
+@click.argument("spec")
+@subject_options
+@color_option
+def command(
+    spec: str,
+    *,
+    adapter: str | None,
+    handles: dict[str, str],
+    setup: str | None,
+    device: str,
+    no_color: bool,
+) -> int:
+    """Measure whom a layer's outputs read and which scheme it is. Checks no law."""
+    from tnverify.engine.run import check_device, identify
+    from tnverify.report.terminal import console, print_identity
+    from tnverify.subjects import SubjectRequest
+
+    try:
+        check_device(device)
+    except ValueError as error:
+        raise bad(error) from None
+    found = identify(SubjectRequest(spec, None, adapter, handles, setup), device)
+    if found.verdict == "unusable":
+        raise bad(f"{spec}: {found.reason}")
+    print_identity(found, console(color=not no_color))
+    return 0

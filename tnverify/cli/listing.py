@@ -1,0 +1,92 @@
+"""`tnverify list`: what can be claimed, what is checked, how layers are driven."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tnverify.cli.errors import unknown
+from tnverify.cli.options import color_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.text import Text
+
+
+@click.command("list")
+@click.argument("what", required=False, metavar="[schemes|laws|adapters|faults]")
+@color_option
+def command(what: str | None, *, no_color: bool) -> int:
+    """List the schemes, laws and adapters; or one of these; or the planted faults."""
+    if what is not None and what not in _LISTS:
+        raise unknown("list", what, tuple(_LISTS))
+    from rich.text import Text
+
+    from tnverify.report.terminal import console, show
+
+    on = console(color=not no_color)
+    for number, name in enumerate((what,) if what else ("schemes", "laws", "adapters")):
+        if number:
+            show([Text("")], on)
+        show(_LISTS[name](on.width), on)
+    return 0
+
+
+def _schemes(width: int) -> Iterator[Text]:
+    from tnverify.contract import MODIFIERS, SCHEMES
+    from tnverify.report.layout import labelled, paragraph
+    from tnverify.report.listing import entry, title
+    from tnverify.report.words import reads
+
+    yield from title("Schemes", "what a layer can claim to be (--claims)")
+    for scheme in SCHEMES.values():
+        yield from entry(scheme.name, f"{scheme.title}; {scheme.source}", width)
+        yield from labelled("targets", f"may read {reads(scheme.target_reads)}", width, indent=4)
+        if scheme.context_reads != scheme.target_reads:
+            yield from labelled(
+                "context", f"may read {reads(scheme.context_reads)}", width, indent=4
+            )
+    yield from paragraph(f"Modifiers, after a comma: {', '.join(MODIFIERS)}.", width, indent=2)
+
+
+def _laws(width: int) -> Iterator[Text]:
+    from tnverify.catalogue import load_catalogue
+    from tnverify.report.listing import entry, title
+
+    catalogue = load_catalogue()
+    yield from title("Laws", f"{len(catalogue.laws)} in all; `tnverify explain LAW` tells more")
+    for family in catalogue.families:
+        yield from title(family, indent=2)
+        for law in catalogue:
+            if law.family == family:
+                should = " (should-level)" if law.level == "should" else ""
+                yield from entry(law.name, law.statement + should, width, indent=4)
+
+
+def _adapters(width: int) -> Iterator[Text]:
+    from tnverify.report.listing import entry, title
+    from tnverify.subjects.adapters import ADAPTERS
+
+    yield from title("Adapters", "how a layer is called (--adapter); detected where not named")
+    for adapter in ADAPTERS.values():
+        yield from entry(adapter.name, adapter.summary, width)
+
+
+def _faults(width: int) -> Iterator[Text]:
+    from tnverify.faults import all_faults
+    from tnverify.report.listing import entry, title
+
+    faults = all_faults()
+    yield from title("Planted faults", f"{len(faults)} known-bad layers that the laws must catch")
+    for family in dict.fromkeys(fault.family for fault in faults):
+        yield from title(family, indent=2)
+        for fault in faults:
+            if fault.family == family:
+                yield from entry(fault.name, " ".join(fault.story.split()), width, indent=4)
+
+
+_LISTS: dict[str, Callable[[int], Iterator[Text]]] = {
+    "schemes": _schemes, "laws": _laws, "adapters": _adapters, "faults": _faults,
+}  # fmt: skip

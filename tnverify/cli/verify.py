@@ -1,0 +1,175 @@
+"""`tnverify verify`: hold layers to the laws and say what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tnverify.cli.errors import bad, complain
+from tnverify.cli.options import color_option, subject_options, words
+
+if TYPE_CHECKING:
+    from tnverify.engine.results import RunReport
+    from tnverify.engine.run import RunOptions
+    from tnverify.subjects import SubjectRequest
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("specs", nargs=-1, metavar="[SPEC]...")
+@click.option(
+    "--claims",
+    metavar="SCHEME[,MODIFIER...]",
+    help="What the layers claim to be, such as tasknorm_i,unbiased. Else measured.",
+)
+@subject_options
+@click.option(
+    "--profile",
+    default="default",
+    show_default=True,
+    metavar="quick|default|thorough",
+    help="How much is spent.",
+)
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same report.")
+@click.option(
+    "--only",
+    multiple=True,
+    callback=words,
+    metavar="LAW|FAMILY,...",
+    help="Check these laws alone. Repeatable.",
+)
+@click.option(
+    "--skip",
+    multiple=True,
+    callback=words,
+    metavar="LAW|FAMILY,...",
+    help="Leave these laws out. Repeatable.",
+)
+@click.option("--json", "json_file", type=_PATH, metavar="FILE", help="Write the report as JSON.")
+@click.option(
+    "--out",
+    type=_PATH,
+    default=Path("tnverify-out"),
+    show_default=True,
+    metavar="DIR",
+    help="Where programs that fail as the layer did are written.",
+)
+@click.option(
+    "--waivers",
+    type=_PATH,
+    metavar="FILE",
+    help="Known failures, as TOML. Else [[tool.tnverify.waivers]] of ./pyproject.toml.",
+)
+@color_option
+def command(
+    specs: tuple[str, ...],
+    *,
+    claims: str | None,
+    adapter: str | None,
+    handles: dict[str, str],
+    setup: str | None,
+    device: str,
+    profile: str,
+    seed: int,
+    only: tuple[str, ...],
+    skip: tuple[str, ...],
+    json_file: Path | None,
+    out: Path,
+    waivers: Path | None,
+    no_color: bool,
+) -> int:
+    """Verify layers. No SPEC: the reference layers and torch's own.
+
+    Ends with 0 where every layer conforms, 1 where one violates its claims, 2 where one cannot
+    be used, 3 where nothing was decided.
+    """  # fmt: skip
+    _check_paths(json_file, out)
+    # Only now: an unusable path is told at once, torch takes a second to import.
+    from tnverify.engine.run import RunOptions, verify
+    from tnverify.report.progress import progress
+    from tnverify.subjects import SubjectRequest
+
+    options = RunOptions(
+        profile=profile, seed=seed, only=only, skip=skip, device=device, out=out, waivers=waivers
+    )
+    _check_words(options, claims, adapter)
+    if specs:
+        requests = [SubjectRequest(spec, claims, adapter, handles, setup) for spec in specs]
+    else:
+        requests = _defaults(claims, adapter, handles, setup)
+    with progress(color=not no_color) as shown:
+        run = verify(requests, options, shown)
+    _hand_over(run, json_file, no_color=no_color)
+    return run.exit_code
+
+
+def _check_paths(json_file: Path | None, out: Path) -> None:
+    from tnverify.report.paths import OutputError, check_file, check_folder
+
+    try:
+        if json_file is not None:
+            check_file(json_file, "--json")
+        check_folder(out, "--out")
+    except OutputError as error:
+        raise bad(error) from None
+
+
+def _check_words(options: RunOptions, claims: str | None, adapter: str | None) -> None:
+    """Every word that names something names a thing that is there.
+
+    The engine asks the same again, and raises ValueError: here alone it is the user's mistake.
+    """
+    from tnverify.catalogue import load_catalogue
+    from tnverify.contract import parse_claims
+    from tnverify.engine.profiles import find_profile
+    from tnverify.engine.run import check_device
+    from tnverify.engine.waivers import read_waivers
+    from tnverify.subjects import Unusable
+    from tnverify.subjects.resolve import find_adapter
+
+    try:
+        find_profile(options.profile)
+        check_device(options.device)
+        catalogue = load_catalogue()
+        catalogue.select(options.only, options.skip)
+        read_waivers(options.waivers, catalogue)
+        if claims is not None:
+            parse_claims(claims)
+        if adapter is not None:
+            find_adapter(adapter)
+    except (ValueError, Unusable) as error:
+        raise bad(error) from None
+
+
+def _defaults(
+    claims: str | None, adapter: str | None, handles: dict[str, str], setup: str | None
+) -> list[SubjectRequest]:
+    given = {"--claims": claims, "--adapter": adapter, "--handle": handles, "--setup": setup}
+    for option, value in given.items():
+        if value:
+            raise bad(f"{option} says how a layer is to be verified: name the layer too")
+    from tnverify.cli.defaults import default_requests
+
+    return default_requests()
+
+
+def _hand_over(run: RunReport, json_file: Path | None, *, no_color: bool) -> None:
+    """JSON first: a reader of stdout that goes away must not cost the file."""
+    if json_file is not None:
+        from tnverify.report.as_json import write_json
+
+        try:
+            write_json(run, json_file)
+        except OSError as error:
+            complain(f"--json {json_file}: {error.strerror or error}")
+    for subject in run.subjects:
+        if subject.verdict == "unusable":
+            complain(f"{subject.spec}: {subject.reason}")
+    if len(run.subjects) == 1 and run.subjects[0].verdict == "unusable" and not run.interrupted:
+        return
+    from tnverify.report.terminal import console, print_run
+
+    print_run(run, console(color=not no_color))
