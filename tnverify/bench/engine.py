@@ -1,0 +1,106 @@
+"""`python -m tnverify.bench engine`: what a verification costs, as ratios in one run.
+
+Whole processes are timed, interleaved round by round so that a drifting machine hits all alike;
+each figure is a median. The unit is `python -c "import torch, hypothesis"`, which every run
+must pay.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+LAYER = "tnverify.norms:TaskNormI"
+FURTHER = ("tnverify.norms:MetaBN", "tnverify.norms:TaskNormL", "torch.nn:InstanceNorm2d")
+
+
+class Spent(NamedTuple):
+    """Seconds that one process took: by the clock, and of processor time."""
+
+    wall: float
+    cpu: float
+
+
+class Row(NamedTuple):
+    """A measured quantity with its target."""
+
+    quantity: str
+    value: float
+    unit: str
+    target: float
+
+
+def run_once(arguments: list[str]) -> Spent:
+    """Run one process to its end; raises click.ClickException where it does not end with 0."""
+    environment = dict(os.environ, OMP_NUM_THREADS="1")
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        env=environment,
+    )
+    assert process.stderr is not None
+    with process.stderr as stream:
+        complaint = stream.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        last = complaint.decode(errors="replace").strip().splitlines()[-1:] or ["no message"]
+        raise click.ClickException(
+            f"{' '.join(arguments)} ended with {process.returncode}: {last[0]}"
+        )
+    return Spent(wall, usage.ru_utime + usage.ru_stime)
+
+
+def verify_arguments(profile: str, *specs: str) -> list[str]:
+    return ["-m", "tnverify", "verify", *specs, "--profile", profile, "--no-color"]
+
+
+def measure(rounds: int) -> list[Row]:
+    """Medians over `rounds`, each round running every process once."""
+    commands = {
+        "import": ["-c", "import torch, hypothesis"],
+        "quick": verify_arguments("quick", LAYER),
+        "default": verify_arguments("default", LAYER),
+        "further": verify_arguments("default", LAYER, *FURTHER),
+    }
+    for arguments in commands.values():  # files and byte code come from disk once
+        run_once(arguments)
+    spent: dict[str, list[Spent]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, arguments in commands.items():
+            spent[name].append(run_once(arguments))
+    wall = {name: statistics.median(s.wall for s in each) for name, each in spent.items()}
+    cpu = {name: statistics.median(s.cpu for s in each) for name, each in spent.items()}
+    return [
+        Row("quick / import", wall["quick"] / wall["import"], "ratio", 2.0),
+        Row("default / import", wall["default"] / wall["import"], "ratio", 4.0),
+        Row(
+            "each further layer", (cpu["further"] - cpu["default"]) / len(FURTHER), "CPU s", 2.0
+        ),
+    ]
+
+
+@click.command()
+@click.option("--rounds", default=5, show_default=True, help="How often each process is run.")
+@click.option("--json", "json_path", type=click.Path(dir_okay=False, path_type=Path))
+def engine(rounds: int, json_path: Path | None) -> None:
+    """Time `tnverify verify` as a whole process, against importing torch and hypothesis."""
+    rows = measure(rounds)
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("quantity", "measured", "target", title=f"{LAYER}, median of {rounds} runs")
+    for row in rows:
+        table.add_row(row.quantity, f"{row.value:.2f} {row.unit}", f"<= {row.target:g} {row.unit}")
+    Console().print(table)
+    if json_path is not None:
+        json_path.write_text(json.dumps([row._asdict() for row in rows], indent=1) + "\n")
