@@ -88,6 +88,8 @@ class SubjectReport:
     spec: str
     verdict: Verdict
     adapter: str | None = None
+    adapter_given: bool = False
+    """Whether the adapter was named by the user; else it was detected."""
     scheme: str | None = None
     modifiers: tuple[str, ...] = ()
     inferred: bool = True
@@ -105,7 +107,11 @@ class SubjectReport:
 
 @dataclass(frozen=True, slots=True)
 class RunReport:
-    """A whole run. `interrupted` says that Ctrl-C ended it: what was found so far is here."""
+    """A whole run. `interrupted` says that Ctrl-C ended it: what was found so far is here.
+
+    `asleep` names the families whose own known-bad layer was not caught: what the run found to
+    hold there says nothing.
+    """
 
     command: Command
     environment: dict[str, str | float | bool | None]
@@ -115,6 +121,7 @@ class RunReport:
     seconds: float
     subjects: tuple[SubjectReport, ...]
     interrupted: bool = False
+    asleep: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:

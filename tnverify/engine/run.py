@@ -91,6 +91,7 @@ def verify(
     check_device(options.device)
     reports: list[SubjectReport] = []
     interrupted = False
+    sleeping: tuple[str, ...] = ()
     with _one_thread():
         try:
             plans = corpus(options.seed, profile.corpus, rank=2, step=1, allow_past=True)
@@ -102,11 +103,16 @@ def verify(
                 reports.append(_verify_one(request, number, made, progress))
         except KeyboardInterrupt:
             interrupted = True
-        reports = _with_programs_run(reports)
+        reports += [_not_reached(request) for request in requests[len(reports):]]
+        try:
+            reports = _with_programs_run(reports)
+        except KeyboardInterrupt:
+            interrupted = True
     return RunReport(
         command="verify", environment=environment(options.device), profile=profile.name,
         seed=options.seed, started_at=started.isoformat(timespec="seconds"),
         seconds=time.perf_counter() - clock, subjects=tuple(reports), interrupted=interrupted,
+        asleep=sleeping,
     )
 
 
@@ -119,7 +125,7 @@ def identify(request: SubjectRequest, device: str = "cpu") -> SubjectReport:
             found = resolve(request, device)
         except Unusable as error:
             return _unusable(request, error)
-    report = _described(request.spec, found)
+    report = _described(request, found)
     return replace(report, verdict="inconclusive", seconds=time.perf_counter() - clock)
 
 
@@ -163,7 +169,7 @@ def _verify_one(
             return replace(_unusable(request, error), seconds=time.perf_counter() - clock)
         verdicts = check_laws(found.subject, request, number, made, progress)
     verdict, reason = subject_verdict(verdicts, made.asleep)
-    report = _described(request.spec, found)
+    report = _described(request, found)
     notes = (*report.notes, *((captured.note,) if captured.note else ()))
     return replace(
         report, verdict=verdict, reason=reason, laws=tuple(verdicts),
@@ -237,11 +243,12 @@ def _replay_waivers(
     return found
 
 
-def _described(spec: str, found: Inference) -> SubjectReport:
+def _described(request: SubjectRequest, found: Inference) -> SubjectReport:
     subject = found.subject
     claims = subject.claims
     return SubjectReport(
-        spec=spec, verdict="inconclusive", adapter=subject.adapter.name,
+        spec=request.spec, verdict="inconclusive", adapter=subject.adapter.name,
+        adapter_given=request.adapter is not None,
         scheme=claims.scheme.name, modifiers=claims.modifiers, inferred=claims.inferred,
         fingerprint=Fingerprint(found.target_reads, found.context_reads, found.nearest),
         notes=subject.notes,
@@ -250,6 +257,12 @@ def _described(spec: str, found: Inference) -> SubjectReport:
 
 def _unusable(request: SubjectRequest, error: Unusable) -> SubjectReport:
     return SubjectReport(spec=request.spec, verdict="unusable", reason=str(error))
+
+
+def _not_reached(request: SubjectRequest) -> SubjectReport:
+    return SubjectReport(
+        spec=request.spec, verdict="inconclusive", reason="interrupted before it was verified"
+    )
 
 
 def _with_programs_run(reports: list[SubjectReport]) -> list[SubjectReport]:
