@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from tnverify.norms.layer import Layer
 
-_LAZY = (
-    nn.LazyBatchNorm1d, nn.LazyBatchNorm2d, nn.LazyBatchNorm3d,
-    nn.LazyInstanceNorm1d, nn.LazyInstanceNorm2d, nn.LazyInstanceNorm3d,
+Lazy = (
+    nn.LazyBatchNorm1d | nn.LazyBatchNorm2d | nn.LazyBatchNorm3d
+    | nn.LazyInstanceNorm1d | nn.LazyInstanceNorm2d | nn.LazyInstanceNorm3d
 )  # fmt: skip
 Replaceable = (
     nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d | nn.SyncBatchNorm | nn.InstanceNorm1d
@@ -46,7 +46,7 @@ def convert(network: nn.Module, scheme: str, **options: Any) -> nn.Module:
     found = [
         (name, module)
         for name, module in network.named_modules(remove_duplicate=False)
-        if isinstance(module, Replaceable)
+        if isinstance(module, Replaceable | Lazy)
     ]
     # All are built before any is put in place, so that a refusal leaves the network as it was.
     first_parameter = next(network.parameters(), None)
@@ -63,10 +63,10 @@ def convert(network: nn.Module, scheme: str, **options: Any) -> nn.Module:
 
 
 def _replacement(
-    old: Replaceable, scheme: str, options: dict[str, Any], like: torch.Tensor | None
+    old: Replaceable | Lazy, scheme: str, options: dict[str, Any], like: torch.Tensor | None
 ) -> Layer:
     """The layer that replaces `old`; one without tensors goes where `like` is."""
-    if isinstance(old, _LAZY):
+    if isinstance(old, Lazy):
         raise ValueError(  # noqa: TRY004 - the type is right, it has only not seen input
             f"a {type(old).__name__} does not know its channels yet: pass one batch through the"
             " network before converting it"

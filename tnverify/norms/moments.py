@@ -55,7 +55,7 @@ def over_groups(instance: Moments, groups: int) -> Moments:
     items, channels = instance.mean.shape
     if groups == channels:
         return instance
-    mean, var = (part.reshape(items, groups, -1) for part in instance[:2])
+    mean, var = (part.reshape(items, groups, channels // groups) for part in instance[:2])
     group_mean = mean.mean(2, keepdim=True)
     group_var = (var + (mean - group_mean).square()).mean(2, keepdim=True)
     count = instance.count * (channels // groups)

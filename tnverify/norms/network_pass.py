@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
+import torch
+
 from tnverify.norms.state import NotConditionedError
 
 if TYPE_CHECKING:
@@ -53,21 +55,34 @@ class Pass:
 
 
 _current: ContextVar[Pass | None] = ContextVar("tnverify_network_pass", default=None)
+# torch.compile cannot trace context variables. While it traces, passes lie on this stack; the
+# compiled code knows the layers of its passes and reads neither.
+_traced: list[Pass] = []
 
 
 @contextmanager
 def passing(over: Pass) -> Iterator[Pass]:
     """Let layers called inside, in this thread or task alone, take part in this pass."""
-    token = _current.set(over)
-    try:
-        yield over
-    finally:
-        _current.reset(token)
+    if torch.compiler.is_compiling():
+        _traced.append(over)
+        try:
+            yield over
+        finally:
+            _traced.pop()
+    else:
+        token = _current.set(over)
+        try:
+            yield over
+        finally:
+            _current.reset(token)
 
 
 def current_pass(layer: Layer) -> Pass:
     """The pass that is under way; raises RuntimeError outside of one."""
-    over = _current.get()
+    if torch.compiler.is_compiling():
+        over = _traced[-1] if _traced else None
+    else:
+        over = _current.get()
     if over is None:
         raise RuntimeError(
             f"{type(layer).__name__} was called outside of a pass, so it cannot know whether its"

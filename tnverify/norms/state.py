@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
+
+from torch import Tensor
 
 from tnverify.norms.moments import Moments, moments_dtype
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class NotConditionedError(RuntimeError):
@@ -40,8 +39,9 @@ def context_size(context: Tensor) -> Tensor:
 
 def remembered(context: Tensor, batch: Moments) -> ContextState:
     """The state that a context with these batch moments leaves."""
-    assert isinstance(batch.count, int), "moments of a set that is at hand count its values"
-    count = context.new_full((), batch.count, dtype=moments_dtype(context))
+    count = batch.count
+    if not isinstance(count, Tensor):
+        count = context.new_full((), count, dtype=moments_dtype(context))
     return ContextState(batch._replace(count=count), context_size(context))
 
 

@@ -19,15 +19,14 @@ def normalize(
 
     `x` is (items, channels, *spatial); `weight` and `bias` broadcast to (items, channels).
     """
-    wide = x.to(compute_dtype(x.dtype))
-    own = instance_moments(wide) if blend.reads_own else None
+    own = instance_moments(x) if blend.reads_own else None
     used, batch = used_moments(blend, own)
-    return standardize(wide, used, weight, bias, eps).to(x.dtype), batch
+    return standardize(x, used, weight, bias, eps), batch
 
 
 def batch_moments(x: Tensor) -> Moments:
     """Moments of all items of `x` together, (1, channels) each."""
-    return over_items(instance_moments(x.to(compute_dtype(x.dtype))))
+    return over_items(instance_moments(x))
 
 
 def instance_moments(x: Tensor) -> Moments:
@@ -36,6 +35,7 @@ def instance_moments(x: Tensor) -> Moments:
     pixels = tuple(range(2, x.dim()))
     if not pixels:
         return Moments(x.to(dtype), torch.zeros_like(x, dtype=dtype), 1)
+    x = x.to(compute_dtype(x.dtype))
     # The mean is good to half an ulp of itself; what is left of it matters once the values lie
     # far from zero, and is taken from the centred values.
     centre = x.detach().mean(pixels, keepdim=True)
@@ -55,14 +55,16 @@ def standardize(
     near it; what that rounded off the mean is part of the constant. So the error does not grow
     with the distance of the values from zero.
     """
-    centre = used.mean.detach().to(x.dtype)
+    wide = x.to(compute_dtype(x.dtype))
+    centre = used.mean.detach().to(wide.dtype)
     slope = torch.rsqrt(used.var + eps)
     if weight is not None:
         slope = slope * weight
     constant = (centre - used.mean) * slope
     if bias is not None:
         constant = constant + bias
-    return (x - as_planes(centre, x)) * as_planes(slope, x) + as_planes(constant, x)
+    centred = wide - as_planes(centre, wide)
+    return (centred * as_planes(slope, wide) + as_planes(constant, wide)).to(x.dtype)
 
 
 def as_planes(small: Tensor, x: Tensor) -> Tensor:

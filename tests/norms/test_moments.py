@@ -1,0 +1,68 @@
+"""The moments of larger sets follow from those of instances."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tnverify.norms.kernels.plain import batch_moments, instance_moments
+from tnverify.norms.moments import Moments, bessel, merge, over_groups, pool
+from tnverify.tolerances import expect_close
+from tnverify.tolerances.bound import unit
+
+
+def drawn(*shape: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(sum(shape))
+    # Means that differ between items and channels, so that the between-mean term matters.
+    apart = torch.randn((*shape[:2], *(1,) * (len(shape) - 2)), generator=generator)
+    return (torch.randn(shape, generator=generator) + 3 * apart).double()
+
+
+def expect_moments(actual: Moments, values: torch.Tensor) -> None:
+    """`actual` are the moments over the last dimension of `values`."""
+    mean, var, count = values.mean(-1), values.var(-1, correction=0), values.shape[-1]
+    scale = values.abs().max()
+    bound = unit(torch.float64) * (8 + count) * (1 + scale)
+    expect_close(actual.mean, mean.expand_as(actual.mean), bound, "mean")
+    expect_close(actual.var, var.expand_as(actual.var), bound * (1 + scale), "variance")
+    assert int(actual.count) == count
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (3, 4, 2, 3), (3, 4), (3, 4, 1, 1)], ids=str)
+def test_batch_layer_and_group_moments(shape) -> None:
+    x = drawn(*shape)
+    items = x.reshape(3, 4, -1)
+    instance = instance_moments(x)
+    expect_moments(instance, items)
+    expect_moments(batch_moments(x), items.transpose(0, 1).flatten(1)[None])
+    expect_moments(over_groups(instance, 1), items.flatten(1)[:, None])
+    groups = items.reshape(3, 2, -1).repeat_interleave(2, dim=1)
+    expect_moments(over_groups(instance, 2), groups)
+
+
+def test_merged_moments_are_those_of_the_union() -> None:
+    first, second = drawn(3, 4, 5), drawn(1, 4, 7)
+    union = torch.cat([x.transpose(0, 1).flatten(1) for x in (first, second)], dim=1)[None]
+    expect_moments(merge(batch_moments(first), batch_moments(second)), union)
+
+
+def test_pooling_carries_the_between_mean_term() -> None:
+    """Worked by hand: means 0 and 2, variances 1 and 3, alpha 0.5 (eqs. (10), (11))."""
+    first, second = (
+        Moments(torch.tensor([[m]]), torch.tensor([[v]]), 1) for m, v in ((0.0, 1.0), (2.0, 3.0))
+    )
+    pooled = pool(0.5, first, second)
+    assert (pooled.mean.item(), pooled.var.item()) == (1.0, 3.0)
+
+
+def test_the_unbiased_factor_of_one_value_is_finite() -> None:
+    assert [bessel(n) for n in (1, 2, 5)] == [1.0, 2.0, 1.25]
+    assert [bessel(torch.tensor(float(n))).item() for n in (1, 2, 5)] == [1.0, 2.0, 1.25]
+
+
+def test_moments_of_half_precision_are_float32_and_of_float32_wider() -> None:
+    for dtype, moments in (
+        (torch.bfloat16, torch.float32), (torch.float16, torch.float32),
+        (torch.float32, torch.float64), (torch.float64, torch.float64),
+    ):  # fmt: skip
+        assert batch_moments(drawn(3, 4, 5).to(dtype)).mean.dtype == moments
