@@ -107,7 +107,7 @@ print(json.dumps([plan.as_json() for plan in corpus(5, 48)]))
 def test_nothing_outside_changes_a_corpus(tmp_path: Path) -> None:
     """Another process, CI set, a profile that would draw nothing, and a local module of whose
     constants Hypothesis is fond: the corpus is the one drawn here."""
-    numbers = ", ".join(str(number) for number in range(2, 100))
+    numbers = ", ".join(str(number) for number in range(2, 1000))
     (tmp_path / "local_layer.py").write_text(f"CONSTANTS = [{numbers}]\n", encoding="utf-8")
     there = subprocess.run(
         [sys.executable, "-c", ELSEWHERE], cwd=tmp_path, check=True, capture_output=True,
