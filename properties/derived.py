@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from tnverify.contract import Claims, Probe
 
+_POOL = 1 << 16
+"""Values in the pool that noise is cut from."""
+
 
 def choice(task: Task, key: int, options: int) -> int:
     """A number in range(options) that depends on the task's salt and `key` alone."""
@@ -44,20 +47,24 @@ def split(task: Task, key: int, count: int) -> Tensor:
     return torch.tensor(kept)
 
 
-@lru_cache(maxsize=32)
-def _noise(
-    shape: tuple[int, ...], dtype: torch.dtype, device: torch.device, salt: int, key: int
-) -> Tensor:
-    empty = torch.empty(shape, dtype=dtype, device=device)
-    return Task(empty, empty, salt=salt).noise(empty, key)
+@lru_cache(maxsize=8)
+def _pool(dtype: torch.dtype, device: torch.device) -> Tensor:
+    empty = torch.empty(_POOL, dtype=dtype, device=device)
+    return Task(empty, empty).noise(empty, 1)
 
 
 def noise(task: Task, like: Tensor, key: int = 1) -> Tensor:
     """Values of the shape of `like` to put in its place: multiples of 1/8 between -4 and 4.
 
-    Laws that ask for the same ones share the work of drawing them.
+    They are cut from one pool of such values, at a place that the task's salt and `key` choose:
+    laws ask so often that drawing them anew would cost as much as the layers do.
     """
-    return _noise(tuple(like.shape), task.dtype, task.device, task.salt, key).clone()
+    pool = _pool(task.dtype, task.device)
+    count = like.numel()
+    if count > _POOL // 2:
+        return task.noise(like, key)
+    start = choice(task, key, _POOL - count)
+    return pool[start : start + count].clone().view(like.shape)
 
 
 def with_targets(task: Task, count: int) -> Task:

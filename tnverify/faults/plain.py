@@ -36,6 +36,10 @@ class PlainNorm(nn.Module):
         return self.output(context, *self.moments_for(context, state)), state
 
     def normalize(self, targets: Tensor, state: State) -> Tensor:
+        if state is None:  # callers that are not typed may have met no context yet
+            raise RuntimeError(  # type: ignore[unreachable]  # as the line above says
+                "no context yet: call condition(context) before normalize"
+            )
         return self.output(targets, *self.moments_for(targets, state))
 
     def summarize(self, context: Tensor) -> State:
