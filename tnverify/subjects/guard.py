@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -34,22 +35,30 @@ def calling(during: str) -> Iterator[None]:
 
 
 @contextmanager
-def time_limit(seconds: float = HANG_SECONDS) -> Iterator[None]:
-    """Raise Hang inside after `seconds`, and again every second until it gets through.
+def time_limit(seconds: float | None = None) -> Iterator[None]:
+    """Raise Hang inside after `seconds` (HANG_SECONDS where None), and again every second until
+    it gets through. A limit around this one goes on counting afterwards.
 
     Works in the main thread of a system with interval timers; elsewhere a hang is not ended.
     """
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+    in_main = threading.current_thread() is threading.main_thread()
+    if not hasattr(signal, "setitimer") or not in_main:
         yield
         return
 
     def ring(signum: int, frame: FrameType | None) -> None:
         raise Hang
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    handler = signal.signal(signal.SIGALRM, ring)
+    started = time.monotonic()
+    left, interval = signal.setitimer(
+        signal.ITIMER_REAL, HANG_SECONDS if seconds is None else seconds, 1.0
+    )
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, handler)
+        if left > 0:
+            rest = max(left - (time.monotonic() - started), 0.001)
+            signal.setitimer(signal.ITIMER_REAL, rest, interval)

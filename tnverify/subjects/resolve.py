@@ -28,6 +28,7 @@ from tnverify.subjects.subject import Factory, Subject
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tnverify.contract.task import Task
     from tnverify.faults import Fault
 
 
@@ -138,13 +139,13 @@ def _with_lanes(subject: Subject) -> Subject:
     return replace(subject, has_float64=False, notes=(*subject.notes, note))
 
 
-def _runs(subject: Subject, task: object) -> str | None:
+def _runs(subject: Subject, task: Task) -> str | None:
     """What the subject raises on a task, in a line; None where it does not raise."""
     try:
-        probe = SubjectProber(subject).fresh(task)  # type: ignore[arg-type]  # a Task, kept short
-        with torch.no_grad(), calling("condition"):
-            _, state = probe.norm.condition(task.context)  # type: ignore[attr-defined]  # as above
-            probe.norm.normalize(task.targets, state)  # type: ignore[attr-defined]  # as above
+        with time_limit(), calling("condition"), torch.no_grad():
+            probe = SubjectProber(subject).fresh(task)
+            _, state = probe.norm.condition(task.context)
+            probe.norm.normalize(task.targets, state)
     except SubjectRaised as raised:
         return f"{type(raised.error).__name__}: {first_line(raised.error)}"
     except (TypeError, ValueError):
