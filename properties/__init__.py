@@ -13,7 +13,18 @@ if __name__ == "properties":
 
 from typing import TYPE_CHECKING
 
-from . import batch_size, context, state, task_isolation, transductivity
+from . import (
+    batch_size,
+    blending,
+    context,
+    gradients,
+    layouts,
+    moments,
+    numerics,
+    state,
+    task_isolation,
+    transductivity,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -23,9 +34,14 @@ if TYPE_CHECKING:
 FAMILIES: tuple[ModuleType, ...] = (
     transductivity,
     batch_size,
+    blending,
     context,
     task_isolation,
+    moments,
+    numerics,
+    gradients,
     state,
+    layouts,
 )
 """The modules of laws, in the catalogue's order."""
 

@@ -1,0 +1,219 @@
+"""Gradients: what training follows is the derivative of what the layer computes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from tnverify.catalogue import law
+from tnverify.contract import SubjectRaised
+from tnverify.contract.task import uniforms
+from tnverify.tolerances import (
+    expect,
+    expect_finite,
+    expect_gradient,
+    not_claimed,
+    says_nothing,
+)
+
+from .agreement import expect_defined, weight_of
+from .differences import HANDLES, SETS, Loss, dot, expect_slope, widened
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tnverify.contract import Claims, Prober, Task
+
+_EVERYTHING = (*SETS, *HANDLES)
+_AFTER_MOMENTS = ("weight", "bias")
+_CONSTANTS = (1.0, -3.3, 0.0, 1234.567)
+
+
+def _names(norm: Prober) -> tuple[str, ...]:
+    """By what a subject's gradient can be held to its outputs.
+
+    Which moments a `detached` layer cuts off is its own choice, so there only the derivatives
+    by the weight and the bias, which come after every moment, are those of the formula.
+    """
+    return _AFTER_MOMENTS if norm.claims.detached else _EVERYTHING
+
+
+@law(
+    family="gradients",
+    kind="rounded",
+    lanes=("float64",),
+    source="eq. (2); the authors' code detaches nothing",
+)
+def first_order_gradients_are_right(norm: Prober, task: Task) -> None:
+    """The gradient by context, targets and parameters is the derivative of the outputs.
+
+    A violation means that training follows something else than the loss: moments that are
+    detached on one of their ways, or a hand-written backward that forgets a term. Compare the
+    backward with autograd's through plain operations; declare `detached` if cutting is meant
+    (then only weight and bias are checked).
+    """
+    loss = Loss(norm, task)
+    direction = loss.direction(_names(norm))
+    expect_slope(
+        float(dot(direction, loss.at().gradient())),
+        loss.along(direction),
+        step=loss.step,
+        rounding=loss.rounding,
+        what=f"the derivative by {', '.join(direction)} along a random direction",
+    )
+
+
+def _second_order(claims: Claims) -> str | None:
+    return "the layer declares first_order" if claims.first_order else None
+
+
+@law(
+    family="gradients",
+    kind="rounded",
+    lanes=("float64",),
+    max_tasks=5,
+    claimed=_second_order,
+    source="eq. (2); second-order MAML, section 3.1 and appendix B.1",
+)
+def second_order_gradients_are_right(norm: Prober, task: Task) -> None:
+    """The gradient of a gradient is the derivative of that gradient.
+
+    A violation means that second-order meta-learning (MAML) trains on wrong gradients although
+    first-order ones are right: typically a custom autograd Function that saves moments it
+    computed itself instead of returning them as outputs, or a backward that is not
+    differentiable. Return the moments as outputs, or declare `first_order`.
+    """
+    loss = Loss(norm, task)
+    outer, inner = (loss.direction(_names(norm), key) for key in (0, 1))
+    point = loss.at()
+    slope = dot(inner, point.gradient(create_graph=True))
+    second = point.probe.grad(slope, [point.leaves[name] for name in outer])
+    expect_slope(
+        float(dot(outer, dict(zip(outer, second, strict=True)))),
+        lambda step: float(dot(inner, loss.at(outer, step).gradient())),
+        step=loss.step,
+        rounding=loss.slope_rounding,
+        what=f"the second derivative by {', '.join(outer)} along two random directions",
+    )
+
+
+def _has_precision_to_lose(claims: Claims) -> str | None:
+    return "detached moments have no gradient to compare" if claims.detached else None
+
+
+@law(
+    family="gradients",
+    kind="rounded",
+    lanes=("native",),
+    claimed=_has_precision_to_lose,
+    source="eq. (2); the derivative of y is made of the weight, y and products of two y",
+)
+def low_precision_gradients_follow_float64_ones(norm: Prober, task: Task) -> None:
+    """The gradient in the layer's own dtype is, within rounding, the one it gives in float64.
+
+    A violation means that the backward loses digits which the forward keeps: sums over values
+    that were not centred first, or a half-precision step on the way. Sum products of *centred*
+    values in backward.
+    """
+    if task.dtype == torch.float64:
+        not_claimed("the layer's own dtype is float64: there is no lower precision to compare")
+    own, wide = Loss(norm, task), Loss(norm, widened(task))
+    direction = own.direction(SETS)
+    rounding = own.slope_rounding
+    try:
+        exact = wide.at().gradient()
+    except SubjectRaised as refused:
+        not_claimed(f"the subject does not run in float64: {refused}")
+    expect_gradient(
+        float(dot(direction, own.at().gradient())),
+        float(dot(direction, exact)),
+        rounding,
+        f"the derivative by {', '.join(direction)} along a random direction, against float64",
+    )
+
+
+def _passes_gradients(claims: Claims) -> str | None:
+    if "context" not in claims.must_read("target"):
+        return "its target outputs need not read the context"
+    return "the layer declares detached moments" if claims.detached else None
+
+
+@law(
+    family="gradients",
+    kind="exact",
+    claimed=_passes_gradients,
+    source="section 4 (task-local moments are inferred from D); no detach in the authors' code",
+)
+def the_target_loss_reaches_the_context(norm: Prober, task: Task) -> None:
+    """The target loss has a gradient by every context item.
+
+    A violation means that the stored context moments are cut from the graph, wholly or for
+    some sizes: meta-training then cannot learn through the context. Store them without
+    `detach`, `.data`, `.item()` or `no_grad`; declare `detached` if cutting is meant.
+    """
+    answer = norm.expected(task).targets
+    if norm.claims.scheme.blends and not bool((answer.alpha > 0.01).all()):
+        says_nothing("alpha is so small that the context hardly enters")
+    if not answer.outputs.size:
+        says_nothing("there are no targets")
+    used = weight_of(norm, task).flatten() != 0
+    if not bool(used.any()):
+        says_nothing("every weight is zero")
+    norm.bound(task)  # where it is too wide, gradients may have underflowed
+    probe = norm.fresh(task)
+    context = task.context.detach().clone().requires_grad_()
+    _, state = probe.condition(context)
+    outputs = probe.normalize(task.targets.detach().clone(), state)
+    # Positive weights without a common grid, so that no sum of them vanishes by chance.
+    drawn = torch.as_tensor(uniforms(tuple(outputs.shape), task.salt, 91), device=outputs.device)
+    (gradient,) = probe.grad((outputs * (0.5 + drawn).to(outputs.dtype)).sum(), [context])
+    reached = gradient.flatten(2).ne(0).any(2) if gradient.dim() > 2 else gradient.ne(0)
+    missed = (~reached[:, used]).nonzero()
+    if len(missed):
+        item = int(missed[0, 0])
+        channel = int(used.nonzero()[int(missed[0, 1])])
+        expect(
+            False,
+            f"the target loss has no gradient by context item {item}, channel {channel}"
+            f" ({len(missed)} such in all)",
+            symptom="gradient",
+        )
+    expect_finite(gradient, "the gradient of the target loss by the context")
+
+
+def _constant(values: Tensor, at: int) -> Tensor:
+    """Every value of a channel alike; another value in the next channel."""
+    row = [_CONSTANTS[(at + c) % len(_CONSTANTS)] for c in range(values.shape[1])]
+    filled = torch.tensor(row, dtype=values.dtype, device=values.device)
+    return filled.reshape(1, -1, *(1,) * (values.dim() - 2)).expand(values.shape).contiguous()
+
+
+@law(
+    family="gradients",
+    kind="rounded",
+    source="eq. (2): eps keeps the root away from zero, so the gradient is finite everywhere",
+)
+def gradients_stay_finite_on_constant_input(norm: Prober, task: Task) -> None:
+    """Constant input has a finite gradient, by inputs and by parameters.
+
+    A violation means that one flat image (a blank crop, a dead channel) turns the whole
+    training step into NaN: the square root of a variance is taken before eps is added, so its
+    derivative at zero is infinite. Add eps under the root; do not go through `std`.
+    """
+    expect_defined(norm, task)
+    flat = replace(
+        task, context=_constant(task.context, task.salt), targets=_constant(task.targets, task.salt)
+    )
+    for name, gradient in Loss(norm, flat).at().gradient().items():
+        expect_finite(gradient, f"the gradient by {name} on constant input")
+
+
+LAWS = (
+    first_order_gradients_are_right,
+    second_order_gradients_are_right,
+    low_precision_gradients_follow_float64_ones,
+    the_target_loss_reaches_the_context,
+    gradients_stay_finite_on_constant_input,
+)

@@ -1,0 +1,280 @@
+"""Layouts: how values lie in memory, how many dimensions they have, who calls, and where."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from tnverify.catalogue import law
+from tnverify.contract import Parameters, Run, SubjectRaised, Task, Violation
+from tnverify.tolerances import expect, not_claimed, says_nothing
+
+from .agreement import (
+    CHANNELS_LAST,
+    expect_alike,
+    expect_defined,
+    expect_formula,
+    pixels,
+    trimmed,
+    twice,
+)
+from .transforms import TRANSFORMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from tnverify.contract import Claims, Prober
+
+
+@law(
+    family="layouts",
+    kind="exact",
+    source="protocol: an output has its input's dtype and device",
+)
+def dtype_and_device_are_kept(norm: Prober, task: Task) -> None:
+    """Outputs have the dtype and the device of their inputs.
+
+    A violation means that a network cast to another dtype or moved to another device breaks in
+    the layer after this one, or silently computes in a wider dtype from here on. Cast the
+    result back to `x.dtype`, and create constants on `x.device`.
+    """
+    run = norm.run(task)
+    for values, name in ((run.context, "context"), (run.targets, "target")):
+        expect(
+            values.dtype == task.dtype,
+            f"{name} outputs are {values.dtype} where the input is {task.dtype}",
+            symptom="form",
+        )
+        expect(
+            values.device == task.device,
+            f"{name} outputs are on {values.device} where the input is on {task.device}",
+            symptom="form",
+        )
+
+
+def _channels_last(task: Task) -> tuple[Task, Task]:
+    """The task near zero, and the same values with the channels innermost in memory.
+
+    Values are moved by their channel's mean, so that the order of summation hardly matters and
+    what these laws see is the order in memory.
+    """
+    form = CHANNELS_LAST.get(task.context.dim())
+    if form is None:
+        not_claimed("only two and three spatial dimensions have a channels-last layout")
+    if task.channels < 2 or pixels(task) < 2:
+        says_nothing("with one channel or one pixel the two layouts are the same")
+    mean = task.context.double().mean((0, *range(2, task.context.dim())), keepdim=True)
+    near = task.with_sets(
+        (task.context.double() - mean).to(task.dtype), (task.targets.double() - mean).to(task.dtype)
+    )
+    moved = near.with_sets(
+        near.context.contiguous(memory_format=form), near.targets.contiguous(memory_format=form)
+    )
+    return near, moved
+
+
+@law(
+    family="layouts",
+    kind="rounded",
+    source="protocol: a tensor is its values, not its strides",
+)
+def channels_last_input_gives_the_same(norm: Prober, task: Task) -> None:
+    """Input in channels-last memory format gives the same outputs.
+
+    A violation means that a kernel or a `view` reads memory in an order that it assumes. Take
+    strides into account, or call `.contiguous()` first.
+    """
+    near, moved = _channels_last(task)
+    expect_alike(norm.run(moved), norm.run(near), twice(norm.bound(near)), "on channels-last input")
+
+
+@law(
+    family="layouts",
+    kind="rounded",
+    level="should",
+    source="protocol; torch's own layers keep the memory format",
+)
+def memory_format_is_kept(norm: Prober, task: Task) -> None:
+    """Channels-last input gives channels-last outputs.
+
+    A violation costs time, not correctness: the next convolution has to copy the whole
+    activation back. Allocate the output with `torch.empty_like`.
+    """
+    _, moved = _channels_last(task)
+    form = CHANNELS_LAST[task.context.dim()]
+    run = norm.run(moved)
+    for outputs, name in ((run.context, "context"), (run.targets, "target")):
+        kept = outputs.numel() == 0 or outputs.is_contiguous(memory_format=form)
+        expect(
+            kept,
+            f"{name} outputs have strides {outputs.stride()}, no longer channels last",
+            symptom="form",
+        )
+
+
+def _strided(values: Tensor) -> Tensor:
+    """The same values inside a larger buffer: an offset in storage, and strides of no layout."""
+    turned = values.transpose(0, 1)
+    buffer = torch.full(
+        (turned.shape[0] + 1, *turned.shape[1:], 2), 1e3, dtype=values.dtype, device=values.device
+    )
+    view = buffer[1:, ..., 1]
+    view.copy_(turned)
+    return view.transpose(0, 1)
+
+
+@law(
+    family="layouts",
+    kind="rounded",
+    source="protocol: a tensor is its values, not its strides",
+)
+def non_contiguous_and_expanded_input_gives_the_same(norm: Prober, task: Task) -> None:
+    """Input that is a strided view, or one item expanded, gives what its contiguous copy gives.
+
+    A violation means that storage is read past the strides, or written to where several items
+    share one memory location. Index through the tensor, never through its storage.
+    """
+    task = trimmed(task)
+    if task.salt % 2:
+        first = (task.context[:1], task.targets[:1])
+        expanded = [
+            one.expand(each.shape)
+            for one, each in zip(first, (task.context, task.targets), strict=True)
+        ]
+        if max(len(each) for each in expanded) < 2 or not len(task.targets):
+            says_nothing("there are no two items to share memory")
+        task = task.with_sets(*(each.contiguous() for each in expanded))
+        moved = task.with_sets(*expanded)
+        what = "on expanded input"
+    else:
+        moved = task.with_sets(_strided(task.context), _strided(task.targets))
+        what = "on input that is a strided view"
+    allowed = twice(norm.bound(task))
+    expect_alike(norm.run(moved), norm.run(task), allowed, what)
+
+
+def _has_formula(claims: Claims) -> str | None:
+    return None if claims.has_formula else "inductive claims no formula"
+
+
+@contextmanager
+def _as_a_batch(norm: Prober, task: Task) -> Iterator[None]:
+    """Turns a violation into not claimed if the subject read the task as one item, unbatched.
+
+    Some of torch's layers do so with input of one dimension less than they are named for: the
+    items are their channels then, and the answer is right for what was read.
+    """
+    try:
+        yield
+    except Violation:
+        one = task.context.unsqueeze(0)
+        alike = len(task.context) == task.channels
+        alone = Task(one, one, task.parameters if alike else Parameters(), salt=task.salt)
+        try:
+            unbatched = torch.equal(norm.run(alone).context[0], norm.run(task).context)
+        except (SubjectRaised, Violation):
+            unbatched = False
+        if unbatched:
+            not_claimed("the layer takes input of this rank for one item without a batch")
+        raise
+
+
+@law(
+    family="layouts",
+    kind="rounded",
+    claimed=_has_formula,
+    source="eqs. (2) to (11) with maps of a single position",
+)
+def items_and_channels_alone_are_normalised(norm: Prober, task: Task) -> None:
+    """Input of shape (items, channels) is normalised as maps of one pixel are.
+
+    A violation means that moments of vectors are taken over the wrong dimension: typically the
+    last one, which are channels here. A layer that refuses such input promises nothing.
+    """
+
+    def first(values: Tensor) -> Tensor:
+        return values.reshape(*values.shape[:2], -1)[..., 0].contiguous()
+
+    vectors = replace(task, context=first(task.context), targets=first(task.targets), past=())
+    expect_defined(norm, vectors)
+    with _as_a_batch(norm, vectors):
+        expect_formula(norm, vectors, "on (items, channels) input")
+
+
+@law(
+    family="layouts",
+    kind="rounded",
+    source="eqs. (3) to (9): sums over all positions, however they are indexed",
+)
+def one_and_three_spatial_dimensions(norm: Prober, task: Task) -> None:
+    """Maps folded to one or unfolded to three spatial dimensions give the same outputs.
+
+    A violation means that moments are taken over the last two dimensions rather than over all
+    spatial ones. A layer that refuses such input promises nothing.
+    """
+    if task.context.dim() < 3:
+        not_claimed("the layer takes no maps")
+    row = task.spatial[0]
+    shape = (pixels(task),) if task.salt % 2 else (row, 1, pixels(task) // row)
+    if shape == task.spatial:
+        says_nothing("the maps have this shape already")
+
+    def folded(values: Tensor) -> Tensor:
+        return values.reshape(*values.shape[:2], *shape)
+
+    # Without its past: what a layer refuses must be the task, not what it observed before.
+    task = replace(task, past=()) if task.past else task
+    moved = task.with_sets(folded(task.context), folded(task.targets))
+    expect_defined(norm, task)
+    run, bound = norm.run(task), norm.bound(task)
+    wanted = Run(folded(run.context), folded(run.targets))
+    allowed = twice(Run(folded(bound.context), folded(bound.targets)))
+    with _as_a_batch(norm, moved):
+        expect_alike(norm.run(moved), wanted, allowed, f"with maps reshaped to {shape}")
+
+
+@law(
+    family="layouts",
+    kind="rounded",
+    source="protocol: the device does not change the meaning",
+)
+def cpu_and_cuda_agree(norm: Prober, task: Task) -> None:
+    """The same task gives the same outputs on CPU and on CUDA.
+
+    A violation means that the layer takes another path on a GPU and that this path is wrong,
+    or that it computes there in a lower precision than asked for.
+    """
+    if not torch.cuda.is_available():
+        not_claimed("no CUDA device is present")
+    other = torch.device("cpu" if task.device.type == "cuda" else "cuda")
+
+    def there(values: Tensor) -> Tensor:
+        return values.to(other)
+
+    moved = replace(
+        task,
+        context=there(task.context),
+        targets=there(task.targets),
+        past=tuple((there(c), there(t)) for c, t in task.past),
+    )
+    allowed = twice(norm.bound(task))
+    came = norm.run(moved)
+    back = Run(came.context.to(task.device), came.targets.to(task.device))
+    expect_alike(back, norm.run(task), allowed, f"on {other.type}")
+
+
+LAWS = (
+    dtype_and_device_are_kept,
+    channels_last_input_gives_the_same,
+    non_contiguous_and_expanded_input_gives_the_same,
+    memory_format_is_kept,
+    items_and_channels_alone_are_normalised,
+    one_and_three_spatial_dimensions,
+    cpu_and_cuda_agree,
+    *TRANSFORMS,
+)

@@ -1,0 +1,232 @@
+"""Numerics: the formula survives rounding, large offsets, and magnitudes at both ends."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from tnverify.catalogue import law
+from tnverify.contract import Run, Violation
+from tnverify.tolerances import expect_close, expect_finite, not_claimed, says_nothing, unit
+
+from .agreement import (
+    CHANNELS_LAST,
+    deviation,
+    expect_defined,
+    expect_formula,
+    name_of,
+    pixels,
+    power_of_two,
+    tensor,
+    trimmed,
+    weight_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from tnverify.contract import Claims, Prober, Task
+
+_RATIOS = (1e4, 1e2, 1e3, 3e3)
+_CONSTANTS = (1234.567, 0.1, -77777.7, 0.0, 3.3)
+
+
+def _has_formula(claims: Claims) -> str | None:
+    return None if claims.has_formula else "inductive claims no formula"
+
+
+def _mapped(task: Task, change: Callable[[Tensor], Tensor]) -> Task:
+    """The task with every set of values changed alike in float64, those of the past too."""
+
+    def apply(values: Tensor) -> Tensor:
+        return change(values.double()).to(values.dtype)
+
+    past = tuple((apply(c), apply(t)) for c, t in task.past)
+    return replace(task, context=apply(task.context), targets=apply(task.targets), past=past)
+
+
+def _far_from_zero(task: Task) -> Task:
+    """The task with every channel moved by 100 to 10,000 of its deviations in the context."""
+    distance = deviation(task.context)
+    if not bool(distance.any()):
+        says_nothing("the context is constant")
+    away = _RATIOS[task.salt % len(_RATIOS)] * power_of_two(distance)
+    return _mapped(task, lambda x: x + away)
+
+
+@law(
+    family="numerics",
+    kind="rounded",
+    claimed=_has_formula,
+    source="eqs. (4), (7), (9): the variance is that of centred values",
+)
+def error_stays_within_the_bound(norm: Prober, task: Task) -> None:
+    """Values that lie up to 10,000 deviations from zero are normalised to within rounding.
+
+    A violation means that the variance is computed as a difference of large numbers, mean of
+    squares minus square of the mean: it loses twice as many digits as the data has. Centre
+    first, or use `torch.var_mean`. Agreement with the formula sees it where tasks have an
+    offset; this law goes further than they do.
+    """
+    task = trimmed(task)
+    expect_formula(norm, _far_from_zero(task), "with values far from zero")
+
+
+@law(
+    family="numerics",
+    kind="rounded",
+    level="should",
+    claimed=_has_formula,
+    source="eqs. (4), (7), (9); torch's own group norm on CPU does not keep it",
+)
+def channels_last_input_keeps_precision(norm: Prober, task: Task) -> None:
+    """Far from zero, channels-last input is normalised as precisely as contiguous input.
+
+    A violation means that the kernel for this memory format takes the variance as mean of
+    squares minus square of the mean, where the other centres first. Values are right near zero
+    and lose digits as their mean grows: normalise before, or call `.contiguous()`.
+    """
+    form = CHANNELS_LAST.get(task.context.dim())
+    if form is None:
+        not_claimed("only two and three spatial dimensions have a channels-last layout")
+    task = trimmed(task)
+    if task.channels < 2 or pixels(task) < 2:
+        says_nothing("with one channel or one pixel the two layouts are the same")
+    far = _far_from_zero(task)
+    moved = far.with_sets(
+        far.context.contiguous(memory_format=form), far.targets.contiguous(memory_format=form)
+    )
+    expect_formula(norm, moved, "on channels-last values far from zero")
+
+
+@law(
+    family="numerics",
+    kind="rounded",
+    source="eq. (2): eps keeps the root away from zero",
+)
+def constant_input_is_finite(norm: Prober, task: Task) -> None:
+    """Constant channels give finite outputs, whatever the constant.
+
+    A violation means that one flat image or dead channel becomes NaN: eps is missing or too
+    small for the dtype, or a variance that should be zero comes out negative under a root.
+    """
+    expect_defined(norm, task)
+    row = [_CONSTANTS[(task.salt + c) % len(_CONSTANTS)] for c in range(task.channels)]
+
+    def constant(values: Tensor) -> Tensor:
+        filled = torch.tensor(row, dtype=torch.float64, device=values.device)
+        shape = (1, -1, *(1,) * (values.dim() - 2))
+        return filled.reshape(shape).expand(values.shape).contiguous()
+
+    flat = _mapped(task, constant)
+    run = norm.run(flat)
+    expect_finite(run.context, "context outputs on constant input")
+    expect_finite(run.targets, "target outputs on constant input")
+    # Ordinary targets after a constant context: the context's moments alone must not poison.
+    run = norm.run(replace(flat, targets=task.targets))
+    expect_finite(run.targets, "outputs of ordinary targets after a constant context")
+
+
+@law(
+    family="numerics",
+    kind="rounded",
+    claimed=_has_formula,
+    source="eqs. (2) to (11) in floating point: squares and their sums are finite",
+)
+def tiny_and_huge_magnitudes_stay_finite_and_right(norm: Prober, task: Task) -> None:
+    """Values as large or as small as their squares allow are normalised like any others.
+
+    A violation means that something of higher order than a square is computed on the way (a
+    third power, a product of two variances), or that values are clamped to a range.
+    """
+    task = trimmed(task)
+    largest = max(
+        (float(values.abs().max()) for values in (task.context, task.targets) if values.numel()),
+        default=0.0,
+    )
+    if not 0 < largest < math.inf:
+        says_nothing("every value is zero")
+    computed = torch.float32 if norm.claims.float32 else task.dtype
+    info = torch.finfo(computed)
+    count = task.context.numel() + task.targets.numel()
+    # Sums of squares of differences stay 2**8 below overflow, squares above underflow.
+    room = (math.log2(info.max) - math.log2(4 * count) - 8) / 2
+    floor = math.log2(info.tiny) / 2 + 4
+    wanted = math.floor(room if task.salt % 2 else floor)
+    factor = 2.0 ** (wanted - math.ceil(math.log2(largest)))
+    moved = _mapped(task, lambda x: x * factor)
+    norm.bound(moved)  # says nothing first: a reference that is not finite asks for nothing
+    run = norm.run(moved)
+    what = f"with values as {'large' if task.salt % 2 else 'small'} as 2^{wanted}"
+    expect_finite(run.context, f"context outputs {what}")
+    expect_finite(run.targets, f"target outputs {what}")
+    expect_formula(norm, moved, what)
+
+
+def _outputs(norm: Prober, task: Task) -> Run:
+    """The outputs on half-precision input, in whatever dtype: a wider one is no worse here."""
+    try:
+        return norm.run(task)
+    except Violation:
+        probe = norm.fresh(task)
+        with torch.no_grad():
+            context, state = probe.norm.condition(task.context)
+            run = Run(context, probe.norm.normalize(task.targets, state))
+        given = (task.context.shape, task.targets.shape)
+        if tuple(getattr(outputs, "shape", None) for outputs in run) != given:
+            raise
+        return run
+
+
+@law(
+    family="numerics",
+    kind="rounded",
+    level="should",
+    lanes=("native",),
+    claimed=_has_formula,
+    source="protocol: storage may be half precision, moments are summed in float32",
+)
+def half_precision_input_keeps_float32_moments(norm: Prober, task: Task) -> None:
+    """Half-precision inputs are normalised by moments of float32 accuracy.
+
+    The inputs alone are cast; the layer stays as it was built. A violation means that mean or
+    variance are rounded to the inputs' dtype: values far from zero then lose most of what the
+    normalisation is about. Compute the moments of `x.float()` and cast the result.
+    """
+    task = trimmed(task)
+    half = (torch.bfloat16, torch.float16)[task.salt % 2]
+    if unit(task.dtype) >= unit(half):
+        not_claimed("the layer's own dtype is no wider than half precision")
+    away = 16 * power_of_two(deviation(task.context))
+    cast = task.with_sets(
+        (task.context.double() + away).to(half), (task.targets.double() + away).to(half)
+    )
+    if not all(bool(torch.isfinite(v).all()) for v in (cast.context, cast.targets)):
+        says_nothing(f"the values overflow {half}")
+    bound, answer = norm.bound(cast), norm.expected(cast)
+    run = _outputs(norm, cast)
+    weight = weight_of(norm, cast).abs()
+    for name in ("context", "targets"):
+        actual, side = getattr(run, name), getattr(answer, name)
+        # y and weight * y may each be stored before the last sum: two more roundings.
+        stored = tensor(side.normalized, actual).abs() * weight
+        expect_close(
+            actual,
+            tensor(side.outputs, actual),
+            getattr(bound, name) + 2 * unit(half) * stored,
+            f"{name_of(name)} on {half} inputs",
+        )
+
+
+LAWS = (
+    error_stays_within_the_bound,
+    channels_last_input_keeps_precision,
+    constant_input_is_finite,
+    tiny_and_huge_magnitudes_stay_finite_and_right,
+    half_precision_input_keeps_float32_moments,
+)

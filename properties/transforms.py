@@ -1,0 +1,193 @@
+"""Laws of the family `layouts` about torch's transforms: another way to call, the same answer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from tnverify.catalogue import law
+from tnverify.contract import Run
+from tnverify.contract.outcomes import first_line
+from tnverify.tolerances import expect, not_claimed, violate
+
+from .agreement import expect_alike, twice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    from tnverify.contract import Norm, Prober, Task
+
+
+class _Whole(nn.Module):
+    """One task from end to end as a module: (context, targets) -> both outputs.
+
+    The layer is registered, so that transforms of modules find its parameters.
+    """
+
+    def __init__(self, norm: Norm, layer: nn.Module | None) -> None:
+        super().__init__()
+        self.norm = norm
+        self.layer = layer
+
+    def forward(self, context: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        outputs, state = self.norm.condition(context)
+        return outputs, self.norm.normalize(targets, state)
+
+
+def _transformed(name: str, call: Callable[[], Any], like: tuple[Tensor, Tensor]) -> Run:
+    """What the transformed layer gives. The layer ran without the transform, so whatever is
+    raised now is between the two of them: a violation."""
+    try:
+        answer = call()
+    except Exception as error:  # noqa: BLE001 - transforms raise errors of many kinds
+        violate(
+            f"{name} raised {type(error).__name__}: {first_line(error)}",
+            symptom="form",
+            expected="an answer",
+            actual=type(error).__name__,
+        )
+    for outputs, wanted in zip(answer, like, strict=True):
+        expect(
+            outputs.shape == wanted.shape,
+            f"{name}: outputs have shape {tuple(outputs.shape)}, not {tuple(wanted.shape)}",
+            symptom="form",
+        )
+    return Run(*(outputs.detach() for outputs in answer))
+
+
+@law(
+    family="layouts",
+    kind="rounded",
+    level="should",
+    source="protocol: torch.func.functional_call, as inner loops of MAML use it",
+)
+def functional_call_agrees_with_eager(norm: Prober, task: Task) -> None:
+    """Parameters passed through `torch.func.functional_call` are the ones that are used.
+
+    The law builds the layer with other parameters and passes this task's. A violation means
+    that a parameter was put aside when the layer was built, so that the fast weights of an
+    inner loop are ignored in silence.
+    """
+    run, allowed = norm.run(task), twice(norm.bound(task))
+    wanted = norm.fresh(task)
+    if wanted.module is None:
+        not_claimed("the subject is no torch module")
+    passed = {f"layer.{k}": v.detach().clone() for k, v in wanted.module.named_parameters()}
+    if not passed:
+        not_claimed("the layer has no parameters")
+    other = norm.fresh(
+        task.with_parameters(
+            weight=(1.0,) * task.channels, bias=(0.0,) * task.channels, scale=0.0, offset=0.0
+        )
+    )
+    whole = _Whole(other.norm, other.module)
+    came = _transformed(
+        "functional_call",
+        lambda: torch.func.functional_call(whole, passed, (task.context, task.targets)),
+        (task.context, task.targets),
+    )
+    expect_alike(came, run, allowed, "through functional_call")
+
+
+@law(
+    family="layouts",
+    kind="rounded",
+    level="should",
+    max_tasks=20,
+    source="protocol: torch.func.vmap over the tasks of a meta-batch",
+)
+def vmap_over_tasks_agrees_with_a_loop(norm: Prober, task: Task) -> None:
+    """Mapping the layer over a batch of tasks gives what each task gives alone.
+
+    A violation means that a custom Function's rule for vmap confuses the tasks' dimension with
+    the items', or that vmap cannot run the layer at all: its state is written in place, or a
+    value decides what is computed.
+    """
+    # The second task is the first with its sign turned: its error has the same bound.
+    turned = task.with_sets(-task.context, -task.targets)
+    stacked = [
+        torch.stack([getattr(t, name) for t in (task, turned)]) for name in ("context", "targets")
+    ]
+    bound, runs = norm.bound(task), (norm.run(task), norm.run(turned))
+    whole = _Whole(norm.fresh(task).norm, None)
+    came = _transformed("vmap", lambda: torch.func.vmap(whole)(*stacked), (stacked[0], stacked[1]))
+    for position, run in enumerate(runs):
+        one = Run(came.context[position], came.targets[position])
+        expect_alike(one, run, twice(bound), f"of task {position} of two under vmap")
+
+
+def _has_compiler() -> bool:
+    named = os.environ.get("CXX")
+    return any(shutil.which(name) for name in (named, "g++", "clang++") if name)
+
+
+@law(
+    family="layouts",
+    kind="rounded",
+    level="should",
+    lanes=("native",),
+    max_tasks=1,
+    thorough_only=True,
+    source="protocol: torch.compile",
+)
+def torch_compile_agrees_with_eager(norm: Prober, task: Task) -> None:
+    """The compiled layer gives what the eager one gives.
+
+    A violation means that compiling changes the meaning: a branch that is taken only while
+    tracing, or state that the compiler does not see.
+    """
+    if task.device.type == "cpu" and not _has_compiler():
+        not_claimed("no C++ compiler is present, which torch.compile needs on CPU")
+    run, allowed = norm.run(task), twice(norm.bound(task))
+    whole = _Whole(norm.fresh(task).norm, None)
+    try:
+        came = _transformed(
+            "compile",
+            lambda: torch.compile(whole)(task.context, task.targets),
+            (task.context, task.targets),
+        )
+    finally:
+        torch.compiler.reset()
+    expect_alike(came, run, allowed, "when compiled")
+
+
+@law(
+    family="layouts",
+    kind="rounded",
+    level="should",
+    lanes=("native",),
+    max_tasks=1,
+    thorough_only=True,
+    source="protocol: torch.export",
+)
+def torch_export_agrees_with_eager(norm: Prober, task: Task) -> None:
+    """The exported layer gives what the eager one gives.
+
+    A violation means that the exported program computes something else, or that there is none:
+    state is kept outside of what a program can carry.
+    """
+    run, allowed = norm.run(task), twice(norm.bound(task))
+    probe = norm.fresh(task)
+    whole = _Whole(probe.norm, probe.module)
+    came = _transformed(
+        "export",
+        lambda: torch.export.export(whole, (task.context, task.targets), strict=False).module()(
+            task.context, task.targets
+        ),
+        (task.context, task.targets),
+    )
+    expect_alike(came, run, allowed, "when exported")
+
+
+TRANSFORMS = (
+    functional_call_agrees_with_eager,
+    vmap_over_tasks_agrees_with_a_loop,
+    torch_compile_agrees_with_eager,
+    torch_export_agrees_with_eager,
+)
