@@ -22,13 +22,14 @@ def command(
     no_color: bool,
 ) -> int:
     """Measure whom a layer's outputs read and which scheme it is. Checks no law."""
-    from tnverify.engine.run import check_device, identify
+    from tnverify.engine.check import InputError, check_options
+    from tnverify.engine.run import RunOptions, identify
     from tnverify.report.terminal import console, print_identity
     from tnverify.subjects import SubjectRequest
 
     try:
-        check_device(device)
-    except ValueError as error:
+        check_options(RunOptions(device=device), adapter=adapter, handles=handles)
+    except InputError as error:
         raise bad(error) from None
     found = identify(SubjectRequest(spec, None, adapter, handles, setup), device)
     if found.verdict == "unusable":

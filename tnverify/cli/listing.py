@@ -36,18 +36,16 @@ def command(what: str | None, *, no_color: bool) -> int:
 
 def _schemes(width: int) -> Iterator[Text]:
     from tnverify.contract import MODIFIERS, SCHEMES
-    from tnverify.report.layout import labelled, paragraph
+    from tnverify.report.layout import paragraph
     from tnverify.report.listing import entry, title
     from tnverify.report.words import reads
 
     yield from title("Schemes", "what a layer can claim to be (--claims)")
     for scheme in SCHEMES.values():
-        yield from entry(scheme.name, f"{scheme.title}; {scheme.source}", width)
-        yield from labelled("targets", f"may read {reads(scheme.target_reads)}", width, indent=4)
+        flow = f"a target reads {reads(scheme.target_reads)}"
         if scheme.context_reads != scheme.target_reads:
-            yield from labelled(
-                "context", f"may read {reads(scheme.context_reads)}", width, indent=4
-            )
+            flow += f"; a context item reads {reads(scheme.context_reads)}"
+        yield from entry(scheme.name, f"{scheme.title} ({scheme.source}): {flow}", width)
     yield from paragraph(f"Modifiers, after a comma: {', '.join(MODIFIERS)}.", width, indent=2)
 
 

@@ -43,6 +43,17 @@ class _Group(click.Group):
             raise unknown("command", args[0], COMMANDS)
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # Told apart here: click would first put an empty line on stderr.
+            raise _InterruptedError from None
+
+
+class _InterruptedError(Exception):
+    """Ctrl-C while a command ran."""
+
 
 @click.command(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tnverify", message="%(prog)s %(version)s")
@@ -78,7 +89,7 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         complain(error.format_message())
         return BAD_INPUT
-    except (click.Abort, KeyboardInterrupt):
+    except (_InterruptedError, click.Abort, KeyboardInterrupt):
         complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tnverify.cli.errors import bad, complain
+from tnverify.cli.errors import BAD_INPUT, INTERRUPTED, bad, complain
 from tnverify.cli.options import color_option, subject_options, words
 
 if TYPE_CHECKING:
     from tnverify.engine.results import RunReport
-    from tnverify.engine.run import RunOptions
     from tnverify.subjects import SubjectRequest
 
 _PATH = click.Path(path_type=Path)
@@ -88,6 +87,7 @@ def command(
     """  # fmt: skip
     _check_paths(json_file, out)
     # Only now: an unusable path is told at once, torch takes a second to import.
+    from tnverify.engine.check import InputError, check_options
     from tnverify.engine.run import RunOptions, verify
     from tnverify.report.progress import progress
     from tnverify.subjects import SubjectRequest
@@ -95,15 +95,19 @@ def command(
     options = RunOptions(
         profile=profile, seed=seed, only=only, skip=skip, device=device, out=out, waivers=waivers
     )
-    _check_words(options, claims, adapter)
+    try:
+        check_options(options, claims=claims, adapter=adapter, handles=handles)
+    except InputError as error:
+        raise bad(error) from None
     if specs:
         requests = [SubjectRequest(spec, claims, adapter, handles, setup) for spec in specs]
     else:
         requests = _defaults(claims, adapter, handles, setup)
     with progress(color=not no_color) as shown:
         run = verify(requests, options, shown)
-    _hand_over(run, json_file, no_color=no_color)
-    return run.exit_code
+    written = _hand_over(run, json_file, no_color=no_color)
+    # A report that was asked for and is not there is a failure, but a violation outweighs it.
+    return run.exit_code if written or run.exit_code in (1, INTERRUPTED) else BAD_INPUT
 
 
 def _check_paths(json_file: Path | None, out: Path) -> None:
@@ -114,33 +118,6 @@ def _check_paths(json_file: Path | None, out: Path) -> None:
             check_file(json_file, "--json")
         check_folder(out, "--out")
     except OutputError as error:
-        raise bad(error) from None
-
-
-def _check_words(options: RunOptions, claims: str | None, adapter: str | None) -> None:
-    """Every word that names something names a thing that is there.
-
-    The engine asks the same again, and raises ValueError: here alone it is the user's mistake.
-    """
-    from tnverify.catalogue import load_catalogue
-    from tnverify.contract import parse_claims
-    from tnverify.engine.profiles import find_profile
-    from tnverify.engine.run import check_device
-    from tnverify.engine.waivers import read_waivers
-    from tnverify.subjects import Unusable
-    from tnverify.subjects.resolve import find_adapter
-
-    try:
-        find_profile(options.profile)
-        check_device(options.device)
-        catalogue = load_catalogue()
-        catalogue.select(options.only, options.skip)
-        read_waivers(options.waivers, catalogue)
-        if claims is not None:
-            parse_claims(claims)
-        if adapter is not None:
-            find_adapter(adapter)
-    except (ValueError, Unusable) as error:
         raise bad(error) from None
 
 
@@ -156,8 +133,12 @@ def _defaults(
     return default_requests()
 
 
-def _hand_over(run: RunReport, json_file: Path | None, *, no_color: bool) -> None:
-    """JSON first: a reader of stdout that goes away must not cost the file."""
+def _hand_over(run: RunReport, json_file: Path | None, *, no_color: bool) -> bool:
+    """Write and print the report; returns whether the file, if any, was written.
+
+    JSON first: a reader of stdout that goes away must not cost the file.
+    """
+    written = True
     if json_file is not None:
         from tnverify.report.as_json import write_json
 
@@ -165,11 +146,13 @@ def _hand_over(run: RunReport, json_file: Path | None, *, no_color: bool) -> Non
             write_json(run, json_file)
         except OSError as error:
             complain(f"--json {json_file}: {error.strerror or error}")
+            written = False
     for subject in run.subjects:
         if subject.verdict == "unusable":
             complain(f"{subject.spec}: {subject.reason}")
     if len(run.subjects) == 1 and run.subjects[0].verdict == "unusable" and not run.interrupted:
-        return
+        return written
     from tnverify.report.terminal import console, print_run
 
     print_run(run, console(color=not no_color))
+    return written

@@ -56,7 +56,7 @@ def _example_lines(example: Counterexample, verdict: LawVerdict, width: int) -> 
         came = (
             "run in a fresh process, it fails the same way"
             if example.verified
-            else "run in a fresh process, it did not fail the same way"
+            else "not confirmed: a fresh process did not fail the same way, or was not run"
         )
         yield from labelled("", came, width)
 

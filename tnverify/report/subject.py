@@ -45,7 +45,8 @@ def heading_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
 def identity_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
     """How the subject was driven, what it claims, and whom its outputs read."""
     if subject.adapter is not None:
-        yield from labelled("adapter", subject.adapter, width)
+        how = "as named" if subject.adapter_given else "detected"
+        yield from labelled("adapter", f"{subject.adapter} ({how})", width)
     yield from labelled("claims", words.claims_of(subject), width)
     flow = subject.fingerprint
     if flow is not None:

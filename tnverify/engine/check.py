@@ -1,0 +1,53 @@
+"""Checking what a user asked for before anything is run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tnverify.catalogue import load_catalogue
+from tnverify.contract import parse_claims
+from tnverify.contract.claims import nearest
+from tnverify.engine.profiles import find_profile
+from tnverify.engine.run import check_device
+from tnverify.engine.waivers import read_waivers
+from tnverify.subjects import Unusable
+from tnverify.subjects.handles import HANDLES
+from tnverify.subjects.resolve import find_adapter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tnverify.engine.run import RunOptions
+
+
+class InputError(Exception):
+    """What was asked for names nothing, or cannot be read; the message is one line."""
+
+
+def check_options(
+    options: RunOptions,
+    *,
+    claims: str | None = None,
+    adapter: str | None = None,
+    handles: Mapping[str, str] | None = None,
+) -> None:
+    """Raise InputError unless every word that names something names a thing that is there.
+
+    The engine asks the same again as it goes, and raises ValueError: here alone it is known to
+    be the user's mistake and none of the engine's own. Layers are not looked at.
+    """
+    try:
+        find_profile(options.profile)
+        check_device(options.device)
+        catalogue = load_catalogue()
+        catalogue.select(options.only, options.skip)
+        read_waivers(options.waivers, catalogue)
+        if claims is not None:
+            parse_claims(claims)
+        if adapter is not None:
+            find_adapter(adapter)
+    except (ValueError, Unusable) as error:
+        raise InputError(str(error)) from None
+    for handle in handles or ():
+        if handle not in HANDLES:
+            raise InputError(f"unknown handle {handle!r}: {nearest(handle, HANDLES)}")
