@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 TOO_WIDE = 0.1
 """A bound beyond this share of (1 + |y|) |weight| cannot tell a sound layer from a wrong one."""
 
+ORACLE_UNIT = 2.0**-53
+"""u of float64, in which the oracle adds the bias: no reference for float64 is exact."""
+
 _SMALLEST_NORMAL_HALF = 2.0**-14
 
 
@@ -42,14 +45,17 @@ def rounding_bound(
     With y before the affine, n the largest reduction behind an output and kappa as the oracle
     gives it (never from the layer's own moments), sums may be taken in any order:
 
-        |weight| (u (8 + n) (1 + |y| + kappa) + |y| min(1, n (u kappa)^2) + alpha term) + u |bias|
+        |weight| (u (8 + n) (1 + |y| + kappa) + |y| min(1, n (u kappa)^2) + alpha term)
+            + (2 u + 2**-53) |bias|
 
     - `unit` is u of the dtype that the layer computes in; `storage_unit` that of a half
       precision dtype in which the outputs are stored, whose rounding is added.
     - `scale`, `offset` and `size` (context items) are those of alpha. Its own error and the
       cancellation in 1 - alpha reach y through dy/dalpha; without that term one task in six with
       a large offset would blame a sound layer.
-    - `weight` and `bias` are one value per channel, None where the layer has none.
+    - `weight` and `bias` are one value per channel, None where the layer has none. The bias may
+      be rounded twice: once in `bias - mean * factor`, where a kernel folds all to one
+      multiply-add an element, and once in the output; and the oracle rounds it in float64.
 
     Where both sides of a comparison are the subject's own, each may err: double the bound.
     """
@@ -65,7 +71,7 @@ def rounding_bound(
         blend = np.abs(set_answer.dy_dalpha) * unit * (
             4 * alpha + 2 * alpha * (1 - alpha) * logit
         )
-        bound: NDArray[np.float64] = gamma * (sums + blend) + unit * beta
+        bound: NDArray[np.float64] = gamma * (sums + blend) + (2 * unit + ORACLE_UNIT) * beta
         if storage_unit:
             # Below the smallest normal number the spacing of float16 no longer shrinks.
             bound += storage_unit * np.maximum(np.abs(set_answer.outputs), _SMALLEST_NORMAL_HALF)
