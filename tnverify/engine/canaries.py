@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tnverify.engine.evaluate import evaluate
-from tnverify.faults import all_faults
+from tnverify.faults import FAMILIES, faults_of
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.resolve import from_fault
 
@@ -22,14 +22,11 @@ def asleep(catalogue: Catalogue, corpus: Sequence[Plan]) -> list[str]:
 
     Only families with planted faults of ours are woken: a third party's family is its own.
     """
-    faults = all_faults()
-    canaries = {fault.family: fault for fault in faults if fault.canary}
-    ours = {fault.family for fault in faults}
     return [
         family
         for family in catalogue.families
-        if family in ours
-        and not (family in canaries and _caught(canaries[family], catalogue, corpus))
+        if family in FAMILIES
+        and not any(_caught(f, catalogue, corpus) for f in faults_of(family) if f.canary)
     ]
 
 

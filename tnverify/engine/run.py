@@ -8,7 +8,7 @@ import platform
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +71,8 @@ class _Plan:
     catalogue: Catalogue
     waivers: tuple[Waiver, ...]
     asleep: tuple[str, ...]
+    interruptions: list[None] = field(default_factory=list)
+    """Gets an element when Ctrl-C ends a subject's trial, whose results so far are kept."""
 
 
 def verify(
@@ -101,6 +103,8 @@ def verify(
             for number, request in enumerate(requests, 1):
                 progress.on_subject(request.spec, number, len(requests))
                 reports.append(_verify_one(request, number, made, progress))
+                if made.interruptions:
+                    raise KeyboardInterrupt
         except KeyboardInterrupt:
             interrupted = True
         reports += [_not_reached(request) for request in requests[len(reports):]]
@@ -188,12 +192,15 @@ def check_laws(
     )
     waived = _replay_waivers(subject, request, made)
     asked = [law for law in made.catalogue if law.name not in waived]
-    records = try_laws(subject, asked, plans, made.profile, progress.on_plan)
+    records = try_laws(
+        subject, asked, plans, made.profile, progress.on_plan,
+        lambda: made.interruptions.append(None),
+    )
     failed = [r for r in records if r.failure is not None]
     found = dict(waived)
     for record in records:
         smallest = None
-        if record.failure is not None and options.shrink:
+        if record.failure is not None and options.shrink and not made.interruptions:
             progress.on_shrink(record.law.name, failed.index(record) + 1, len(failed))
             smallest = _made_small(record, subject, request, number, options)
         found[record.law.name] = law_verdict(record, smallest)

@@ -41,7 +41,8 @@ class LawRecord:
     margin: float | None = None
     exact: bool = True
     seconds: float = 0.0
-    given_up: bool = False
+    given_up: str | None = None
+    """Why the law was not asked of all the tasks that it should have been."""
 
     @property
     def counted(self) -> int:
@@ -103,14 +104,35 @@ def try_laws(
     corpus: Sequence[Plan],
     profile: Profile,
     on_plan: Callable[[int, int], None] = lambda done, total: None,
+    on_interrupt: Callable[[], None] = lambda: None,
 ) -> list[LawRecord]:
-    """Replay the corpus on every law; each stops where it fails or has counted enough tasks."""
+    """Replay the corpus on every law; each stops where it fails or has counted enough tasks.
+
+    Ctrl-C ends the replay, is told to `on_interrupt`, and leaves what was seen so far.
+    """
     records = []
     for law in laws:
         lanes = [lane for lane in subject.lanes if lane in law.lanes]
         record = LawRecord(law, {lane: LaneRecord() for lane in lanes})
         record.not_claimed = why_not_claimed(law, subject, profile)
         records.append(record)
+    try:
+        if not _replay(subject, records, corpus, profile, on_plan):
+            _give_up(records, profile, "the subject hung too often to go on")
+    except KeyboardInterrupt:
+        on_interrupt()
+        _give_up(records, profile, "interrupted before enough tasks counted")
+    return records
+
+
+def _replay(
+    subject: Subject,
+    records: list[LawRecord],
+    corpus: Sequence[Plan],
+    profile: Profile,
+    on_plan: Callable[[int, int], None],
+) -> bool:
+    """Ask every law that still wants tasks; False where the subject hung too often to go on."""
     hangs = 0
     for number, plan in enumerate(corpus):
         on_plan(number, len(corpus))
@@ -125,9 +147,9 @@ def try_laws(
                 record.note(plan, lane, ended)
                 hangs += ended.hung
                 if hangs >= MOST_HANGS:
-                    return _given_up(records, profile)
+                    return False
     on_plan(len(corpus), len(corpus))
-    return records
+    return True
 
 
 def _still_asked(record: LawRecord, lane: str, profile: Profile) -> bool:
@@ -139,7 +161,7 @@ def _still_asked(record: LawRecord, lane: str, profile: Profile) -> bool:
     return record.lanes[lane].counted < wanted
 
 
-def _given_up(records: list[LawRecord], profile: Profile) -> list[LawRecord]:
+def _give_up(records: list[LawRecord], profile: Profile, why: str) -> None:
     for record in records:
-        record.given_up = any(_still_asked(record, lane, profile) for lane in record.lanes)
-    return records
+        if any(_still_asked(record, lane, profile) for lane in record.lanes):
+            record.given_up = why

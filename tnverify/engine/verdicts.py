@@ -39,8 +39,8 @@ def law_verdict(record: LawRecord, smallest: Smallest | None) -> LawVerdict:
     reason = None
     if record.not_claimed is not None:
         outcome, reason = "not_claimed", record.not_claimed
-    elif record.given_up:
-        outcome, reason = "inconclusive", "the subject hung too often to go on"
+    elif record.given_up is not None:
+        outcome, reason = "inconclusive", record.given_up
     elif not record.counted and record.only_refused:
         outcome, reason = "not_claimed", record.why_nothing_counted
     elif not record.counted:

@@ -4,6 +4,6 @@ One module per family of laws, of the same name. They ship with the package beca
 wakes the suite with some of them: a suite that cannot see a known-bad layer says nothing.
 """
 
-from tnverify.faults.fault import Fault, all_faults, fault
+from tnverify.faults.fault import FAMILIES, Fault, all_faults, fault, faults_of
 
-__all__ = ["Fault", "all_faults", "fault"]
+__all__ = ["FAMILIES", "Fault", "all_faults", "fault", "faults_of"]
