@@ -73,6 +73,10 @@ def test_tasknorm_i_pools_means_and_variances() -> None:
     # First context item: own moments 1 and 0; mean 1.5, variance 1/2 (1 + 1/4) + 1/2 (1/4) = 3/4.
     assert got.context.mean.ravel().tolist() == [1.5, 2.5]
     assert got.context.var.ravel().tolist() == [0.75, 0.75]
+    # 3 is the largest that entered either item's moments, over the roots of these variances.
+    assert got.context.kappa.ravel().tolist() == [3 / math.sqrt(0.75)] * 2
+    assert got.targets.kappa.item() == 5 / math.sqrt(2.75)
+    assert (got.context.count, got.targets.count) == (2, 2)
 
 
 def test_tasknorm_l_pools_with_moments_over_channels() -> None:
@@ -84,6 +88,9 @@ def test_tasknorm_l_pools_with_moments_over_channels() -> None:
                  alpha=0.25)
     assert got.targets.mean[0, 0].item() == 2.75
     assert got.targets.var[0, 0].item() == 3.4375
+    # 5 entered channel 1 too, by way of the layer moments.
+    assert got.targets.kappa[0, 0].item() == 5 / math.sqrt(3.4375)
+    assert got.targets.kappa[0, 1].item() == 5 / math.sqrt(4.6875)
     # Channel 1: mean 1/4 * 0 + 3/4 * 3 = 2.25; 1/4 (0 + 2.25^2) + 3/4 (4 + 0.75^2) = 4.6875.
     assert got.targets.mean[0, 1].item() == 2.25
     assert got.targets.var[0, 1].item() == 4.6875

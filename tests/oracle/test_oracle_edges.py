@@ -93,6 +93,20 @@ def test_the_input_is_left_alone() -> None:
     assert (context == kept).all()
 
 
+@pytest.mark.parametrize("scheme", NAMED)
+@pytest.mark.parametrize("spatial", [(), (2, 2)])
+def test_an_answer_keeps_nothing_of_the_input(scheme: str, spatial: tuple[int, ...]) -> None:
+    """A subject that edits its input in place must not edit what it is compared with."""
+    context = np.random.default_rng(7).normal(size=(3, 2, *spatial))
+    given = context.copy()
+    got = asked(scheme, given, given)
+    given[:] = 77.0
+    again = asked(scheme, context, context)
+    for ours, theirs in ((got.context, again.context), (got.targets, again.targets)):
+        for name in ("outputs", "normalized", "mean", "var", "kappa", "dy_dalpha", "alpha"):
+            assert (getattr(ours, name) == getattr(theirs, name)).all(), name
+
+
 X = np.ones((2, 3, 2, 2))
 REFUSED = [
     (("tasknorm", X, X), {}, "no formula for scheme 'tasknorm'"),

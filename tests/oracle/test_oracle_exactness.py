@@ -66,11 +66,14 @@ CONTEXT = np.random.default_rng(3).normal(size=(3, 2, 2)) + 100.0
 TARGETS = np.random.default_rng(4).normal(size=(2, 2, 2)) - 50.0
 
 
-def blended(alpha: Decimal, item: int, channel: int, scheme: str) -> list[Decimal]:
-    """Eqs. (10) and (11) in fifty digits for one item and channel."""
-    batch = exact_moments(CONTEXT[:, channel].ravel().tolist())
+def blended(
+    alpha: Decimal, item: int, channel: int, scheme: str, far: float = 0.0
+) -> list[Decimal]:
+    """Eqs. (10) and (11) in fifty digits for one item and channel, all values moved by `far`."""
+    context, targets = CONTEXT + far, TARGETS + far
+    batch = exact_moments(context[:, channel].ravel().tolist())
     own = exact_moments(
-        (TARGETS[item, channel] if scheme == "tasknorm_i" else TARGETS[item]).ravel().tolist()
+        (targets[item, channel] if scheme == "tasknorm_i" else targets[item]).ravel().tolist()
     ) if scheme != "tasknorm_r" else (Fraction(7), Fraction(3))
     (batch_mean, batch_var), (own_mean, own_var) = (
         (as_decimal(mean), as_decimal(var)) for mean, var in (batch, own)
@@ -79,7 +82,7 @@ def blended(alpha: Decimal, item: int, channel: int, scheme: str) -> list[Decima
     mean = alpha * batch_mean + rest * own_mean
     var = alpha * (batch_var + (batch_mean - mean) ** 2) + rest * (own_var + (own_mean - mean) ** 2)
     deviation = (var + EPS).sqrt()
-    return [(Decimal(x) - mean) / deviation for x in TARGETS[item, channel].tolist()]
+    return [(Decimal(x) - mean) / deviation for x in targets[item, channel].tolist()]
 
 
 @pytest.mark.parametrize("scheme", ["tasknorm_i", "tasknorm_l", "tasknorm_r"])
@@ -107,6 +110,20 @@ def test_blend_and_its_derivative_by_alpha(scheme: str, alpha: float) -> None:
                 sizes = 150 / spread.sqrt() + abs(y) * (4 + 150**2) / spread
                 difference = abs(Decimal(got.dy_dalpha[item, channel, pixel]) - slope)
                 assert difference <= 32 * Decimal(U) * (1 + sizes)
+
+
+@pytest.mark.parametrize("scheme", ["tasknorm_i", "tasknorm_l"])
+def test_blends_of_values_far_from_zero_keep_their_digits(scheme: str) -> None:
+    """Both means round by far more than y may err, so what their rounding left must count."""
+    far = 2.0**40
+    got = answer(scheme, CONTEXT + far, TARGETS + far, alpha=0.75).targets
+    with localcontext() as precise:
+        precise.prec = 60
+        for item, channel in np.ndindex(2, 2):
+            exact = blended(Decimal("0.75"), item, channel, scheme, far)
+            apart = 150 / Decimal(got.var[item, channel].item()).sqrt()
+            for ours, y in zip(got.normalized[item, channel].tolist(), exact, strict=True):
+                assert abs(Decimal(ours) - y) <= 12 * Decimal(U) * (1 + abs(y) + apart)
 
 
 def test_nothing_is_blended_elsewhere() -> None:

@@ -7,12 +7,12 @@ import math
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis.errors import InvalidArgument
 
-from tnverify.plans import PROFILES, Plan, corpus
+from tnverify.plans import PROFILES, Plan, corpus, strategies
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +40,20 @@ def test_a_corpus_is_distinct_repeatable_and_grows_at_its_end(at: int) -> None:
     assert corpus(at, 64) == found
     assert corpus(at, 20) == found[:20]
     assert not set(corpus(at + 10, 64)) & set(found)
+
+
+def test_a_plan_that_is_drawn_again_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether as the same kind of plan or as another."""
+    really_drawn = strategies._drawn
+
+    def drawn_twice(octets: Any, at_seed: str) -> list[list[Plan]]:
+        found = really_drawn(octets, at_seed)
+        as_another_kind = [[*octet[:3], octet[0], *octet[4:]] for octet in found]
+        return [*found, *found, *as_another_kind]
+
+    monkeypatch.setattr(strategies, "_drawn", drawn_twice)
+    found = corpus(0, 64)
+    assert len(set(found)) == 64
 
 
 def test_an_empty_corpus_is_empty() -> None:

@@ -141,7 +141,7 @@ def _moments(
 def _untouched(values: Array) -> _Part:
     """No normalisation: y is x, as with mean 0 and a deviation of 1."""
     zeros, ones = np.zeros((1, 1, 1)), np.ones((1, 1, 1))
-    return _Part(values, zeros, ones, _own_peak(values), 1, np.zeros_like(values), zeros)
+    return _Part(values.copy(), zeros, ones, _own_peak(values), 1, np.zeros_like(values), zeros)
 
 
 def _normalized(values: Array, used: Reduced, eps: float) -> _Part:

@@ -71,7 +71,7 @@ def reduce_rows(rows: Array, *, unbiased: bool) -> tuple[Array, Array, Array, Ar
     count = rows.shape[1]
     if count == 1:
         # No rounding at all: the mean is the value, the sum of squares is zero.
-        mean, zeros = rows[:, 0], np.zeros(len(rows))
+        mean, zeros = rows[:, 0].copy(), np.zeros(len(rows))
         return mean, zeros, zeros + (math.nan if unbiased else 0.0), np.abs(mean)
     mean = sums_of(rows) / count
     deviations = rows - mean[:, None]
