@@ -6,6 +6,8 @@ import os
 
 import hypothesis
 
+pytest_plugins = ["pytester"]
+
 # Hypothesis loads a profile of its own where CI is set; ours holds everywhere.
 hypothesis.settings.register_profile(
     "tnverify-tests", derandomize=True, database=None, deadline=None, print_blob=False

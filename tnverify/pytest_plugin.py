@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tnverify.engine.run import RunOptions
     from tnverify.subjects import SubjectRequest
 
-_ALONE = "tnverify_alone"
 _WIDTH = 80
 
 
@@ -64,16 +63,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not config.getoption("tnverify_specs") or hasattr(config, "workerinput"):
-        return
-    # Workers of xdist are handed paths by their controller, and these options with them.
-    named = config.args_source is pytest.Config.ArgsSource.ARGS
-    setattr(config.option, _ALONE, not named)
-    _check_words(config)
+    # A worker of xdist was started by a process that has checked the same words.
+    if config.getoption("tnverify_specs") and not hasattr(config, "workerinput"):
+        _check_words(config)
 
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
-    return True if getattr(config.option, _ALONE, False) else None
+    paths_named = config.args_source is pytest.Config.ArgsSource.ARGS
+    return True if config.getoption("tnverify_specs") and not paths_named else None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -154,7 +151,12 @@ class _LawItem(pytest.Item):
         return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        return self.path, None, self.nodeid
+        # Not the node's id: pytest takes the dots of a name that ends an id for Python's.
+        return self.path, None, f"{self.name} of {self._spec}"
+
+    @property
+    def _spec(self) -> str:
+        return self.nodeid.split("::")[0]
 
 
 def _tell(verdict: LawVerdict) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import handmade
 import pytest
 
-from tnverify.engine.results import LawVerdict
+from tnverify.engine.results import LawVerdict, SubjectReport
 from tnverify.report.matrix import family_codes, matrix_lines
 
 SUBJECTS = (
@@ -15,7 +15,7 @@ SUBJECTS = (
 )  # fmt: skip
 
 
-def rows(width: int, *subjects: handmade.SubjectReport) -> list[str]:
+def rows(width: int, *subjects: SubjectReport) -> list[str]:
     return [line.plain for line in matrix_lines(subjects or SUBJECTS, width)]
 
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 import handmade
 import pytest
 
-from tnverify.engine.results import Fingerprint, LawVerdict
+from tnverify.engine.results import Fingerprint, LawVerdict, SubjectReport
 from tnverify.report.cause import cause_text
 from tnverify.report.terminal import console, identify_lines, print_run, run_lines
 from tnverify.report.words import boundary, reads
 
 
-def text_of(*subjects: handmade.SubjectReport, width: int = 80) -> str:
+def text_of(*subjects: SubjectReport, width: int = 80) -> str:
     return "\n".join(line.plain for line in run_lines(handmade.run_of(*subjects), width))
 
 

@@ -1,0 +1,161 @@
+"""One item per law: what it is called, how it ends, and how it is picked."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import door
+import handmade
+import pytest
+from door import SPEC
+
+from tnverify.engine.results import LawVerdict
+
+if TYPE_CHECKING:
+    from door import Engine
+
+
+@pytest.fixture(autouse=True)
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    return door.install(monkeypatch)
+
+
+def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    return pytester.runpytest_inprocess("--tnverify", SPEC, "-p", "no:randomly", *arguments)
+
+
+def test_an_item_is_named_as_a_person_would_type_it(
+    pytester: pytest.Pytester, engine: Engine
+) -> None:
+    result = run(pytester, "--collect-only", "-q")
+    assert result.outlines[: len(handmade.LAWS)] == [f"{SPEC}::{law.name}" for law in handmade.LAWS]
+    assert engine.asked == []
+
+
+def test_each_outcome_ends_its_item_in_its_own_way(pytester: pytest.Pytester) -> None:
+    result = run(pytester, "-rsxX")
+    result.assert_outcomes(passed=1, failed=2, skipped=2, xfailed=1)
+    result.stdout.fnmatch_lines_random(
+        [
+            "SKIPPED * not claimed: the layer has no handle on scale",
+            "SKIPPED * inconclusive: no task counted",
+            f"XFAIL {SPEC}::{door.SHOULD.name} - should-level: a copy forgets its task".replace(
+                "[", "[[]"
+            ),
+        ]
+    )
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_waived_laws_are_expected_to_fail_and_stale_waivers_fail(
+    pytester: pytest.Pytester, engine: Engine
+) -> None:
+    engine.verdicts = (
+        LawVerdict(door.HELD, "waived", reason="known"),
+        LawVerdict(door.VIOLATED, "stale_waiver", reason="it holds: drop the waiver"),
+    )
+    result = run(pytester, "-k", f"{door.HELD.name} or {door.VIOLATED.name}", "-rx")
+    result.assert_outcomes(xfailed=1, failed=1)
+    result.stdout.fnmatch_lines(["*it holds: drop the waiver"])
+
+
+def test_a_failure_reads_as_in_the_terminal_report(pytester: pytest.Pytester) -> None:
+    text = run(pytester).stdout.str()
+    assert f"\n{door.VIOLATED.statement}\n  law         {door.VIOLATED.name}\n" in text
+    assert "task        context [0], target [0, 1]" in text
+    assert "where       fails for 2 or more targets, passes for 1" in text
+    assert "Traceback" not in text
+    assert "pytest_plugin.py" not in text.split("short test summary")[0]
+
+
+def test_the_layer_is_verified_once_on_the_laws_that_were_picked(
+    pytester: pytest.Pytester, engine: Engine
+) -> None:
+    run(pytester, "-k", "a_target_ignores or no_gradient")
+    ((requests, options),) = engine.asked
+    assert [request.spec for request in requests] == [SPEC]
+    assert options.only == (door.HELD.name, door.VIOLATED.name)
+
+
+def test_x_stops_at_the_first_failure(pytester: pytest.Pytester) -> None:
+    run(pytester, "-x").assert_outcomes(passed=1, failed=1)
+
+
+def test_lf_runs_what_failed(pytester: pytest.Pytester, engine: Engine) -> None:
+    run(pytester)
+    run(pytester, "--lf").assert_outcomes(failed=2)
+    assert engine.asked[1][1].only == (door.VIOLATED.name, door.BROKEN.name)
+
+
+def test_options_reach_the_engine(pytester: pytest.Pytester, engine: Engine) -> None:
+    run(
+        pytester, "--tnverify-claims", "group_norm", "--tnverify-adapter", "no_context",
+        "--tnverify-profile", "quick", "--tnverify-seed", "7", "--tnverify-handle", "weight=w",
+        "--tnverify-setup", "prepare", "--tnverify-out", "here",
+    )  # fmt: skip
+    (((request,), options),) = engine.asked
+    assert (request.claims, request.adapter, request.setup) == (
+        "group_norm", "no_context", "prepare",
+    )  # fmt: skip
+    assert request.handles == {"weight": "w"}
+    assert (options.profile, options.seed, str(options.out)) == ("quick", 7, "here")
+
+
+def test_without_paths_only_laws_are_collected(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_of_the_project(): pass")
+    run(pytester).assert_outcomes(passed=1, failed=2, skipped=2, xfailed=1)
+
+
+def test_with_paths_their_tests_run_too(pytester: pytest.Pytester) -> None:
+    path = pytester.makepyfile("def test_of_the_project(): pass")
+    run(pytester, str(path)).assert_outcomes(passed=2, failed=2, skipped=2, xfailed=1)
+
+
+def test_without_the_option_the_plug_in_does_nothing(
+    pytester: pytest.Pytester, engine: Engine
+) -> None:
+    pytester.makepyfile("def test_of_the_project(): pass")
+    pytester.runpytest_inprocess().assert_outcomes(passed=1)
+    assert engine.asked == []
+
+
+def test_the_summary_says_what_the_layer_is(pytester: pytest.Pytester) -> None:
+    result = run(pytester)
+    line = next(line for line in result.outlines if line.startswith(f"{SPEC}: "))
+    assert re.search(r"adapter explicit_state, claims meta_bn.*targets read itself, context", line)
+
+
+def test_an_unusable_layer_is_said_once(pytester: pytest.Pytester, engine: Engine) -> None:
+    engine.changes["unusable"] = True
+    result = run(pytester)
+    result.assert_outcomes(failed=1, skipped=len(handmade.LAWS) - 1)
+    result.stdout.fnmatch_lines(["unusable: nowhere does not import: *"])
+
+
+def test_a_law_whose_family_slept_does_not_pass(pytester: pytest.Pytester, engine: Engine) -> None:
+    engine.changes["asleep"] = [door.HELD.family]
+    result = run(pytester, "-k", door.HELD.name, "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*did not catch its own known-bad layer"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--tnverify", "nowhere:Layer"], "nowhere does not import: ModuleNotFoundError: *"),
+        (["--tnverify", "torch.nn:GroupNrm"], "torch.nn has no 'GroupNrm': did you mean *"),
+        (["--tnverify-claims", "grup_norm"], "unknown scheme 'grup_norm': did you mean *"),
+        (["--tnverify-adapter", "frozn"], "unknown adapter 'frozn': did you mean 'frozen'[?]"),
+        (["--tnverify-profile", "quik"], "unknown profile 'quik': did you mean 'quick'[?]"),
+        (["--tnverify-handle", "scale"], "--tnverify-handle scale: write HANDLE=ATTRIBUTE"),
+        (["--tnverify-out", "/proc/none"], "--tnverify-out /proc/none: *"),
+    ],
+)
+def test_bad_input_is_a_usage_error(
+    pytester: pytest.Pytester, engine: Engine, arguments: list[str], complaint: str
+) -> None:
+    result = run(pytester, *arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {complaint}"])
+    assert engine.asked == []

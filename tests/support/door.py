@@ -1,0 +1,72 @@
+"""An engine for pytest's door that answers with results made by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import handmade
+
+from tnverify.catalogue import Catalogue, Law
+from tnverify.engine import check, run
+from tnverify.engine.results import LawVerdict, RunReport
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pytest
+
+    from tnverify.engine.run import RunOptions
+    from tnverify.subjects import SubjectRequest
+
+LOADED = (check, run)
+"""Imported here, for pytester forgets every module that is first imported while it runs."""
+
+SPEC = "torch.nn:GroupNorm(2, channels)"
+HELD, VIOLATED, BROKEN, NOT_CLAIMED, UNDECIDED, SHOULD = handmade.LAWS
+
+VERDICTS = (
+    LawVerdict(HELD, "held", held_as="rounded", examples=98, margin=0.25),
+    LawVerdict(
+        VIOLATED, "violated", examples=1, reason="1 of 1 values differ", expected="[0]",
+        actual="[1]", counterexample=handmade.COUNTEREXAMPLE,
+    ),
+    LawVerdict(BROKEN, "broken", examples=1, reason="raised RuntimeError in backward: no"),
+    LawVerdict(NOT_CLAIMED, "not_claimed", reason="the layer has no handle on scale"),
+    LawVerdict(UNDECIDED, "inconclusive", reason="no task counted"),
+    LawVerdict(SHOULD, "violated", examples=1, reason="a copy forgets its task"),
+)  # fmt: skip
+
+
+class Engine:
+    """Answers with `VERDICTS`, of the laws that were asked for, and counts how often."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[tuple[SubjectRequest, ...], RunOptions]] = []
+        self.changes: dict[str, object] = {}
+        self.verdicts: Sequence[LawVerdict] = VERDICTS
+
+    def verify(self, requests: Sequence[SubjectRequest], options: RunOptions) -> RunReport:
+        self.asked.append((tuple(requests), options))
+        laws = tuple(v for v in self.verdicts if v.law.name in options.only)
+        subject = replace(
+            handmade.conforming(requests[0].spec), laws=laws, causes=(), verdict="violates"
+        )
+        if self.changes.get("unusable"):
+            subject = replace(handmade.unusable(), spec=requests[0].spec)
+        report = handmade.run_of(subject)
+        return replace(report, asleep=tuple(self.changes.get("asleep", ())))  # type: ignore[arg-type]  # names of families
+
+
+def catalogue() -> Catalogue:
+    """The laws that have a verdict above."""
+    laws: tuple[Law, ...] = tuple(verdict.law for verdict in VERDICTS)
+    return Catalogue(laws)
+
+
+def install(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """Put an `Engine` and its catalogue in the place of the real ones."""
+    engine = Engine()
+    monkeypatch.setattr(run, "verify", engine.verify)
+    monkeypatch.setattr("tnverify.catalogue.load_catalogue", catalogue)
+    return engine
