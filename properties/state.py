@@ -57,6 +57,20 @@ def _other_seed(task: Task) -> Iterator[None]:
         generator.set_state(kept)
 
 
+@contextmanager
+def _moved_generators() -> Iterator[None]:
+    """The generators of Python and NumPy moved on inside, so that reseeding them shows."""
+    python = random.getstate()
+    numpy = np.random.get_state()  # noqa: NPY002 - the global one is watched
+    try:
+        random.random()
+        np.random.random()  # noqa: NPY002 - as above
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002 - as above
+
+
 @law(family=FAMILY, kind="exact", source=PROTOCOL)
 def calls_are_deterministic(norm: Prober, task: Task) -> None:
     """Two fresh instances give the same task the same outputs, whatever the global seed.
@@ -80,7 +94,7 @@ def calls_draw_no_random_numbers(norm: Prober, task: Task) -> None:
     which tasks are sampled next. Use a generator of its own.
     """
     probe = norm.fresh(task)
-    with _other_seed(task):
+    with _other_seed(task), _moved_generators():
         before = _generators(task)
         answers(probe, task.context, task.targets)
         after = _generators(task)

@@ -1,0 +1,239 @@
+"""Layers in which targets reach each other's outputs, or what the learner knows of the task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch.nn import functional as F  # noqa: N812 - the name that torch's own examples use
+
+from tnverify.faults.fault import fault
+from tnverify.faults.plain import PlainNorm, PlainTaskNorm, State
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@fault(
+    claims="meta_bn",
+    kills=(
+        "a_target_ignores_the_other_targets",
+        "a_target_ignores_how_many_targets_there_are",
+        "no_gradient_flows_between_targets",
+        "a_poisoned_target_poisons_only_itself",
+    ),
+    source="floodsung/LearningToCompare_FSL issue 48; facebookresearch/higher issue 107",
+    canary=True,
+)
+class MomentsOfTheTargets(PlainNorm):
+    """Normalises targets by their own batch, as a batch norm left in train() does."""
+
+    def moments_for(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        return self.reduce(x, self.batch_dims(x))
+
+
+@fault(
+    claims="meta_bn",
+    kills=("a_target_ignores_the_other_targets", "no_gradient_flows_between_targets"),
+    source="a mixing weight meant to be zero at meta-test that is only annealed towards it",
+    hard=True,
+)
+class TracesOfTheBatch(PlainNorm):
+    """One part in 10^9 of the targets' batch mean is mixed into the context's."""
+
+    def moments_for(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        if len(x) == 0:
+            return state.mean, state.var
+        batch_mean = x.mean(self.batch_dims(x), keepdim=True)
+        return state.mean + 1e-9 * (batch_mean - state.mean), state.var
+
+
+@fault(
+    claims="meta_bn",
+    kills="a_target_ignores_how_many_targets_there_are",
+    source="a heuristic: from some size on a batch is trusted to have moments of its own",
+    hard=True,
+)
+class TrustsLargeBatches(PlainNorm):
+    """Takes the targets' own batch moments where there are more than eight targets."""
+
+    def moments_for(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        if len(x) > 8:
+            return self.reduce(x, self.batch_dims(x))
+        return super().moments_for(x, state)
+
+    def condition(self, context: Tensor) -> tuple[Tensor, State]:
+        state = self.summarize(context)
+        return self.output(context, state.mean, state.var), state
+
+
+@fault(
+    claims="tasknorm_i",
+    kills="a_target_ignores_the_other_targets",
+    source="ghost (virtual) batch norm, whose groups are cut from whatever batch is passed",
+)
+class GhostBatches(PlainTaskNorm):
+    """Neighbouring targets share the moments that should be each one's own."""
+
+    def normalize(self, targets: Tensor, state: State) -> Tensor:
+        mean, var = self.moments_for(targets, state)
+        pairs = torch.arange(len(targets), device=targets.device) // 2 * 2
+        return self.output(targets, mean[pairs], var[pairs])
+
+
+@fault(
+    claims="meta_bn",
+    kills="no_gradient_flows_between_targets",
+    source="a straight-through correction that detaches one of two equal terms",
+)
+class StraightThroughBatch(PlainNorm):
+    """Trains through the targets' batch mean, though its value cancels in the forward pass."""
+
+    def moments_for(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        if len(x) == 0:
+            return state.mean, state.var
+        batch_mean = x.mean(self.batch_dims(x), keepdim=True)
+        return state.mean + (batch_mean - batch_mean.detach()), state.var
+
+
+class _Seen(NamedTuple):
+    context: Tensor
+
+
+@fault(
+    claims="meta_bn",
+    kills="a_poisoned_target_poisons_only_itself",
+    source="masked moments over context and targets in one tensor, as padded batches have them",
+)
+class MasksByMultiplication(PlainNorm):
+    """Leaves targets out of its moments by multiplying them with zero: NaN times zero is NaN."""
+
+    def condition(self, context: Tensor) -> tuple[Tensor, State]:
+        outputs, _ = super().condition(context)
+        return outputs, _Seen(context)  # type: ignore[return-value]  # its own kind of state
+
+    def moments_for(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        if not isinstance(state, _Seen):
+            return super().moments_for(x, state)
+        both = torch.cat([state.context, x])
+        mask = torch.zeros_like(both)
+        mask[: len(state.context)] = 1
+        dims = self.batch_dims(x)
+        count = state.context[:, 0].numel()
+        mean = (both * mask).sum(dims, keepdim=True) / count
+        var = ((both - mean).square() * mask).sum(dims, keepdim=True) / count
+        return mean, var
+
+
+@fault(
+    claims="meta_bn",
+    kills="a_target_ignores_the_other_targets",
+    source="a guard against overflow that rescales the whole batch, as gradient clipping does",
+    hard=True,
+)
+class ClipsByTheLargestTarget(PlainNorm):
+    """Scales all targets down where any value of any target exceeds 10,000."""
+
+    def normalize(self, targets: Tensor, state: State) -> Tensor:
+        if targets.numel():
+            largest = targets.detach().abs().max()
+            if largest > 1e4:
+                targets = targets * (1e4 / largest)
+        return super().normalize(targets, state)
+
+
+@fault(
+    claims="tasknorm_i",
+    kills="a_target_ignores_how_many_targets_there_are",
+    source="alpha's size taken from the batch that is passed rather than kept with the moments",
+)
+class CountsTheTargets(PlainTaskNorm):
+    """Computes alpha from the number of targets instead of the number of context items."""
+
+    def moments_for(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        return super().moments_for(x, state._replace(size=len(x)))
+
+
+@fault(
+    claims="meta_bn",
+    kills="permuting_targets_permutes_outputs",
+    source="a vectorised kernel whose remainder loop was not given the same constant",
+    hard=True,
+)
+class RemainderLoop(PlainNorm):
+    """Uses a larger eps for the targets beyond the last full group of four."""
+
+    def normalize(self, targets: Tensor, state: State) -> Tensor:
+        full = len(targets) // 4 * 4
+        body = super().normalize(targets[:full], state)
+        rest = (targets[full:] - state.mean) / torch.sqrt(state.var + 10 * self.eps)
+        return torch.cat([body, self.affine(rest)])
+
+
+@fault(
+    claims="meta_bn",
+    kills="targets_do_not_reach_the_context_outputs",
+    source="haebeom-lee/metadrop issue 3: running means that collect query data",
+)
+class TargetsTeachTheContext(PlainNorm):
+    """Keeps the last targets' mean and lets it shift the next context's own outputs."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.seen: Tensor | None = None
+
+    def condition(self, context: Tensor) -> tuple[Tensor, State]:
+        state = self.summarize(context)
+        seen = state.mean if self.seen is None else self.seen
+        mean = state.mean + 1e-3 * (seen - state.mean)
+        return self.output(context, mean, state.var), state
+
+    def normalize(self, targets: Tensor, state: State) -> Tensor:
+        if len(targets):
+            self.seen = targets.detach().mean(self.batch_dims(targets), keepdim=True)
+        return super().normalize(targets, state)
+
+
+@fault(
+    claims="meta_bn",
+    kills="targets_do_not_reach_the_context_outputs",
+    source="mlc-ai/relax pull request 89: static output buffers that the next run overwrites",
+)
+class SharedWorkspace(PlainNorm):
+    """Writes the outputs of both calls into one buffer wherever no gradient is wanted."""
+
+    workspace: Tensor | None = None
+
+    def output(self, x: Tensor, mean: Tensor, var: Tensor) -> Tensor:
+        y = super().output(x, mean, var)
+        if torch.is_grad_enabled():
+            return y
+        if self.workspace is None or self.workspace.numel() < y.numel():
+            self.workspace = torch.empty_like(y).flatten()
+        return self.workspace[: y.numel()].view(y.shape).copy_(y)
+
+
+@fault(
+    claims="meta_bn",
+    kills="a_target_ignores_the_other_targets",
+    source="AntreasAntoniou/HowToTrainYourMAMLPytorch issue 3: training=True written into the call",
+    hard=True,
+)
+class FastPathInFloat32(PlainNorm):
+    """Takes a fused kernel in float32 alone, called with training=True."""
+
+    def normalize(self, targets: Tensor, state: State) -> Tensor:
+        if targets.dtype is torch.float32 and targets.numel() > targets.shape[1]:
+            return F.batch_norm(
+                targets, None, None, self.weight, self.bias, training=True, eps=self.eps
+            )
+        return super().normalize(targets, state)
+
+
+@fault(
+    claims="transductive_bn",
+    kills="other_targets_that_are_claimed_are_read",
+    source="a result reported as transductive whose evaluation had been made inductive since",
+)
+class TransductiveInNameOnly(PlainNorm):
+    """Claims the targets' batch moments and normalises by those of the context."""
