@@ -27,6 +27,8 @@ from tnverify.tolerances import (
     unit,
 )
 
+from .agreement import tensor
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -64,9 +66,13 @@ class Point:
 
 
 class Loss:
-    """L on one task: a fixed weighting of its outputs, as a function of inputs and parameters."""
+    """L on one task: a fixed weighting of its outputs, as a function of inputs and parameters.
 
-    def __init__(self, norm: Prober, task: Task) -> None:
+    With `sparse` it is made of one output of each set, so that the errors that rounding may
+    cause do not add up over all of them.
+    """
+
+    def __init__(self, norm: Prober, task: Task, *, sparse: bool = False) -> None:
         self.norm = norm
         self.task = task
         self._weights = {
@@ -74,6 +80,8 @@ class Loss:
             name: (task.noise(getattr(task, name), _WEIGHTS + at).double() + 0.0625) / 4
             for at, name in enumerate(SETS)
         }
+        if sparse:
+            self._weights = {name: _one_of(w, task.salt) for name, w in self._weights.items()}
         probe = norm.fresh(task)
         parameters = {h: probe.parameter(h).detach() for h in HANDLES if self._is_learned(probe, h)}
         self.leaves: Direction = {"context": task.context, "targets": task.targets, **parameters}
@@ -137,7 +145,12 @@ class Loss:
 
     def along(self, direction: Direction) -> Callable[[float], float]:
         """L as a function of the step taken in this direction."""
-        return lambda step: float(self.at(direction, step).loss.detach())
+
+        def value(step: float) -> float:
+            with torch.no_grad():
+                return float(self.at(direction, step).loss)
+
+        return value
 
     @cached_property
     def rounding(self) -> float:
@@ -179,23 +192,46 @@ class Loss:
         first, second = (torch.from_numpy(bound).to(context.device) for bound in bounds)
         return first, second
 
-    @property
+    @cached_property
     def slope_rounding(self) -> float:
         """How far rounding may move L's slope along a direction.
 
-        A derivative of a normalised value along such a direction is a sum of at most four
-        products of y, a moved value in units of the deviation (no larger than y may be) and
-        another y, each as good as y is: so at most 4 (1 + |y|)^2 times what moves L.
+        The slope of y is a sum of a moved value in units of the deviation, of y times a
+        covariance of moved values with y, and of y times the slope of alpha: four terms at most,
+        each as good as y is, and none larger than 1 + |y| at its worst pixel.
         """
+        total = 0.0
+        for name, bound, y in zip(SETS, self._bounds(), self._normalized(), strict=True):
+            peak = y.abs().flatten(2).amax(2) if y.dim() > 2 and y.numel() else y.abs()
+            peak = peak.reshape(*peak.shape, *(1,) * (y.dim() - peak.dim()))
+            total += float((self._weights[name].abs() * bound * (1 + peak)).sum())
+        return 4 * total + self.rounding
+
+    @property
+    def curvature_rounding(self) -> float:
+        """How far rounding may move the slope of L's slope: products of two such terms."""
+        largest = max(float(y.abs().amax()) for y in self._normalized() if y.numel())
+        return self.slope_rounding * (1 + largest)
+
+    def _normalized(self) -> tuple[Tensor, Tensor]:
+        """y of both sets, from the oracle; without a formula the outputs stand for it."""
+        run = self.norm.run(self.task)
         try:
-            largest = max(
-                float(abs(part.normalized).max(initial=0.0))
-                for part in self.norm.expected(self.task)
+            context, targets = (
+                tensor(part.normalized, run.context) for part in self.norm.expected(self.task)
             )
-        except NotClaimed:  # no formula: the outputs themselves stand for y
-            run = self.norm.run(self.task)
-            largest = max(float(outputs.abs().amax()) for outputs in run if outputs.numel())
-        return 4 * self.rounding * (1 + largest) ** 2
+        except NotClaimed:
+            context, targets = run.context.double(), run.targets.double()
+        return context, targets
+
+
+def _one_of(weights: Tensor, salt: int) -> Tensor:
+    """The same weights, all but one of them zero."""
+    kept = torch.zeros_like(weights)
+    if weights.numel():
+        at = (salt * 0x9E3779B1) % weights.numel()
+        kept.view(-1)[at] = weights.view(-1)[at]
+    return kept
 
 
 def dot(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> Tensor:

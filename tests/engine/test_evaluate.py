@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 import torch
 
-from tests.support.subjects import law_of, normalizing, subject
+from makeshift import law_of, normalizing, subject
 from tnverify.contract import NotClaimed, SaysNothing, Violation
 from tnverify.engine import evaluate as evaluating
 from tnverify.engine.evaluate import evaluate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from tests.support.subjects import subject
+from makeshift import subject
 from tnverify.contract import Task
 from tnverify.engine.reduce import reduce_task
 from tnverify.engine.shrink import shrink_plan, weight_of

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.subjects import law_of
+from makeshift import law_of
 from tnverify.engine.causes import group_causes
 from tnverify.engine.evaluate import Evaluation
 from tnverify.engine.results import LawVerdict, RunReport, SubjectReport
@@ -47,14 +47,16 @@ def test_a_law_on_which_no_task_counted_is_inconclusive_with_the_reason() -> Non
     assert "only one target" in str(verdict.reason)
 
 
-def test_a_law_whose_every_task_is_refused_is_not_claimed() -> None:
-    refused = LaneRecord(0, 4, Counter({"the layer refuses such tasks: ValueError": 4}))
-    assert law_verdict(record(float64=refused), None).outcome == "not_claimed"
+def test_a_law_whose_every_telling_task_is_refused_is_not_claimed() -> None:
+    refused = LaneRecord(0, 4, Counter({"no targets": 1}), ["refuses such tasks: ValueError"] * 3)
+    verdict = law_verdict(record(float64=refused), None)
+    assert verdict.outcome == "not_claimed"
+    assert "ValueError" in str(verdict.reason)
 
 
-def test_refusals_beside_other_reasons_leave_a_law_inconclusive() -> None:
-    mixed = LaneRecord(0, 2, Counter({"the layer refuses such tasks: E": 1, "no targets": 1}))
-    assert law_verdict(record(float64=mixed), None).outcome == "inconclusive"
+def test_some_refusals_do_not_keep_a_law_from_holding() -> None:
+    seen = LaneRecord(3, 4, refused=["refuses such tasks: ValueError"])
+    assert law_verdict(record(float64=seen), None).outcome == "held"
 
 
 @pytest.mark.parametrize(("ending", "outcome"), [("violated", "violated"), ("broken", "broken")])

@@ -9,35 +9,39 @@ from tnverify.contract.claims import nearest
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A budget: how many tasks must count for every law in each lane.
+    """A budget: how many tasks must count for every law, of how many plans that are drawn.
 
-    `float64` is the lane of meaning, `native` that of precision, in the subject's own dtype; a
-    subject without a float64 lane gets that lane's number in its own. `corpus` plans are drawn,
-    so that laws that say nothing about some of them still reach their numbers.
+    A law that is checked in both lanes meets a plan in one of them: in the subject's own dtype
+    (the lane of precision) every `native_every`-th plan, in float64 (the lane of meaning) the
+    others. With `native_every` 1 it meets every plan in both. A law of one lane meets every plan
+    there. More plans are drawn than must count, for laws that say nothing about some of them.
     """
 
     name: str
-    float64: int
-    native: int
+    tasks: int
     corpus: int
+    native_every: int
     thorough: bool = False
 
-    def tasks(self, lane: str, lanes: tuple[str, ...]) -> int:
-        """How many tasks must count in a lane of a subject that has these lanes."""
-        return self.native if lane == "native" and "float64" in lanes else self.float64
+    def lanes_of(self, number: int, lanes: tuple[str, ...]) -> tuple[str, ...]:
+        """The lanes, of those given, in which plan `number` is tried (from 0)."""
+        if len(lanes) < 2 or self.native_every == 1:
+            return lanes
+        is_native = number % self.native_every == self.native_every - 1
+        return tuple(lane for lane in lanes if (lane == "native") == is_native)
 
     @property
     def summary(self) -> str:
         more = ", torch.compile and torch.export too" if self.thorough else ""
-        return f"{self.float64} tasks a law in float64, {self.native} in the layer's dtype{more}"
+        return f"{self.tasks} tasks a law{more}"
 
 
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
-        Profile("quick", float64=16, native=6, corpus=24),
-        Profile("default", float64=52, native=16, corpus=72),
-        Profile("thorough", float64=250, native=250, corpus=330, thorough=True),
+        Profile("quick", tasks=18, corpus=24, native_every=3),
+        Profile("default", tasks=52, corpus=72, native_every=3),
+        Profile("thorough", tasks=500, corpus=330, native_every=1, thorough=True),
     )
 }
 

@@ -69,7 +69,7 @@ def shrink_plan(
     judge.best = plan
     _by_hypothesis(judge, subject, at_seed)
     judge.left = EVALUATIONS
-    _by_field(judge)
+    _by_field(judge, subject.channel_step)
     assert judge.best is not None
     return judge.best
 
@@ -96,25 +96,28 @@ def _by_hypothesis(judge: _Judge, subject: Subject, at_seed: int) -> None:
         pass  # what it found is in judge.best; flakiness comes from the budget running out
 
 
-def _by_field(judge: _Judge) -> None:
+def _by_field(judge: _Judge, step: int) -> None:
     """Make one field at a time simpler for as long as the plan still fails."""
     progress = True
     while progress and judge.left > 0:
         progress = False
         best = judge.best
         assert best is not None
-        for simpler in _simpler(best):
+        for simpler in _simpler(best, step):
             if weight_of(simpler) < weight_of(best) and judge(simpler):
                 progress = True
                 break
 
 
-def _simpler(plan: Plan) -> Iterator[Plan]:
-    """Plans with one thing made simpler, the greatest leap first."""
-    for name in ("context", "targets", "channels"):
-        size = getattr(plan, name)
-        for smaller in _smaller(size):
-            yield replace(plan, **{name: smaller})
+def _simpler(plan: Plan, step: int) -> Iterator[Plan]:
+    """Plans with one thing made simpler, the greatest leap first; channels in multiples of
+    `step`."""
+    for smaller in _smaller(plan.context):
+        yield replace(plan, context=smaller)
+    for smaller in _smaller(plan.targets):
+        yield replace(plan, targets=smaller)
+    for smaller in _smaller(plan.channels // step):
+        yield replace(plan, channels=smaller * step)
     for axis, size in enumerate(plan.spatial):
         for smaller in _smaller(size):
             spatial = (*plan.spatial[:axis], smaller, *plan.spatial[axis + 1 :])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tnverify.engine.evaluate import Evaluation, evaluate
+from tnverify.subjects.guard import alarms
 from tnverify.subjects.prober import SubjectProber
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class LaneRecord:
     counted: int = 0
     tried: int = 0
     not_counted: Counter[str] = field(default_factory=Counter)
+    refused: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -60,10 +62,10 @@ class LawRecord:
         return reasons.most_common(1)[0][0] if reasons else "no task was tried"
 
     @property
-    def only_refused(self) -> bool:
-        """Whether the subject refused every task that the law wanted to try."""
-        kinds = {reason for lane in self.lanes.values() for reason in lane.not_counted}
-        return bool(kinds) and all("refuses such tasks" in reason for reason in kinds)
+    def refusal(self) -> str | None:
+        """Why the subject refused tasks on which the law had something to say, if it did."""
+        reasons = [reason for lane in self.lanes.values() for reason in lane.refused]
+        return reasons[0] if reasons else None
 
     def note(self, plan: Plan, lane: str, ended: Evaluation) -> None:
         record = self.lanes[lane]
@@ -79,6 +81,8 @@ class LawRecord:
         elif ended.ending == "held":
             record.counted += 1
             self.exact = self.exact and ended.exact
+        elif ended.ending == "refused":
+            record.refused.append(str(ended.reason))
         else:
             record.not_counted[ended.reason or ended.ending] += 1
 
@@ -117,7 +121,9 @@ def try_laws(
         record.not_claimed = why_not_claimed(law, subject, profile)
         records.append(record)
     try:
-        if not _replay(subject, records, corpus, profile, on_plan):
+        with alarms():
+            done = _replay(subject, records, corpus, profile, on_plan)
+        if not done:
             _give_up(records, profile, "the subject hung too often to go on")
     except KeyboardInterrupt:
         on_interrupt()
@@ -137,7 +143,10 @@ def _replay(
     for number, plan in enumerate(corpus):
         on_plan(number, len(corpus))
         for lane in subject.lanes:
-            asked = [r for r in records if _still_asked(r, lane, profile)]
+            asked = [
+                r for r in records
+                if _still_asked(r, profile) and lane in profile.lanes_of(number, tuple(r.lanes))
+            ]
             if not asked:
                 continue
             prober = SubjectProber(subject)
@@ -152,16 +161,14 @@ def _replay(
     return True
 
 
-def _still_asked(record: LawRecord, lane: str, profile: Profile) -> bool:
-    if lane not in record.lanes or record.failure or record.not_claimed:
+def _still_asked(record: LawRecord, profile: Profile) -> bool:
+    if not record.lanes or record.failure or record.not_claimed:
         return False
-    wanted = profile.tasks(lane, tuple(record.lanes))
-    if record.law.max_tasks is not None:
-        wanted = min(wanted, record.law.max_tasks)
-    return record.lanes[lane].counted < wanted
+    most = record.law.max_tasks
+    return record.counted < (profile.tasks if most is None else min(most, profile.tasks))
 
 
 def _give_up(records: list[LawRecord], profile: Profile, why: str) -> None:
     for record in records:
-        if any(_still_asked(record, lane, profile) for lane in record.lanes):
+        if _still_asked(record, profile):
             record.given_up = why

@@ -41,8 +41,8 @@ def law_verdict(record: LawRecord, smallest: Smallest | None) -> LawVerdict:
         outcome, reason = "not_claimed", record.not_claimed
     elif record.given_up is not None:
         outcome, reason = "inconclusive", record.given_up
-    elif not record.counted and record.only_refused:
-        outcome, reason = "not_claimed", record.why_nothing_counted
+    elif not record.counted and record.refusal is not None:
+        outcome, reason = "not_claimed", record.refusal
     elif not record.counted:
         outcome, reason = "inconclusive", f"no task counted: {record.why_nothing_counted}"
     held = outcome == "held"

@@ -22,43 +22,77 @@ class Hang(BaseException):
     """Raised in the subject's frame; no Exception, so that `except Exception` lets it pass."""
 
 
+class calling:  # noqa: N801 - reads as the verb that it is: `with calling("condition"):`
+    """Turn whatever the subject raises into SubjectRaised; Ctrl-C passes.
+
+    A class, not a generator: it stands around every call of every law.
+    """
+
+    __slots__ = ("_during",)
+
+    def __init__(self, during: str) -> None:
+        self._during = during
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if kind is None or error is None:
+            return
+        if kind is Hang:
+            hang = TimeoutError(f"no answer within {HANG_SECONDS:g} s")
+            raise SubjectRaised(hang, self._during) from None
+        if isinstance(error, (Exception, SystemExit, GeneratorExit)):
+            raise SubjectRaised(error, self._during) from error
+
+
+def _ring(signum: int, frame: FrameType | None) -> None:
+    raise Hang
+
+
 @contextmanager
-def calling(during: str) -> Iterator[None]:
-    """Turn whatever the subject raises into SubjectRaised; Ctrl-C passes."""
+def alarms() -> Iterator[None]:
+    """Install the handler that `time_limit` rings, once for many limits.
+
+    Works in the main thread of a system with interval timers; elsewhere a hang is not ended.
+    """
+    in_main = threading.current_thread() is threading.main_thread()
+    if _can_ring() or not hasattr(signal, "setitimer") or not in_main:
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _ring)
     try:
         yield
-    except Hang:
-        error = TimeoutError(f"no answer within {HANG_SECONDS:g} s")
-        raise SubjectRaised(error, during) from None
-    except (Exception, SystemExit, GeneratorExit) as error:
-        raise SubjectRaised(error, during) from error
+    finally:
+        signal.signal(signal.SIGALRM, before)
+
+
+def _can_ring() -> bool:
+    return (
+        hasattr(signal, "setitimer")
+        and threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGALRM) is _ring
+    )
 
 
 @contextmanager
 def time_limit(seconds: float | None = None) -> Iterator[None]:
     """Raise Hang inside after `seconds` (HANG_SECONDS where None), and again every second until
-    it gets through. A limit around this one goes on counting afterwards.
-
-    Works in the main thread of a system with interval timers; elsewhere a hang is not ended.
-    """
-    in_main = threading.current_thread() is threading.main_thread()
-    if not hasattr(signal, "setitimer") or not in_main:
-        yield
-        return
-
-    def ring(signum: int, frame: FrameType | None) -> None:
-        raise Hang
-
-    handler = signal.signal(signal.SIGALRM, ring)
-    started = time.monotonic()
-    left, interval = signal.setitimer(
-        signal.ITIMER_REAL, HANG_SECONDS if seconds is None else seconds, 1.0
-    )
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, handler)
-        if left > 0:
-            rest = max(left - (time.monotonic() - started), 0.001)
-            signal.setitimer(signal.ITIMER_REAL, rest, interval)
+    it gets through. A limit around this one goes on counting afterwards."""
+    with alarms():
+        if not _can_ring():
+            yield
+            return
+        started = time.monotonic()
+        left, interval = signal.setitimer(
+            signal.ITIMER_REAL, HANG_SECONDS if seconds is None else seconds, 1.0
+        )
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            if left > 0:
+                rest = max(left - (time.monotonic() - started), 0.001)
+                signal.setitimer(signal.ITIMER_REAL, rest, interval)

@@ -7,6 +7,7 @@ the effect that its name promises is for the laws to check.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -39,18 +40,22 @@ _BLEND_NAMES: dict[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Handles:
     """Attribute path of each handle that was found, by handle."""
 
     paths: tuple[tuple[str, str], ...] = ()
 
+    @cached_property
+    def _by_name(self) -> dict[str, str]:
+        return dict(self.paths)
+
     def path(self, handle: str) -> str | None:
-        return dict(self.paths).get(handle)
+        return self._by_name.get(handle)
 
     def get(self, layer: Any, handle: str) -> Any:
         """The attribute behind a handle; None where there is none."""
-        path = self.path(handle)
+        path = self._by_name.get(handle)
         return None if path is None else _follow(layer, path)
 
     def give(self, layer: Any, parameters: Parameters, *, blends: bool) -> None:
@@ -86,10 +91,18 @@ def _follow(layer: Any, path: str) -> Any:
 def _per_channel(values: tuple[float, ...], held: torch.Tensor) -> torch.Tensor:
     """Values per channel in the shape of the parameter: (channels, *spatial) is filled along
     space, and single dimensions around the channels are kept."""
-    row = torch.tensor(values, dtype=held.dtype, device=held.device)
+    row = _row(values, held.dtype, held.device)
     if held.numel() == row.numel():
         return row.reshape(held.shape)
     return row.reshape(-1, *(1,) * (held.dim() - 1)).expand(held.shape)
+
+
+@lru_cache(maxsize=64)
+def _row(
+    values: tuple[float, ...], dtype: torch.dtype, device: torch.device
+) -> torch.Tensor:
+    """Read, never written to: every instance of a task is given the same values."""
+    return torch.tensor(values, dtype=dtype, device=device)
 
 
 def _fits(handle: str, value: Any, channels: int) -> bool:

@@ -80,11 +80,11 @@ class LiveProbe:
     ) -> list[Tensor]:
         if not output.requires_grad:
             return [torch.zeros_like(i) for i in inputs]
-        weights = torch.ones_like(output) if grad_output is None else grad_output
+        # A scalar needs no grad_outputs, for which torch would import all of its symbolic shapes.
+        loss = (output if grad_output is None else output * grad_output).sum()
         with calling("backward"):
             found = torch.autograd.grad(
-                output, inputs, weights, create_graph=create_graph, allow_unused=True,
-                retain_graph=True,
+                loss, inputs, create_graph=create_graph, allow_unused=True, retain_graph=True
             )
         return [torch.zeros_like(i) if g is None else g for g, i in zip(found, inputs, strict=True)]
 
@@ -235,11 +235,11 @@ class SubjectProber:
         """The eps in force: the one that a law set, else the subject's."""
         return self.subject.eps if self._eps is None else self._eps
 
-    def _alpha(self, task: Task) -> float:
+    def _alpha(self, task: Task) -> oracle.Alpha:
         if not (self.has("scale") or self.has("alpha")):
             raise NotClaimed("the layer has no handle on alpha: map it with --handle")
         size = len(task.context)
-        return oracle.alpha_of(task.parameters.scale, task.parameters.offset, size)[0]
+        return oracle.alpha_of(task.parameters.scale, task.parameters.offset, size)
 
     def _running(self, layer: Any) -> oracle.Moments:
         mean = self.subject.handles.get(layer, "running_mean")

@@ -45,9 +45,12 @@ def rounding_bound(
     With y before the affine, n the largest reduction behind an output and kappa as the oracle
     gives it (never from the layer's own moments), sums may be taken in any order:
 
-        |weight| (u (8 + n) (1 + |y| + kappa) + |y| min(1, n (u kappa)^2) + alpha term)
-            + (2 u + 2**-53) |bias|
+        |weight| (u (8 + n) (1 + |y| + kappa) + 4 u kappa |y| + |y| min(1, n (u kappa)^2)
+            + alpha term) + (2 u + 2**-53) |bias|
 
+    - The term in kappa |y| is for variances that are put together from rounded means, as in the
+      law of total variance: each mean is off by u kappa deviations, so the deviation by a share
+      of u kappa. It shows where an item lies far outside of its moments' own values.
     - `unit` is u of the dtype that the layer computes in; `storage_unit` that of a half
       precision dtype in which the outputs are stored, whose rounding is added.
     - `scale`, `offset` and `size` (context items) are those of alpha. Its own error and the
@@ -66,7 +69,8 @@ def rounding_bound(
     )
     # Poisoned or overflowing references give a NaN bound, which too_wide reports.
     with np.errstate(all="ignore"):
-        sums = unit * (8 + n) * (1 + y + kappa) + y * np.minimum(1.0, n * (unit * kappa) ** 2)
+        sums = unit * ((8 + n) * (1 + y + kappa) + 4 * kappa * y)
+        sums += y * np.minimum(1.0, n * (unit * kappa) ** 2)
         logit = abs(scale) * size + abs(offset)
         blend = np.abs(set_answer.dy_dalpha) * unit * (
             4 * alpha + 2 * alpha * (1 - alpha) * logit

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NoReturn
 
+import numpy as np
 import torch
 
 from tnverify.contract.outcomes import NotClaimed, SaysNothing, Symptom, Violation
@@ -53,8 +54,8 @@ def shown(values: Tensor) -> str:
 
 
 def _at(position: int, shape: torch.Size) -> str:
-    index = torch.unravel_index(torch.tensor(position), shape)
-    return ", ".join(str(int(i)) for i in index)
+    # numpy's: torch.unravel_index imports sympy, a quarter of a second in every run.
+    return ", ".join(str(int(i)) for i in np.unravel_index(position, tuple(shape)))
 
 
 def _same_form(actual: Tensor, expected: Tensor, what: str) -> None:

@@ -1,0 +1,56 @@
+"""Layers that were built and then misbehave: findings with exit code 1, never bad input."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tnverify.subjects import guard
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from command_line import Terminal
+
+_HEAD = "import sys, time, torch\nfrom torch import nn\nclass Layer(nn.InstanceNorm2d):\n"
+
+
+@pytest.mark.parametrize(
+    ("forward", "says"),
+    [
+        ("return super().forward(x)[:, :1]", "have shape"),
+        ("return super().forward(x).tolist()", "not a tensor"),
+        ("return super().forward(x).half()", "torch.float16"),
+        ("return super().forward(x) * float('nan')", "not finite"),
+        ("sys.exit(0)", "SystemExit"),
+        ("return super().forward(x) + 1e-3 * torch.randn(x.shape[0], 1, 1, 1)", "random"),
+        ("return super().forward(x.add_(1))", "modified"),
+        ("raise NameError('typo')", "NameError"),
+    ],
+    ids=["shape", "type", "dtype", "nan", "exit", "draws", "edits", "raises"],
+)
+def test_misbehaviour_is_a_finding(
+    tnverify: Terminal, tmp_path: Path, forward: str, says: str
+) -> None:
+    (tmp_path / "layers.py").write_text(f"{_HEAD}    def forward(self, x):\n        {forward}\n")
+    ended = tnverify("verify", "layers.py:Layer", "--profile", "quick")
+    assert ended.code == 1, ended.out
+    assert says in " ".join(ended.out.split())
+    assert "Traceback" not in ended.out + ended.err
+
+
+def test_a_hang_is_a_finding_and_the_run_goes_on(
+    tnverify: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "HANG_SECONDS", 0.3)
+    (tmp_path / "layers.py").write_text(
+        f"{_HEAD}    def forward(self, x):\n        while True: time.sleep(1)\n"
+    )
+    ended = tnverify(
+        "verify", "layers.py:Layer", "torch.nn:InstanceNorm2d", "--profile", "quick",
+        "--only", "transductivity",
+    )
+    assert ended.code == 1
+    assert "no answer within" in ended.out
+    assert "torch.nn:InstanceNorm2d" in ended.out
