@@ -109,6 +109,19 @@ def test_reasons_of_laws_not_claimed_are_grouped() -> None:
     )
 
 
+def test_reasons_of_single_laws_do_not_flood_the_page() -> None:
+    law = handmade.outputs_agree_with_the_formula
+    single = [LawVerdict(law, "not_claimed", reason=f"reason {n}") for n in range(3)]
+    shared = [LawVerdict(law, "not_claimed", reason="it has no formula")] * 2
+    subject = replace(handmade.transductive(), laws=(*single, *shared), causes=())
+    text = " ".join(text_of(subject).split())
+    assert (
+        "5 laws are not claimed: 2 because it has no formula;"
+        " 3 each for a reason of its own, which --json tells." in text
+    )
+    assert "reason 1" in " ".join(text_of(replace(subject, laws=tuple(single[:2]))).split())
+
+
 def test_undecided_and_waived_laws_give_their_reasons() -> None:
     text = text_of(handmade.inconclusive())
     assert "waived      outputs_agree_with_the_formula: known, mended in 2.0" in text

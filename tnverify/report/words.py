@@ -105,13 +105,19 @@ def boundary(found: dict[str, str]) -> list[str]:
 
 
 def grouped_reasons(verdicts: Iterable[LawVerdict]) -> str:
-    """Reasons with how many laws share each, the most frequent first."""
+    """Reasons with how many laws share each, the most frequent first; those of one law alone
+    are counted together where there are several."""
     counted: dict[str, int] = {}
     for verdict in verdicts:
         reason = verdict.reason or "no reason was given"
         counted[reason] = counted.get(reason, 0) + 1
-    ordered = sorted(counted.items(), key=lambda item: -item[1])
-    return "; ".join(f"{number} because {reason}" for reason, number in ordered)
+    single = [reason for reason, number in counted.items() if number == 1]
+    if len(single) > 2:
+        counted = {reason: number for reason, number in counted.items() if number > 1}
+    parts = [f"{n} because {reason}" for reason, n in sorted(counted.items(), key=lambda i: -i[1])]
+    if len(single) > 2:
+        parts.append(f"{len(single)} each for a reason of its own, which --json tells")
+    return "; ".join(parts)
 
 
 def failing_groups(subject: SubjectReport, level: str) -> list[list[LawVerdict]]:
