@@ -43,6 +43,14 @@ def test_each_other_law_of_the_cause_is_one_line() -> None:
     assert lines[first + 2] == ""
 
 
+def test_a_reason_is_said_once() -> None:
+    verdict = handmade.transductive().laws[0]
+    other = replace(verdict, law=handmade.no_gradient_flows_between_targets)
+    assert cause_text([verdict, other]).splitlines()[-1].endswith(other.law.name)
+    different = replace(other, reason="another reason")
+    assert cause_text([verdict, different]).splitlines()[-1].endswith(": another reason")
+
+
 def test_causes_are_numbered_where_there_are_several() -> None:
     subject = handmade.transductive()
     first, second, third = subject.causes[0]

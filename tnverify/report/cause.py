@@ -26,7 +26,7 @@ def cause_lines(
     yield from verdict_lines(telling, width)
     for position, other in enumerate(others):
         label = "also fails" if position == 0 else ""
-        yield from _in_one_line(label, other, width)
+        yield from _in_one_line(label, other, width, said=telling.reason)
 
 
 def verdict_lines(verdict: LawVerdict, width: int) -> Iterator[Text]:
@@ -71,11 +71,14 @@ def _plain(values: object) -> str:
     return f"{values:.6g}" if isinstance(values, float) else str(values)
 
 
-def _in_one_line(label: str, verdict: LawVerdict, width: int) -> Iterator[Text]:
+def _in_one_line(
+    label: str, verdict: LawVerdict, width: int, *, said: str | None
+) -> Iterator[Text]:
+    """The law's name, and why it fails where that fits and was not said already."""
     text = verdict.law.name
     why = verdict.reason or verdict.actual
     left = min(width, 100) - 14 - len(text) - 2
-    if why and left > 20:
+    if why and why != said and left > 20:
         text += f": {clipped(why, left)}"
     yield from labelled(label, text, max(width, 14 + len(text)))
 

@@ -61,7 +61,11 @@ def matrix_lines(subjects: Sequence[SubjectReport], width: int) -> Iterator[Text
         row.rstrip()
         yield row
     yield Text("")
-    yield from _legend(families, codes, width)
+    advisory = any(
+        _cell([v for v in s.laws if v.law.family == f]).mark == "~"
+        for s in subjects if s.verdict == "conforms" for f in families
+    )  # fmt: skip
+    yield from _legend(families, codes, width, advisory=advisory)
 
 
 def family_codes(families: Sequence[str]) -> dict[str, str]:
@@ -95,13 +99,22 @@ def _cell(verdicts: Sequence[LawVerdict]) -> _Cell:
 
 
 def _reads(subject: SubjectReport) -> str:
-    return "" if subject.fingerprint is None else words.reads(subject.fingerprint.target_reads)
+    """Whom targets read besides themselves, which they always do; `itself` where nobody."""
+    if subject.fingerprint is None:
+        return ""
+    others = [name for name in subject.fingerprint.target_reads if name != "itself"]
+    return words.reads(others or ["itself"])
 
 
-def _legend(families: Sequence[str], codes: dict[str, str], width: int) -> Iterator[Text]:
+def _legend(
+    families: Sequence[str], codes: dict[str, str], width: int, *, advisory: bool
+) -> Iterator[Text]:
     if not families:
         return
     named = ", ".join(f"{codes[family]} {family.replace('_', ' ')}" for family in families)
     yield from paragraph(f"Families of laws: {named}.", width, style="dim")
     marks = ", ".join(f"{mark} {meaning}" for mark, meaning in _LEGEND)
     yield from paragraph(f"Marks: {marks}.", width, style="dim")
+    if advisory:
+        text = "What a ~ stands for is shown where its layer is verified alone."
+        yield from paragraph(text, width, style="dim")
