@@ -137,6 +137,12 @@ def test_undecided_and_waived_laws_give_their_reasons() -> None:
     assert "inconclusive: 1 must-level law saw no task that counts" in text
 
 
+def test_many_undecided_laws_of_one_reason_are_counted() -> None:
+    (verdict, _) = handmade.inconclusive().laws
+    text = text_of(replace(handmade.inconclusive(), laws=(verdict,) * 4))
+    assert "undecided   4 laws: no second target in any task" in text
+
+
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
 def test_lines_fit_and_no_word_is_torn(width: int) -> None:
     subjects = (
@@ -182,6 +188,14 @@ def test_an_interrupted_run_says_so() -> None:
     run = handmade.run_of(handmade.conforming(), interrupted=True)
     assert "Interrupted" in "\n".join(line.plain for line in run_lines(run, 80))
     assert "Interrupted" not in text_of(handmade.conforming())
+
+
+def test_layers_that_were_not_reached_are_counted() -> None:
+    missing = SubjectReport("m:Layer", "inconclusive", reason="interrupted before it was verified")
+    run = handmade.run_of(handmade.conforming(), missing, missing, interrupted=True)
+    text = "\n".join(line.plain for line in run_lines(run, 80))
+    assert "found so far; 2 layers were not reached." in text
+    assert "before it was verified" not in text
 
 
 def test_identifying_shows_the_flow_and_the_nearest_scheme() -> None:

@@ -13,9 +13,11 @@ from tnverify.report.layout import labelled, paragraph
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tnverify.engine.results import LawVerdict, SubjectReport
+    from tnverify.engine.results import SubjectReport
 
 _BLANK = Text("")
+_MOST_NAMED = 3
+"""So many laws that share a reason are named; more are counted."""
 
 
 def subject_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
@@ -103,15 +105,15 @@ def _undecided(subject: SubjectReport, width: int) -> Iterator[Text]:
 
 
 def _listed(label: str, subject: SubjectReport, outcome: str, width: int) -> Iterator[Text]:
-    """The laws of one outcome with their reasons, one after another."""
-    chosen = [verdict for verdict in subject.laws if verdict.outcome == outcome]
-    for position, verdict in enumerate(chosen):
-        text = f"{verdict.law.name}: {_reason(verdict)}"
-        yield from labelled(label if position == 0 else "", text, width)
-
-
-def _reason(verdict: LawVerdict) -> str:
-    return verdict.reason or "no reason was given"
+    """The laws of one outcome, those of one reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for verdict in subject.laws:
+        if verdict.outcome == outcome:
+            reason = verdict.reason or "no reason was given"
+            by_reason.setdefault(reason, []).append(verdict.law.name)
+    for position, (reason, names) in enumerate(by_reason.items()):
+        named = f"{len(names)} laws" if len(names) > _MOST_NAMED else ", ".join(names)
+        yield from labelled(label if position == 0 else "", f"{named}: {reason}", width)
 
 
 def _not_claimed(subject: SubjectReport, width: int) -> Iterator[Text]:

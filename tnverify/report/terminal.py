@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from tnverify.report import words
 from tnverify.report.layout import paragraph
 from tnverify.report.matrix import matrix_lines
 from tnverify.report.subject import heading_lines, identity_lines, subject_lines
@@ -44,7 +45,7 @@ def run_lines(run: RunReport, width: int) -> Iterator[Text]:
     """The lines of `print_run`."""
     several = len(run.subjects) > 1
     for subject in run.subjects:
-        if several and subject.verdict == "conforms":
+        if several and (subject.verdict == "conforms" or _not_reached(subject)):
             continue
         yield from subject_lines(subject, width)
         yield Text("")
@@ -52,8 +53,17 @@ def run_lines(run: RunReport, width: int) -> Iterator[Text]:
         yield from matrix_lines(run.subjects, width)
         yield Text("")
     if run.interrupted:
-        yield Text("Interrupted: this is what was found so far.", style="bold yellow")
+        missing = sum(map(_not_reached, run.subjects))
+        text = "Interrupted: this is what was found so far"
+        text += (
+            f"; {words.count(missing, 'layer was', 'layers were')} not reached." if missing else "."
+        )
+        yield from paragraph(text, width, style="bold yellow")
     yield from _summary(run, width)
+
+
+def _not_reached(subject: SubjectReport) -> bool:
+    return subject.verdict == "inconclusive" and not subject.laws
 
 
 def _summary(run: RunReport, width: int) -> Iterator[Text]:
