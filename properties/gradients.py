@@ -94,7 +94,7 @@ def second_order_gradients_are_right(norm: Prober, task: Task) -> None:
         float(dot(outer, dict(zip(outer, second, strict=True)))),
         lambda step: float(dot(inner, loss.at(outer, step).gradient())),
         step=loss.step,
-        rounding=loss.slope_rounding,
+        rounding=loss.curvature_rounding,
         what=f"the second derivative by {', '.join(outer)} along two random directions",
     )
 
@@ -119,7 +119,7 @@ def low_precision_gradients_follow_float64_ones(norm: Prober, task: Task) -> Non
     """
     if task.dtype == torch.float64:
         not_claimed("the layer's own dtype is float64: there is no lower precision to compare")
-    own, wide = Loss(norm, task), Loss(norm, widened(task))
+    own, wide = Loss(norm, task, sparse=True), Loss(norm, widened(task), sparse=True)
     direction = own.direction(SETS)
     rounding = own.slope_rounding
     try:

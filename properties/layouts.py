@@ -198,7 +198,7 @@ def items_and_channels_alone_are_normalised(norm: Prober, task: Task) -> None:
     """
 
     def first(values: Tensor) -> Tensor:
-        return values.reshape(*values.shape[:2], -1)[..., 0].contiguous()
+        return values.flatten(2)[..., 0].contiguous() if values.dim() > 2 else values
 
     vectors = replace(task, context=first(task.context), targets=first(task.targets), past=())
     expect_defined(norm, vectors)

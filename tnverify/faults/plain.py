@@ -32,22 +32,37 @@ class PlainNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def condition(self, context: Tensor) -> tuple[Tensor, State]:
-        state = self.summarize(context)
-        return self.output(context, *self.moments_for(context, state)), state
+        wide = self.widened(context)
+        state = self.summarize(wide)
+        return self.stored(self.output(wide, *self.context_moments(wide, state)), context), state
 
     def normalize(self, targets: Tensor, state: State) -> Tensor:
         if state is None:  # callers that are not typed may have met no context yet
-            raise RuntimeError(  # type: ignore[unreachable]  # as the line above says
-                "no context yet: call condition(context) before normalize"
-            )
-        return self.output(targets, *self.moments_for(targets, state))
+            raise RuntimeError("no context yet: call condition(context) before normalize")
+        wide = self.widened(targets)
+        return self.stored(self.output(wide, *self.target_moments(wide, state)), targets)
+
+    def widened(self, x: Tensor) -> Tensor:
+        """Half-precision input in float32, in which its moments are taken; other input as it is."""
+        return x.float() if x.dtype.itemsize < 4 else x
+
+    def stored(self, outputs: Tensor, given: Tensor) -> Tensor:
+        """Outputs of half-precision input rounded to its dtype; others as they are."""
+        return outputs.to(given.dtype) if given.dtype.itemsize < 4 else outputs
 
     def summarize(self, context: Tensor) -> State:
         mean, var = self.reduce(context, self.batch_dims(context))
         return State(mean, var, context.shape[0])
 
     def moments_for(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        """The moments that items of either set are normalised by."""
         return state.mean, state.var
+
+    def context_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        return self.moments_for(x, state)
+
+    def target_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        return self.moments_for(x, state)
 
     def reduce(self, x: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
         """Mean and biased variance over `dims`, kept as dimensions of size one."""
