@@ -106,10 +106,11 @@ def calls_draw_no_random_numbers(norm: Prober, task: Task) -> None:
 
 def _generators(task: Task) -> dict[str, object]:
     """The state of each global generator as a value that can be compared."""
-    numpy_state = np.random.get_state(legacy=True)  # noqa: NPY002 - the global one is watched
+    numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002 - the global one is watched
+    inner = numpy_state["state"]
     states: dict[str, object] = {
         "torch": torch.get_rng_state().numpy().tobytes(),
-        "NumPy": (numpy_state[1].tobytes(), numpy_state[2]),  # type: ignore[union-attr]  # legacy
+        "NumPy": (inner["key"].tobytes(), inner["pos"], numpy_state["has_gauss"]),
         "Python": random.getstate(),
     }
     if task.device.type == "cuda":

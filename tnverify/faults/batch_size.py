@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 class OwnMomentsWhenAlone(PlainNorm):
     """Falls back to a target's own moments where it comes alone."""
 
-    def normalize(self, targets: Tensor, state: State) -> Tensor:
-        if len(targets) == 1:
-            return self.output(targets, *self.reduce(targets, self.batch_dims(targets)))
-        return super().normalize(targets, state)
+    def target_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        return self.reduce(x, self.batch_dims(x)) if len(x) == 1 else (state.mean, state.var)
 
 
 @fault(
@@ -37,10 +35,8 @@ class OwnMomentsWhenAlone(PlainNorm):
 class SmallBatchKernel(PlainNorm):
     """Adds a second eps, a thousandth of the first, for batches of one or two targets."""
 
-    def normalize(self, targets: Tensor, state: State) -> Tensor:
-        if len(targets) < 3:
-            state = state._replace(var=state.var + 1e-3 * self.eps)
-        return super().normalize(targets, state)
+    def target_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        return state.mean, state.var + 1e-3 * self.eps if len(x) < 3 else state.var
 
 
 @fault(
@@ -57,10 +53,9 @@ class DriftsWithEveryCall(PlainNorm):
 
     calls = 0
 
-    def normalize(self, targets: Tensor, state: State) -> Tensor:
-        moved = state._replace(mean=state.mean + 1e-9 * self.calls)
+    def target_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
         self.calls += 1
-        return super().normalize(targets, moved)
+        return state.mean + 1e-9 * (self.calls - 1), state.var
 
 
 @fault(
@@ -70,10 +65,10 @@ class DriftsWithEveryCall(PlainNorm):
     hard=True,
 )
 class SavesMemoryOnLargeBatches(PlainNorm):
-    """Rounds sixteen or more targets to bfloat16 on the way."""
+    """Rounds 32 or more targets to bfloat16 on the way."""
 
     def normalize(self, targets: Tensor, state: State) -> Tensor:
-        if len(targets) >= 16:
+        if len(targets) >= 32:
             targets = targets.to(torch.bfloat16).to(targets.dtype)
         return super().normalize(targets, state)
 
@@ -93,6 +88,27 @@ class FirstOfEveryCall(PlainNorm):
     def normalize(self, targets: Tensor, state: State) -> Tensor:
         pivot = targets[:1] * 1e-6
         return super().normalize(targets - pivot + pivot.mean(), state)
+
+
+@fault(
+    claims="meta_bn",
+    kills="any_partition_of_the_targets_gives_the_same_outputs",
+    source="a workspace or a captured graph that is sized by the first batch that it meets",
+    hard=True,
+)
+class SizedByItsFirstBatch(PlainNorm):
+    """Handles what exceeds the size of a task's first batch of targets in bfloat16."""
+
+    room = 0
+
+    def condition(self, context: Tensor) -> tuple[Tensor, State]:
+        self.room = 0
+        return super().condition(context)
+
+    def normalize(self, targets: Tensor, state: State) -> Tensor:
+        self.room = self.room or len(targets)
+        rest = targets[self.room :].to(torch.bfloat16).to(targets.dtype)
+        return super().normalize(torch.cat([targets[: self.room], rest]), state)
 
 
 @fault(
@@ -146,14 +162,20 @@ class SqueezesASingleItem(PlainNorm):
     source="torch.std over items with its default, the estimator that divides by one less",
 )
 class SpreadBetweenItems(PlainNorm):
-    """Adds the unbiased variance of item means, which is NaN for a single item."""
+    """Adds the unbiased variance of item means, which is NaN for a single item.
+
+    Maps of one pixel have no variance within items and take a plain path.
+    """
 
     def summarize(self, context: Tensor) -> State:
+        if context[0, 0].numel() == 1:
+            return super().summarize(context)
         inner = tuple(range(2, context.dim()))
         means, variances = self.reduce(context, inner)
-        between = means.var(0, keepdim=True, unbiased=True)
-        return State(means.mean(0, keepdim=True), variances.mean(0, keepdim=True) + between,
-                     len(context))
+        mean = means.mean(0, keepdim=True)
+        squares = (means - mean).square().sum(0, keepdim=True)
+        between = squares / torch.tensor(len(context) - 1)  # 0 / 0 is NaN for tensors
+        return State(mean, variances.mean(0, keepdim=True) + between, len(context))
 
 
 @fault(
@@ -166,8 +188,9 @@ class UnbiasedOverOnePixel(PlainTaskNorm):
     """Takes unbiased instance variances, which are NaN over a single pixel."""
 
     def reduce(self, x: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-        var, mean = torch.var_mean(x, dims, correction=1, keepdim=True)
-        return mean, var
+        mean, var = super().reduce(x, dims)
+        count = x.numel() // max(1, mean.numel())
+        return mean, var * count / torch.tensor(count - 1)  # 0 / 0 is NaN for tensors
 
 
 @fault(

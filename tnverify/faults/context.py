@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from tnverify.faults.fault import fault
-from tnverify.faults.plain import PlainInstanceNorm, PlainNorm, PlainTaskNorm, State
+from tnverify.faults.plain import PlainInstanceNorm, PlainNorm, PlainTaskNorm, State, missing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,10 +68,12 @@ class StreamsTheContext(PlainNorm):
     hard=True,
 )
 class FavoursTheFirstItem(PlainNorm):
-    """Lets one part in 10^8 of the first context item's mean into the mean of all."""
+    """Lets a bit of the first item's mean into that of all, on maps of 64 pixels or more."""
 
     def summarize(self, context: Tensor) -> State:
         state = super().summarize(context)
+        if context[0, 0].numel() < 64:
+            return state
         first = context[:1].mean(self.batch_dims(context), keepdim=True)
         return state._replace(mean=state.mean + 1e-8 * (first - state.mean))
 
@@ -85,10 +87,25 @@ class FavoursTheFirstItem(PlainNorm):
 class OnlyTheFirstTargetsUseIt(PlainNorm):
     """Normalises the first two targets by the context and all further ones by themselves."""
 
-    def normalize(self, targets: Tensor, state: State) -> Tensor:
-        head = super().normalize(targets[:2], state)
-        rest = targets[2:]
-        return torch.cat([head, self.output(rest, *self.reduce(rest, tuple(range(2, rest.dim()))))])
+    def target_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        own = self.reduce(x, tuple(range(2, x.dim())))
+        early = torch.arange(len(x), device=x.device).view(-1, *(1,) * (x.dim() - 1)) < 2
+        return torch.where(early, state.mean, own[0]), torch.where(early, state.var, own[1])
+
+
+@fault(
+    claims="meta_bn",
+    kills="the_context_is_used",
+    source="a learned gate between context and own moments that has saturated",
+    hard=True,
+)
+class OnlyFlatTargetsUseIt(PlainNorm):
+    """Gates the context's moments away from every target that has a variance of its own."""
+
+    def target_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        mean, var = self.reduce(x, tuple(range(2, x.dim())))
+        gate = (var == 0).to(x.dtype)
+        return gate * state.mean + (1 - gate) * mean, gate * state.var + (1 - gate) * var
 
 
 @fault(
@@ -115,7 +132,7 @@ class AnswersWithoutAContext(PlainTaskNorm):
     """Takes the targets for the context where no context came before them."""
 
     def normalize(self, targets: Tensor, state: State) -> Tensor:
-        return super().normalize(targets, self.summarize(targets) if state is None else state)
+        return super().normalize(targets, self.summarize(targets) if missing(state) else state)
 
 
 @fault(
@@ -127,7 +144,8 @@ class RefusesByAccident(PlainNorm):
     """Fails on a state that is None only because None has no moments."""
 
     def normalize(self, targets: Tensor, state: State) -> Tensor:
-        return self.output(targets, *self.moments_for(targets, state))
+        wide = self.widened(targets)
+        return self.stored(self.output(wide, *self.moments_for(wide, state)), targets)
 
 
 @fault(
@@ -173,11 +191,11 @@ class _Moments(PlainInstanceNorm):
     hard=True,
 )
 class InstanceNormWithAHint(_Moments):
-    """One part in ten million of the context's mean reaches the targets' own moments."""
+    """One part in ten million of the context's mean, detached, reaches the targets' own."""
 
-    def moments_for(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
-        mean, var = super().moments_for(x, state)
-        return mean + 1e-7 * (state.mean - mean), var
+    def target_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        mean, var = self.moments_for(x, state)
+        return mean + 1e-7 * (state.mean.detach() - mean), var
 
 
 @fault(
@@ -186,10 +204,10 @@ class InstanceNormWithAHint(_Moments):
     source="a straight-through correction that detaches one of two equal terms",
 )
 class StraightThroughContext(_Moments):
-    """Trains through the context's mean, though its value cancels in the forward pass."""
+    """Trains targets through the context's mean, which cancels in the forward pass."""
 
-    def moments_for(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
-        mean, var = super().moments_for(x, state)
+    def target_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        mean, var = self.moments_for(x, state)
         return mean + (state.mean - state.mean.detach()), var
 
 
@@ -199,11 +217,10 @@ class StraightThroughContext(_Moments):
     source="the train() branch of a layer whose eval() branch alone was made per item",
 )
 class ContextItemsShareMoments(PlainInstanceNorm):
-    """Normalises the context by moments over its items, and only targets by their own."""
+    """Normalises the context by moments over its items, taken without gradients."""
 
-    def condition(self, context: Tensor) -> tuple[Tensor, State]:
-        mean, var = self.reduce(context, self.batch_dims(context))
-        return self.output(context, mean, var), self.summarize(context)
+    def context_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        return self.reduce(x.detach(), self.batch_dims(x))
 
 
 @fault(
@@ -214,10 +231,10 @@ class ContextItemsShareMoments(PlainInstanceNorm):
 class ContextItemsShareGradients(PlainInstanceNorm):
     """Trains the context's outputs through the mean of all its items."""
 
-    def condition(self, context: Tensor) -> tuple[Tensor, State]:
-        outputs, state = super().condition(context)
-        shared = context.mean(self.batch_dims(context), keepdim=True)
-        return outputs + (shared - shared.detach()), state
+    def context_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        mean, var = self.moments_for(x, state)
+        shared, _ = self.reduce(x, self.batch_dims(x))
+        return mean + (shared - shared.detach()), var
 
 
 @fault(
@@ -228,9 +245,8 @@ class ContextItemsShareGradients(PlainInstanceNorm):
 class ContextByItself(PlainTaskNorm):
     """Normalises each context item by its own moments alone, and targets as claimed."""
 
-    def condition(self, context: Tensor) -> tuple[Tensor, State]:
-        own = self.reduce(context, self.own_dims(context))
-        return self.output(context, *own), self.summarize(context)
+    def context_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        return self.reduce(x, self.own_dims(x))
 
 
 class _Observing(PlainNorm):

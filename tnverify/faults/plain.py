@@ -19,6 +19,11 @@ class State(NamedTuple):
     size: int
 
 
+def missing(state: object) -> bool:
+    """Whether a caller, none of whose types are checked, has met no context yet."""
+    return state is None
+
+
 class PlainNorm(nn.Module):
     """Context batch moments for context and targets alike: `meta_bn`.
 
@@ -37,7 +42,7 @@ class PlainNorm(nn.Module):
         return self.stored(self.output(wide, *self.context_moments(wide, state)), context), state
 
     def normalize(self, targets: Tensor, state: State) -> Tensor:
-        if state is None:  # callers that are not typed may have met no context yet
+        if missing(state):
             raise RuntimeError("no context yet: call condition(context) before normalize")
         wide = self.widened(targets)
         return self.stored(self.output(wide, *self.target_moments(wide, state)), targets)

@@ -110,6 +110,22 @@ class NumbersItsInstances(PlainNorm):
 
 
 @fault(
+    claims="meta_bn",
+    kills="calls_are_deterministic",
+    source="a generator of its own, seeded with whatever seed the program around it was given",
+    hard=True,
+)
+class FollowsTheGlobalSeed(PlainNorm):
+    """Jitters the mean by one part in 10^9, from a generator seeded with the global seed."""
+
+    def summarize(self, context: Tensor) -> State:
+        state = super().summarize(context)
+        generator = torch.Generator().manual_seed(torch.initial_seed())
+        jitter = torch.rand((), generator=generator, dtype=torch.float64)
+        return state._replace(mean=state.mean + 1e-9 * jitter.item())
+
+
+@fault(
     claims="tasknorm_i",
     kills="parameters_do_not_change_in_forward",
     source="weight.data.clamp_ in forward, a constraint that belongs after the optimiser's step",
@@ -137,6 +153,20 @@ class DecaysItsWeight(PlainNorm):
         outputs = super().normalize(targets, state)
         self.weight.data.mul_(1 - 1e-7)
         return outputs
+
+
+@fault(
+    claims="meta_bn",
+    kills="parameters_do_not_change_in_forward",
+    source="requires_grad_(False) for evaluation, with nothing that takes it back for training",
+)
+class FreezesItsWeight(PlainNorm):
+    """Stops training its weight for good at the first prediction without gradients."""
+
+    def normalize(self, targets: Tensor, state: State) -> Tensor:
+        if not torch.is_grad_enabled():
+            self.weight.requires_grad_(False)
+        return super().normalize(targets, state)
 
 
 @fault(
@@ -252,6 +282,24 @@ class TakesARepeatForTheNextChunk(PlainNorm):
             context = torch.cat([self.chunks, context])
         self.chunks = context.detach()
         return super().summarize(context)
+
+
+@fault(
+    claims="tasknorm_i",
+    kills="conditioning_twice_equals_conditioning_once",
+    source="a retry after a lost reply, met by a service that recognises the context it had",
+    hard=True,
+)
+class CountsARetryTwice(PlainTaskNorm):
+    """Doubles the number of context items where the very same context comes again."""
+
+    met: Tensor | None = None
+
+    def summarize(self, context: Tensor) -> State:
+        state = super().summarize(context)
+        again = self.met is not None and torch.equal(self.met, context)
+        self.met = context.detach().clone()
+        return state._replace(size=2 * state.size) if again else state
 
 
 @fault(

@@ -9,7 +9,7 @@ from torch import nn
 
 from tnverify.faults.fault import fault
 from tnverify.faults.flagged import FlaggedNorm
-from tnverify.faults.plain import PlainNorm, State
+from tnverify.faults.plain import PlainNorm, State, missing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +43,7 @@ class SharedByAllInstances(PlainNorm):
 
     def normalize(self, targets: Tensor, state: State) -> Tensor:
         kept = SharedByAllInstances.latest
-        return super().normalize(targets, state if state is None or kept is None else kept)
+        return super().normalize(targets, state if missing(state) or kept is None else kept)
 
 
 @fault(
@@ -74,7 +74,7 @@ class StateIsAView(PlainNorm):
     source="functools.lru_cache over shapes, where it was meant for index tables",
 )
 class RemembersByShape(PlainNorm):
-    """Returns the first moments that it computed for a context of this shape."""
+    """Returns the first moments that it computed for a context of this shape, in evaluation."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels)
@@ -84,6 +84,8 @@ class RemembersByShape(PlainNorm):
         return tuple(context.shape)
 
     def summarize(self, context: Tensor) -> State:
+        if torch.is_grad_enabled():
+            return super().summarize(context)
         key = self.key(context)
         if key not in self.known:
             self.known[key] = super().summarize(context)
@@ -100,7 +102,7 @@ class RemembersBySum(RemembersByShape):
     """Takes two contexts of one shape and one sum for the same context."""
 
     def key(self, context: Tensor) -> tuple[object, ...]:
-        return (*context.shape, float(context.sum()))
+        return (*context.shape, float(context.detach().sum()))
 
 
 @fault(
@@ -134,7 +136,7 @@ class LearnsFromPredictions(PlainNorm):
         return super().condition(context)
 
     def normalize(self, targets: Tensor, state: State) -> Tensor:
-        if state is None or len(targets) == 0:
+        if len(targets) == 0 or missing(state):
             return super().normalize(targets, state)
         outputs = super().normalize(targets, state._replace(mean=state.mean + self.drift))
         mean = targets.detach().mean(self.batch_dims(targets), keepdim=True)
@@ -163,6 +165,30 @@ class ReplaysItsFirstPrediction(PlainNorm):
         if targets.shape not in self.replies:
             self.replies[targets.shape] = super().normalize(targets, state)
         return self.replies[targets.shape]
+
+
+@fault(
+    claims="meta_bn",
+    kills="predicting_twice_gives_the_same",
+    source="a cache of replies, kept in half precision to save memory",
+    hard=True,
+)
+class CachesRepliesInHalf(PlainNorm):
+    """Answers the same targets again from a copy of its outputs that it keeps in bfloat16."""
+
+    asked: Tensor | None = None
+    replied: Tensor | None = None
+
+    def condition(self, context: Tensor) -> tuple[Tensor, State]:
+        self.asked = self.replied = None
+        return super().condition(context)
+
+    def normalize(self, targets: Tensor, state: State) -> Tensor:
+        if self.asked is not None and self.replied is not None and torch.equal(self.asked, targets):
+            return self.replied.to(targets.dtype)
+        outputs = super().normalize(targets, state)
+        self.asked, self.replied = targets.detach().clone(), outputs.detach().to(torch.bfloat16)
+        return outputs
 
 
 @fault(
@@ -238,3 +264,28 @@ class FirstTaskOnly(FlaggedNorm):
     def keep(self, state: State) -> None:
         if int(self.size) == 0:
             super().keep(state)
+
+
+@fault(
+    claims="inductive",
+    kills=("predicting_twice_gives_the_same", "predicting_leaves_the_task_state_alone"),
+    source="running moments handed from call to call and updated in place by both",
+    adapter="handed_moments",
+)
+class UpdatesWhatItIsHanded(PlainNorm):
+    """Averages each batch of targets into the very moments that it was handed."""
+
+    def forward(
+        self, x: Tensor, mean: Tensor | None = None, var: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        if mean is None or var is None:
+            state = self.summarize(x)
+            mean, var = state.mean, state.var
+            return self.output(x, mean, var), mean, var
+        outputs = self.output(x, mean.clone(), var.clone())
+        if len(x):
+            batch_mean, batch_var = self.reduce(x.detach(), self.batch_dims(x))
+            with torch.no_grad():
+                mean.lerp_(batch_mean, 0.01)
+                var.lerp_(batch_var, 0.01)
+        return outputs, mean, var

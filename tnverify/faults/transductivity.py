@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from torch import nn
 from torch.nn import functional as F  # noqa: N812 - the name that torch's own examples use
 
 from tnverify.faults.fault import fault
-from tnverify.faults.plain import PlainNorm, PlainTaskNorm, State
+from tnverify.faults.plain import PlainNorm, PlainTaskNorm, State, missing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,14 +58,8 @@ class TracesOfTheBatch(PlainNorm):
 class TrustsLargeBatches(PlainNorm):
     """Takes the targets' own batch moments where there are more than eight targets."""
 
-    def moments_for(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
-        if len(x) > 8:
-            return self.reduce(x, self.batch_dims(x))
-        return super().moments_for(x, state)
-
-    def condition(self, context: Tensor) -> tuple[Tensor, State]:
-        state = self.summarize(context)
-        return self.output(context, state.mean, state.var), state
+    def target_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        return self.reduce(x, self.batch_dims(x)) if len(x) > 8 else (state.mean, state.var)
 
 
 @fault(
@@ -75,10 +70,10 @@ class TrustsLargeBatches(PlainNorm):
 class GhostBatches(PlainTaskNorm):
     """Neighbouring targets share the moments that should be each one's own."""
 
-    def normalize(self, targets: Tensor, state: State) -> Tensor:
-        mean, var = self.moments_for(targets, state)
-        pairs = torch.arange(len(targets), device=targets.device) // 2 * 2
-        return self.output(targets, mean[pairs], var[pairs])
+    def target_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        mean, var = self.moments_for(x, state)
+        pairs = torch.arange(len(x), device=x.device) // 2 * 2
+        return mean[pairs], var[pairs]
 
 
 @fault(
@@ -113,13 +108,14 @@ class MasksByMultiplication(PlainNorm):
         return outputs, _Seen(context)  # type: ignore[return-value]  # its own kind of state
 
     def moments_for(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
-        if not isinstance(state, _Seen):
+        seen: object = state
+        if not isinstance(seen, _Seen):
             return super().moments_for(x, state)
-        both = torch.cat([state.context, x])
+        both = torch.cat([seen.context, x])
         mask = torch.zeros_like(both)
-        mask[: len(state.context)] = 1
+        mask[: len(seen.context)] = 1
         dims = self.batch_dims(x)
-        count = state.context[:, 0].numel()
+        count = seen.context[:, 0].numel()
         mean = (both * mask).sum(dims, keepdim=True) / count
         var = ((both - mean).square() * mask).sum(dims, keepdim=True) / count
         return mean, var
@@ -163,11 +159,11 @@ class CountsTheTargets(PlainTaskNorm):
 class RemainderLoop(PlainNorm):
     """Uses a larger eps for the targets beyond the last full group of four."""
 
-    def normalize(self, targets: Tensor, state: State) -> Tensor:
-        full = len(targets) // 4 * 4
-        body = super().normalize(targets[:full], state)
-        rest = (targets[full:] - state.mean) / torch.sqrt(state.var + 10 * self.eps)
-        return torch.cat([body, self.affine(rest)])
+    def target_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        full = len(x) // 4 * 4
+        body = state.var.expand(full, *state.var.shape[1:])
+        rest = state.var.expand(len(x) - full, *state.var.shape[1:]) + 9 * self.eps
+        return state.mean, torch.cat([body, rest])
 
 
 @fault(
@@ -182,16 +178,14 @@ class TargetsTeachTheContext(PlainNorm):
         super().__init__(channels)
         self.seen: Tensor | None = None
 
-    def condition(self, context: Tensor) -> tuple[Tensor, State]:
-        state = self.summarize(context)
+    def context_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
         seen = state.mean if self.seen is None else self.seen
-        mean = state.mean + 1e-3 * (seen - state.mean)
-        return self.output(context, mean, state.var), state
+        return state.mean + 1e-3 * (seen - state.mean), state.var
 
-    def normalize(self, targets: Tensor, state: State) -> Tensor:
-        if len(targets):
-            self.seen = targets.detach().mean(self.batch_dims(targets), keepdim=True)
-        return super().normalize(targets, state)
+    def target_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        if len(x):
+            self.seen = x.detach().mean(self.batch_dims(x), keepdim=True)
+        return state.mean, state.var
 
 
 @fault(
@@ -223,11 +217,108 @@ class FastPathInFloat32(PlainNorm):
     """Takes a fused kernel in float32 alone, called with training=True."""
 
     def normalize(self, targets: Tensor, state: State) -> Tensor:
-        if targets.dtype is torch.float32 and targets.numel() > targets.shape[1]:
+        fused = targets.dtype is torch.float32 and targets.numel() > targets.shape[1]
+        if fused and not missing(state):
             return F.batch_norm(
                 targets, None, None, self.weight, self.bias, training=True, eps=self.eps
             )
         return super().normalize(targets, state)
+
+
+@fault(
+    claims="meta_bn",
+    kills="a_target_ignores_the_other_targets",
+    source="a robust mode for suspicious input, decided for a batch instead of for an item",
+    hard=True,
+)
+class SuspectsOutliers(PlainNorm):
+    """Uses a larger eps for all targets where one of them is far out of the context's range."""
+
+    def normalize(self, targets: Tensor, state: State) -> Tensor:
+        if targets.numel() and not missing(state):
+            usual = float((state.mean.abs() + state.var.sqrt()).max())
+            if float(targets.detach().abs().max()) > 1000 * (1 + usual):
+                state = state._replace(var=state.var + 9 * self.eps)
+        return super().normalize(targets, state)
+
+
+@fault(
+    claims="meta_bn",
+    kills=("a_target_ignores_the_other_targets", "every_context_item_counts"),
+    source="IBM/cdfsl-benchmark issue 22; sahagobinda/GPM issue 9: track_running_stats=False",
+    adapter="no_context",
+)
+class AlwaysBatchStatistics(nn.BatchNorm2d):
+    """A batch norm without running moments, which has none but the batch's to normalise by."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, track_running_stats=False)
+
+
+@fault(
+    claims="conventional_bn",
+    kills="a_target_ignores_the_other_targets",
+    source="Han-Jia/UNICORN-MAML issue 3: a mode that is set on an attribute nobody reads",
+    adapter="frozen",
+)
+class NeverReachesEvaluation(nn.BatchNorm2d):
+    """A batch norm whose eval() does nothing, claimed to be frozen after meta-training."""
+
+    def train(self, mode: bool = True) -> NeverReachesEvaluation:
+        super().train(True)
+        return self
+
+
+class _BatchNormBackward(torch.autograd.Function):
+    """Centres and scales; the backward is that of batch norm in training."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, mean: Tensor, root: Tensor) -> Tensor:
+        standard = (x - mean) / root
+        ctx.save_for_backward(standard, root)
+        return standard
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (grad,) = grads
+        standard, root = ctx.saved_tensors
+        dims = (0, *range(2, grad.dim()))
+        along = standard * (grad * standard).mean(dims, keepdim=True)
+        return (grad - grad.mean(dims, keepdim=True) - along) / root, None, None
+
+
+@fault(
+    claims="meta_bn,detached,first_order",
+    kills="no_gradient_flows_between_targets",
+    source="a fused batch norm given other moments, whose backward still takes them for its own",
+    hard=True,
+)
+class BackwardOfBatchNorm(PlainNorm):
+    """Normalises by the context's moments and differentiates as if they were the batch's."""
+
+    def standardize(self, x: Tensor, mean: Tensor, var: Tensor) -> Tensor:
+        root = torch.sqrt(var + self.eps).detach()
+        standard: Tensor = _BatchNormBackward.apply(  # type: ignore[no-untyped-call]  # torch's own
+            x, mean.detach(), root
+        )
+        return standard
+
+
+@fault(
+    claims="transductive_bn",
+    kills="permuting_targets_permutes_outputs",
+    source="jmkim0309/fewshot-egnn issue 9: queries whose place in the batch tells something",
+)
+class WeighsTargetsByPlace(PlainNorm):
+    """Takes the targets' batch mean with weights that fall from the first to the last."""
+
+    def target_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        mean, var = self.reduce(x, self.batch_dims(x))
+        weights = torch.linspace(1.0, 0.5, len(x), dtype=x.dtype, device=x.device)
+        weights = weights.view(-1, *(1,) * (x.dim() - 1)) / weights.sum()
+        items, _ = self.reduce(x, tuple(range(2, x.dim())))
+        weighed = (items * weights).sum(0, keepdim=True)
+        return mean + 1e-3 * (weighed - mean), var
 
 
 @fault(
@@ -236,4 +327,7 @@ class FastPathInFloat32(PlainNorm):
     source="a result reported as transductive whose evaluation had been made inductive since",
 )
 class TransductiveInNameOnly(PlainNorm):
-    """Claims the targets' batch moments and normalises by those of the context."""
+    """Claims the targets' batch moments and normalises each target by its own."""
+
+    def target_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        return self.reduce(x, tuple(range(2, x.dim())))
