@@ -107,11 +107,14 @@ def try_laws(
     laws: Iterable[Law],
     corpus: Sequence[Plan],
     profile: Profile,
-    on_plan: Callable[[int, int], None] = lambda done, total: None,
+    on_plan: Callable[[int, int], None] = lambda _done, _total: None,
     on_interrupt: Callable[[], None] = lambda: None,
+    *,
+    first_only: bool = False,
 ) -> list[LawRecord]:
     """Replay the corpus on every law; each stops where it fails or has counted enough tasks.
 
+    With `first_only` all stop where the first law fails: for those who ask whether one does.
     Ctrl-C ends the replay, is told to `on_interrupt`, and leaves what was seen so far.
     """
     records = []
@@ -122,7 +125,7 @@ def try_laws(
         records.append(record)
     try:
         with alarms():
-            done = _replay(subject, records, corpus, profile, on_plan)
+            done = _replay(subject, records, corpus, profile, on_plan, first_only=first_only)
         if not done:
             _give_up(records, profile, "the subject hung too often to go on")
     except KeyboardInterrupt:
@@ -137,6 +140,8 @@ def _replay(
     corpus: Sequence[Plan],
     profile: Profile,
     on_plan: Callable[[int, int], None],
+    *,
+    first_only: bool,
 ) -> bool:
     """Ask every law that still wants tasks; False where the subject hung too often to go on."""
     hangs = 0
@@ -144,7 +149,8 @@ def _replay(
         on_plan(number, len(corpus))
         for lane in subject.lanes:
             asked = [
-                r for r in records
+                r
+                for r in records
                 if _still_asked(r, profile) and lane in profile.lanes_of(number, tuple(r.lanes))
             ]
             if not asked:
@@ -155,6 +161,8 @@ def _replay(
                 ended = evaluate(record.law, prober, task)
                 record.note(plan, lane, ended)
                 hangs += ended.hung
+                if ended.failed and first_only:
+                    return True
                 if hangs >= MOST_HANGS:
                     return False
     on_plan(len(corpus), len(corpus))
