@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -44,7 +45,9 @@ def _transformed(name: str, call: Callable[[], Any], like: tuple[Tensor, Tensor]
     """What the transformed layer gives. The layer ran without the transform, so whatever is
     raised now is between the two of them: a violation."""
     try:
-        answer = call()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the transforms' own, which say nothing of the layer
+            answer = call()
     except Exception as error:  # noqa: BLE001 - transforms raise errors of many kinds
         violate(
             f"{name} raised {type(error).__name__}: {first_line(error)}",

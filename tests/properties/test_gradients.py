@@ -1,0 +1,101 @@
+"""Laws of the family `gradients`: sound layers keep them, each planted fault breaks its own."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+import trials
+from torch import Tensor
+
+from tnverify.contract import SaysNothing, Violation
+from tnverify.faults.gradients import AveragedWeightGradient, DetachedContextMoments
+from tnverify.faults.plain import PlainNorm
+from tnverify.properties import gradients
+from tnverify.properties.differences import expect_slope
+
+LAWS = [law for law in gradients.LAWS if not law.thorough_only]
+HERE = [law for law in LAWS if law.name != "cpu_and_cuda_agree" or torch.cuda.is_available()]
+
+
+@pytest.mark.parametrize("layer", trials.SOUND)
+def test_sound_layers_keep_the_laws(layer: str) -> None:
+    subject = trials.sound(layer)
+    for law in LAWS:
+        tried = trials.try_law(law, subject, tasks=8)
+        assert tried.failures == [], law.name
+        assert tried.counted or tried.not_claimed, f"{law.name} said nothing on every task"
+
+
+@pytest.mark.parametrize("fault", trials.faults_of("gradients"), ids=lambda fault: fault.name)
+def test_a_planted_fault_breaks_its_laws(fault: trials.Fault) -> None:
+    assert trials.survivors(fault, HERE, tasks=40) == []
+
+
+def test_every_law_has_a_planted_fault() -> None:
+    killed = {name for fault in trials.faults_of("gradients") for name in fault.kills}
+    assert {law.name for law in gradients.LAWS} <= killed
+
+
+def _slope(slope: float, function: object, *, rounding: float = 1e-15) -> None:
+    expect_slope(slope, function, step=2.0**-13, rounding=rounding, what="the slope")
+
+
+def test_a_slope_that_is_off_by_a_millionth_is_seen() -> None:
+    _slope(math.cos(0.5), lambda step: math.sin(0.5 + step))
+    with pytest.raises(Violation, match="the slope"):
+        _slope(math.cos(0.5) * (1 + 1e-6), lambda step: math.sin(0.5 + step))
+
+
+def test_a_slope_that_is_not_a_number_is_seen() -> None:
+    with pytest.raises(Violation):
+        _slope(math.nan, math.sin)
+
+
+def test_a_curve_too_sharp_for_the_step_says_nothing() -> None:
+    with pytest.raises(SaysNothing):
+        _slope(1e6, lambda step: step / math.sqrt(step**2 + 1e-12))
+
+
+def test_rounding_that_is_declared_is_allowed_for() -> None:
+    _slope(1.0 + 1e-8, math.sin, rounding=1e-12)
+    with pytest.raises(Violation):
+        _slope(1.0 + 1e-8, math.sin, rounding=1e-18)
+
+
+class DetachedAndWrong(DetachedContextMoments, AveragedWeightGradient):
+    """Its moments are detached, which may be declared; its weight's gradient is wrong."""
+
+
+def test_detached_moments_may_be_declared_and_excuse_nothing_else() -> None:
+    detached = trials.subject_of(DetachedContextMoments, "meta_bn,detached")
+    wrong = trials.subject_of(DetachedAndWrong, "meta_bn,detached")
+    law = gradients.first_order_gradients_are_right
+    assert trials.try_law(law, detached, tasks=8).failures == []
+    assert trials.try_law(law, wrong, tasks=8).failures
+    reached = gradients.the_target_loss_reaches_the_context
+    assert "detached" in str(trials.try_law(reached, detached, tasks=1).not_claimed)
+
+
+def test_second_order_is_not_asked_of_a_first_order_layer() -> None:
+    subject = trials.subject_of(PlainNorm, "meta_bn,first_order")
+    tried = trials.try_law(gradients.second_order_gradients_are_right, subject, tasks=1)
+    assert "first_order" in str(tried.not_claimed)
+
+
+class Float32Inside(PlainNorm):
+    def condition(self, context: Tensor) -> tuple[Tensor, object]:
+        outputs, state = super().condition(context.float())
+        return outputs.to(context.dtype), state
+
+    def normalize(self, targets: Tensor, state: object) -> Tensor:
+        return super().normalize(targets.float(), state).to(targets.dtype)
+
+
+def test_float32_inside_is_right_where_it_is_declared() -> None:
+    declared = trials.subject_of(Float32Inside, "meta_bn,float32")
+    for law in LAWS:
+        assert trials.try_law(law, declared, tasks=8).failures == [], law.name
+    silent = trials.subject_of(Float32Inside, "meta_bn")
+    assert trials.try_law(gradients.first_order_gradients_are_right, silent, tasks=8).failures

@@ -1,0 +1,81 @@
+"""Laws of the family `layouts`: sound layers keep them, each planted fault breaks its own."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+import trials
+
+from tnverify.contract import Run, Violation
+from tnverify.plans import Plan
+from tnverify.properties import layouts
+
+LAWS = [law for law in layouts.LAWS if not law.thorough_only]
+HERE = [law for law in LAWS if law.name != "cpu_and_cuda_agree" or torch.cuda.is_available()]
+
+
+@pytest.mark.parametrize("layer", trials.SOUND)
+def test_sound_layers_keep_the_laws(layer: str) -> None:
+    subject = trials.sound(layer)
+    for law in LAWS:
+        tried = trials.try_law(law, subject, tasks=8)
+        assert tried.failures == [], law.name
+        assert tried.counted or tried.not_claimed, f"{law.name} said nothing on every task"
+
+
+@pytest.mark.parametrize("fault", trials.faults_of("layouts"), ids=lambda fault: fault.name)
+def test_a_planted_fault_breaks_its_laws(fault: trials.Fault) -> None:
+    assert trials.survivors(fault, HERE, tasks=40) == []
+
+
+def test_every_law_has_a_planted_fault() -> None:
+    killed = {name for fault in trials.faults_of("layouts") for name in fault.kills}
+    assert {law.name for law in layouts.LAWS} <= killed
+
+
+TRACED = ("torch_compile_agrees_with_eager", "torch_export_agrees_with_eager")
+ELSEWHERE = ("AnotherPathWhenTraced", "HalfOnCuda")
+
+
+def test_every_planted_fault_is_tried_somewhere() -> None:
+    """The two that need a compiler or CUDA are; no other may have nothing to break here."""
+    names = {law.name for law in HERE}
+    idle = {f.name for f in trials.faults_of("layouts") if not names & set(f.kills)}
+    assert idle <= set(ELSEWHERE)
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_tracing_changes_nothing_and_is_seen_where_it_does(name: str) -> None:
+    (law,) = (law for law in layouts.LAWS if law.name == name)
+    kept = trials.try_law(law, trials.sound("PlainTaskNorm"), tasks=8)
+    if kept.not_claimed is not None:
+        pytest.skip(kept.not_claimed)
+    assert kept.counted
+    assert kept.failures == []
+    (fault,) = (f for f in trials.faults_of("layouts") if f.name == "AnotherPathWhenTraced")
+    assert trials.survivors(fault, [law], tasks=8) == []
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_input_read_as_one_unbatched_item_is_no_violation(affine: bool) -> None:
+    """InstanceNorm2d takes (channels, height, width) too; (items, channels, length) looks alike."""
+    subject = trials.subject_of(
+        lambda channels: torch.nn.InstanceNorm2d(channels, affine=affine), "instance_norm"
+    )
+    tried = trials.try_law(layouts.one_and_three_spatial_dimensions, subject, tasks=16)
+    assert tried.failures == []
+    assert affine or "without a batch" in str(tried.not_claimed)
+
+
+def test_an_answer_of_another_dtype_is_seen() -> None:
+    task = Plan(context=2, targets=2).build(torch.float64)
+    kept = SimpleNamespace(run=lambda task: Run(task.context, task.targets))
+    layouts.dtype_and_device_are_kept.check(kept, task)
+    narrowed = SimpleNamespace(run=lambda task: Run(task.context, task.targets.float()))
+    with pytest.raises(Violation, match=r"target outputs are torch\.float32"):
+        layouts.dtype_and_device_are_kept.check(narrowed, task)
+    elsewhere = SimpleNamespace(run=lambda task: Run(task.context.to("meta"), task.targets))
+    with pytest.raises(Violation, match="context outputs are on meta"):
+        layouts.dtype_and_device_are_kept.check(elsewhere, task)
