@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 ALWAYS_BATCH = "torch.nn:BatchNorm2d(channels, track_running_stats=False)"
 
 
-def verified(tnverify: Terminal, tmp_path: Path, *arguments: str) -> tuple[int, dict[str, Any], str]:
+def verified(
+    tnverify: Terminal, tmp_path: Path, *arguments: str
+) -> tuple[int, dict[str, Any], str]:
     """Exit code, the JSON report of the one subject, and what was on the screen."""
     path = tmp_path / "report.json"
     ended = tnverify("verify", *arguments, "--profile", "quick", "--json", path)
@@ -64,8 +66,11 @@ def test_trained_on_the_context_and_then_evaluated_is_no_scheme_and_leaks(
 
 @pytest.mark.parametrize(
     "arguments",
-    [(ALWAYS_BATCH,), (ALWAYS_BATCH, "--claims", "meta_bn"),
-     ("torch.nn:BatchNorm2d", "--adapter", "no_context")],
+    [
+        (ALWAYS_BATCH,),
+        (ALWAYS_BATCH, "--claims", "meta_bn"),
+        ("torch.nn:BatchNorm2d", "--adapter", "no_context"),
+    ],
     ids=["claiming nothing", "claiming meta_bn", "always training"],
 )
 def test_batch_statistics_are_reported_as_transductive_with_a_readable_counterexample(
@@ -96,8 +101,14 @@ def test_the_report_keeps_to_its_schema(tnverify: Terminal, tmp_path: Path) -> N
     schema = json.loads((files("tnverify.report") / "report.schema.json").read_text())
     path = tmp_path / "report.json"
     tnverify(
-        "verify", ALWAYS_BATCH, "torch.nn:InstanceNorm2d", "no.such:Layer", "--profile", "quick",
-        "--json", str(path),
+        "verify",
+        ALWAYS_BATCH,
+        "torch.nn:InstanceNorm2d",
+        "no.such:Layer",
+        "--profile",
+        "quick",
+        "--json",
+        str(path),
     )
     report = json.loads(path.read_text())
     assert not list(Draft202012Validator(schema).iter_errors(report))

@@ -48,8 +48,13 @@ def test_a_hang_is_a_finding_and_the_run_goes_on(
         f"{_HEAD}    def forward(self, x):\n        while True: time.sleep(1)\n"
     )
     ended = tnverify(
-        "verify", "layers.py:Layer", "torch.nn:InstanceNorm2d", "--profile", "quick",
-        "--only", "transductivity",
+        "verify",
+        "layers.py:Layer",
+        "torch.nn:InstanceNorm2d",
+        "--profile",
+        "quick",
+        "--only",
+        "transductivity",
     )
     assert ended.code == 1
     assert "no answer within" in ended.out

@@ -28,8 +28,18 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
     path = tmp_path_factory.mktemp("published") / "report.json"
     out = path.parent / "out"
-    code = run(["verify", SPEC, "--setup", "register_extra_weights", "--json", str(path),
-                "--out", str(out)])
+    code = run(
+        [
+            "verify",
+            SPEC,
+            "--setup",
+            "register_extra_weights",
+            "--json",
+            str(path),
+            "--out",
+            str(out),
+        ]
+    )
     assert code == 1
     subject: dict[str, Any] = json.loads(path.read_text())["subjects"][0]
     return subject
@@ -38,7 +48,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 def test_it_is_recognised_by_itself(found: dict[str, Any]) -> None:
     assert found["adapter"] == "mode_flag"
     assert found["claims"] == {
-        "scheme": "tasknorm_i", "modifiers": ["unbiased"], "inferred": True,
+        "scheme": "tasknorm_i",
+        "modifiers": ["unbiased"],
+        "inferred": True,
     }
     assert found["fingerprint"]["target_reads"] == ["itself", "context"]
 
@@ -51,13 +63,15 @@ def test_what_is_wrong_is_found(found: dict[str, Any], law: str) -> None:
 
 def test_nothing_else_is_said_against_it(found: dict[str, Any]) -> None:
     said = {
-        p["name"]: p["reason"] for p in found["properties"]
+        p["name"]: p["reason"]
+        for p in found["properties"]
         if p["outcome"] in ("violated", "broken", "inconclusive")
     }
     # Pickling is how many people copy and save: it fails of the same two causes, as does a
     # target before any context, which meets an attribute that is not there yet.
     same_causes = {
-        "a_conditioned_layer_survives_pickling", "a_refusal_before_any_context_says_why",
+        "a_conditioned_layer_survives_pickling",
+        "a_refusal_before_any_context_says_why",
     }
     assert set(said) - same_causes == WRONG, said
 

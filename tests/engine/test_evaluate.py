@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 import torch
-
 from makeshift import law_of, normalizing, subject
+
 from tnverify.contract import NotClaimed, SaysNothing, Violation
-from tnverify.engine import evaluate as evaluating
 from tnverify.engine.evaluate import evaluate
 from tnverify.faults.plain import PlainNorm
 from tnverify.plans import Plan
@@ -24,13 +23,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tnverify.contract import Prober, Task
+    from tnverify.engine import evaluate as evaluating
 
 ORDINARY = Plan(context=3, targets=2, channels=2, spatial=(2, 2), profile="normal")
 SINGLE = Plan(context=1, targets=1, channels=2, spatial=(1, 1), profile="normal")
 
 
 def ask(
-    check: Callable[[Prober, Task], None], layer: Callable[[int], object] = PlainNorm,
+    check: Callable[[Prober, Task], None],
+    layer: Callable[[int], object] = PlainNorm,
     plan: Plan = ORDINARY,
 ) -> evaluating.Evaluation:
     return evaluate(law_of(check), SubjectProber(subject(layer)), plan.build())
@@ -119,7 +120,7 @@ def test_an_exception_in_backward_is_broken() -> None:
         _, state = probe.condition(task.context)
         probe.grad(probe.normalize(targets, state).sum(), [targets])
 
-    ended = ask(check, normalizing(lambda x: Raising.apply(x)), SINGLE)
+    ended = ask(check, normalizing(Raising.apply), SINGLE)
     assert (ended.ending, ended.symptom) == ("broken", "raised RuntimeError in backward")
 
 
@@ -129,7 +130,7 @@ def test_a_hang_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     def hang(targets: Tensor) -> Tensor:
         try:
             time.sleep(60)
-        except Exception:  # a layer that swallows everything must not swallow the limit
+        except Exception:  # noqa: BLE001 - a layer that swallows everything must not swallow the limit
             time.sleep(60)
         return targets
 

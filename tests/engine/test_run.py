@@ -64,8 +64,10 @@ def test_a_counterexample_is_small_and_its_program_fails_the_same_way(tmp_path: 
 
 def test_a_program_of_a_layer_that_was_mended_ends_with_nothing(tmp_path: Path) -> None:
     path = tmp_path / "mended.py"
-    path.write_text("from torch.nn import BatchNorm2d\n"
-                    "def Layer(c): return BatchNorm2d(c, track_running_stats=False)\n")
+    path.write_text(
+        "from torch.nn import BatchNorm2d\n"
+        "def Layer(c): return BatchNorm2d(c, track_running_stats=False)\n"
+    )
     run = verify([SubjectRequest(f"{path}:Layer")], replace(QUICK, only=(LAW,), out=tmp_path))
     example = run.subjects[0].verdict_of(LAW).counterexample
     assert example is not None

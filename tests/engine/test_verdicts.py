@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-
 from makeshift import law_of
+
 from tnverify.engine.causes import group_causes
 from tnverify.engine.evaluate import Evaluation
 from tnverify.engine.results import LawVerdict, RunReport, SubjectReport
@@ -125,6 +125,8 @@ def test_laws_that_fail_of_one_cause_stand_together_the_most_telling_first() -> 
         of("held", "fine"),
     ]
     assert group_causes(laws) == (
-        ("other_targets", "partition"), ("formula", "affine"), ("crash_too", "crash"),
+        ("other_targets", "partition"),
+        ("formula", "affine"),
+        ("crash_too", "crash"),
         ("copies",),
     )

@@ -47,7 +47,8 @@ def test_a_waiver_whose_law_holds_on_the_witness_is_stale_and_fails(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    "line", ['subject = "torch.nn:GroupNorm(2, channels)"', "expires = 2020-01-31"],
+    "line",
+    ['subject = "torch.nn:GroupNorm(2, channels)"', "expires = 2020-01-31"],
     ids=["of another subject", "expired"],
 )
 def test_a_waiver_that_does_not_apply_waives_nothing(tmp_path: Path, line: str) -> None:
@@ -63,7 +64,10 @@ def test_a_waiver_that_does_not_apply_waives_nothing(tmp_path: Path, line: str) 
         ('[[waivers]]\nreason = "x"', "law is missing"),
         (f'[[waivers]]\nlaw = "{LAW}"\nreason = "x"', "witness is missing"),
         (f'[[waivers]]\nlaw = "{LAW}"\nreason = "x"\nwhy = "y"\n{WITNESS}', "unknown key 'why'"),
-        (f'[[waivers]]\nlaw = "{LAW}"\nreason = "x"\nexpires = "soon"\n{WITNESS}', "must be a date"),
+        (
+            f'[[waivers]]\nlaw = "{LAW}"\nreason = "x"\nexpires = "soon"\n{WITNESS}',
+            "must be a date",
+        ),
         (f'[[waivers]]\nlaw = "{LAW}"\nreason = "x"\nwitness = "no.json"', "no.json"),
         ("waivers = [", "Invalid value"),
     ],

@@ -45,12 +45,14 @@ def test_what_is_no_spec_is_refused_with_the_form_to_write(text: str) -> None:
 
 
 def test_a_missing_name_hints_at_the_nearest() -> None:
-    with pytest.raises(Unusable, match=r"torch\.nn has no 'BatchNorm2D': did you mean 'BatchNorm2d'"):
+    with pytest.raises(
+        Unusable, match=r"torch\.nn has no 'BatchNorm2D': did you mean 'BatchNorm2d'"
+    ):
         parse_spec("torch.nn:BatchNorm2D").load()
 
 
 def test_a_module_that_does_not_import_says_so_in_a_line() -> None:
-    with pytest.raises(Unusable, match="^no_such_module does not import: ModuleNotFoundError"):
+    with pytest.raises(Unusable, match=r"^no_such_module does not import: ModuleNotFoundError"):
         parse_spec("no_such_module:Layer").load()
 
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from tnverify.engine.options import RunOptions
     from tnverify.engine.progress import Progress
     from tnverify.engine.results import RunReport
-    from tnverify.engine.run import RunOptions
     from tnverify.subjects import SubjectRequest
 
 

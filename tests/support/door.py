@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from tnverify.engine.run import RunOptions
+    from tnverify.engine.options import RunOptions
     from tnverify.subjects import SubjectRequest
 
 LOADED = (check, run)

@@ -56,7 +56,7 @@ def law(
     kind: Kind,
     source: str,
     level: Level = "must",
-    claimed: Callable[[Claims], str | None] = lambda claims: None,
+    claimed: Callable[[Claims], str | None] = lambda _claims: None,
     needs: tuple[str, ...] = (),
     lanes: tuple[Lane, ...] = ("float64", "native"),
     max_tasks: int | None = None,
@@ -72,8 +72,16 @@ def law(
         if not inspect.getdoc(check):
             raise TypeError(f"law {check.__name__} has no docstring: a user reads it to act on")
         return Law(
-            name=check.__name__, family=family, level=level, kind=kind, source=source, check=check,
-            claimed=claimed, needs=needs, lanes=lanes, max_tasks=max_tasks,
+            name=check.__name__,
+            family=family,
+            level=level,
+            kind=kind,
+            source=source,
+            check=check,
+            claimed=claimed,
+            needs=needs,
+            lanes=lanes,
+            max_tasks=max_tasks,
             thorough_only=thorough_only,
         )
 

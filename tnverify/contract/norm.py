@@ -74,8 +74,14 @@ class Probe(Protocol):
     def parameter(self, handle: str) -> Tensor:
         """The live parameter behind a handle: weight, bias, scale, offset or alpha."""
 
-    def grad(self, output: Tensor, inputs: list[Tensor], *, create_graph: bool = False,
-             grad_output: Tensor | None = None) -> list[Tensor]:
+    def grad(
+        self,
+        output: Tensor,
+        inputs: list[Tensor],
+        *,
+        create_graph: bool = False,
+        grad_output: Tensor | None = None,
+    ) -> list[Tensor]:
         """Gradients of `output` (weighted by `grad_output`, ones if None) by each input.
 
         Zeros where an input cannot reach the output. Raises SubjectRaised during backward.

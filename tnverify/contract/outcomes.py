@@ -8,7 +8,7 @@ Symptom = Literal["flow", "value", "not_finite", "gradient", "state", "form", "n
 """What kind of evidence a violation is; violations that share one are shown as one cause."""
 
 
-class Violation(AssertionError):
+class Violation(AssertionError):  # noqa: N818 - a law's word for it, and what users read
     """The law does not hold on this task; the message carries what was expected and what came.
 
     `expected` and `actual` are short renderings of the values that disagree, shown apart in

@@ -11,12 +11,13 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
 _MIX_1, _MIX_2, _GOLDEN = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0x9E3779B97F4A7C15
 
 
-def uniforms(shape: Sequence[int], *keys: int) -> np.ndarray:
+def uniforms(shape: Sequence[int], *keys: int) -> NDArray[np.float64]:
     """Numbers in (0, 1) that depend on `keys` and on each element's own coordinates alone.
 
     Growing a dimension leaves the elements that were there as they were, which a seeded
@@ -24,10 +25,9 @@ def uniforms(shape: Sequence[int], *keys: int) -> np.ndarray:
     `shape` is any shape; the result is a float64 array.
     """
     with np.errstate(over="ignore"):
-        state = np.uint64(0)
+        hashed = np.zeros((1,) * len(shape), np.uint64)
         for key in keys:
-            state = _mixed(state + np.uint64(key & 0xFFFFFFFFFFFFFFFF))
-        hashed = np.full((1,) * len(shape), state, dtype=np.uint64)
+            hashed = _mixed(hashed + np.uint64(key & 0xFFFFFFFFFFFFFFFF))
         for axis, size in enumerate(shape):
             steps = np.arange(1, size + 1, dtype=np.uint64)
             view = steps.reshape([-1 if a == axis else 1 for a in range(len(shape))])
@@ -36,7 +36,8 @@ def uniforms(shape: Sequence[int], *keys: int) -> np.ndarray:
     return ((hashed >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
 
 
-def _mixed(value):  # type: ignore[no-untyped-def]  # scalar or array of uint64, the same steps
+def _mixed(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of splitmix64, by element; it wraps around."""
     value = value + np.uint64(_GOLDEN)
     value = (value ^ (value >> np.uint64(30))) * np.uint64(_MIX_1)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(_MIX_2)

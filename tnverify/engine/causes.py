@@ -12,8 +12,16 @@ if TYPE_CHECKING:
 _FLOW = ("transductivity", "batch_size")
 _ISOLATION = ("task_isolation",)
 _PRECEDENCE: tuple[str, ...] = (
-    "transductivity", "task_isolation", "context", "moments", "blending", "batch_size",
-    "gradients", "numerics", "state", "layouts",
+    "transductivity",
+    "task_isolation",
+    "context",
+    "moments",
+    "blending",
+    "batch_size",
+    "gradients",
+    "numerics",
+    "state",
+    "layouts",
 )
 
 

@@ -17,7 +17,7 @@ from tnverify.subjects.resolve import find_adapter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tnverify.engine.run import RunOptions
+    from tnverify.engine.options import RunOptions
 
 
 class InputError(Exception):

@@ -66,8 +66,13 @@ def _evaluate(law: Law, prober: SubjectProber, task: Task) -> Evaluation:
                 law.check(prober, task)
         except Violation as violation:
             return Evaluation(
-                "violated", str(violation), violation.symptom, violation.expected,
-                violation.actual, measure.margin, measure.exact,
+                "violated",
+                str(violation),
+                violation.symptom,
+                violation.expected,
+                violation.actual,
+                measure.margin,
+                measure.exact,
             )
         except SaysNothing as nothing:
             return Evaluation("says_nothing", str(nothing))

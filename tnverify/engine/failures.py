@@ -11,10 +11,13 @@ from tnverify.engine.results import Counterexample
 from tnverify.engine.shrink import shrink_plan
 from tnverify.engine.sweep import boundary
 from tnverify.engine.tasks_json import is_literal, recipe_of, summary_of, values_of
+from tnverify.subjects.guard import alarms
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.trace import Trace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tnverify.catalogue.laws import Law
     from tnverify.contract.task import Task
     from tnverify.plans import Plan
@@ -27,16 +30,29 @@ class Smallest:
 
     ended: Evaluation
     counterexample: Counterexample
+    task: Task
+    lane: str
+
+
+Failure = tuple["Plan", str, Evaluation]
+"""Where a law failed first: the plan, the lane, and how it ended."""
 
 
 def smallest_failure(
-    law: Law, subject: Subject, plan: Plan, lane: str, first: Evaluation, seed: int
+    law: Law,
+    subject: Subject,
+    failure: Failure,
+    seed: int,
+    beside: Sequence[Smallest] = (),
 ) -> Smallest:
-    """Shrink the plan, reduce the task, sweep around it. `first` is how the law ended on `plan`.
+    """Shrink the plan, reduce the task, sweep around it.
 
     Only tasks on which the law fails alike (violated or broken, as at first) are followed. A
-    failure that does not come again is kept as it was found, and said to be so.
+    failure that does not come again is kept as it was found. `beside` are the smallest tasks of
+    laws that fail of the same cause: one that fails here too is taken as it is, so that many
+    laws with one cause cost little more than one, and are seen to fail on one task.
     """
+    plan, lane, first = failure
     dtype, device = subject.dtype(lane), subject.device
 
     def ends(task: Task) -> Evaluation:
@@ -48,19 +64,29 @@ def smallest_failure(
 
     if first.hung or not fails(plan.build(dtype, device)):
         task = plan.build(dtype, device)
-        return Smallest(first, _counterexample(task, plan, lane, {}, ()))
+        return Smallest(first, _counterexample(task, plan, lane, {}, ()), task, lane)
+    for other in beside:
+        if other.lane == lane and fails(other.task):
+            return _told(law, subject, other.task, plan, lane, {})
     # Compiling and exporting take seconds a task: there the first failing task must do.
-    if not law.thorough_only:
+    if law.thorough_only:
+        return _told(law, subject, plan.build(dtype, device), plan, lane, {})
+    with alarms():
         plan = shrink_plan(plan, lambda p: fails(p.build(dtype, device)), subject, seed)
-    task = plan.build(dtype, device)
-    around: dict[str, str] = {}
-    if not law.thorough_only:
+        task = plan.build(dtype, device)
         if is_literal(task):
             task = reduce_task(task, fails, subject.channel_step)
         around = boundary(task, fails, subject.channel_step)
+    return _told(law, subject, task, plan, lane, around)
+
+
+def _told(
+    law: Law, subject: Subject, task: Task, plan: Plan, lane: str, around: dict[str, str]
+) -> Smallest:
+    """How the law ends on its smallest task, with what it asked of the layer there."""
     trace = Trace()
     ended = evaluate(law, SubjectProber(subject, trace=trace), task)
-    return Smallest(ended, _counterexample(task, plan, lane, around, trace.lines()))
+    return Smallest(ended, _counterexample(task, plan, lane, around, trace.lines()), task, lane)
 
 
 def _counterexample(

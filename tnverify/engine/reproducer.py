@@ -65,11 +65,20 @@ def program(
         return pformat(value, width=88, compact=True, sort_dicts=False).replace("\n", "\n    ")
 
     return _TEMPLATE.format(
-        law=law.name, spec=_absolute(request.spec), statement=law.statement, version=__version__,
-        seed=seed, claims=str(subject.claims), adapter=_absolute(subject.adapter.name),
-        handles=dict(request.handles), setup=request.setup, eps=subject.eps,
-        device=subject.device.type, recipe=literal(recipe),
-        context=literal(example.context), target=literal(example.targets),
+        law=law.name,
+        spec=_absolute(request.spec),
+        statement=law.statement,
+        version=__version__,
+        seed=seed,
+        claims=str(subject.claims),
+        adapter=_absolute(subject.adapter.name),
+        handles=dict(request.handles),
+        setup=request.setup,
+        eps=subject.eps,
+        device=subject.device.type,
+        recipe=literal(recipe),
+        context=literal(example.context),
+        target=literal(example.targets),
         calls=f"\n{calls}\n" if example.calls else "",
     )
 
@@ -102,9 +111,13 @@ def run_programs(paths: Sequence[Path], seconds: float = 120.0) -> list[str | No
         return []
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(p for p in sys.path if p))
     try:
-        ran = subprocess.run(
+        ran = subprocess.run(  # noqa: S603 - this Python, on programs that this run wrote
             [sys.executable, "-c", _RUN_ALL, *map(str, paths)],
-            capture_output=True, text=True, timeout=seconds, env=environment, check=False,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            env=environment,
+            check=False,
         )
         found = json.loads(ran.stdout.strip().splitlines()[-1])
     except (subprocess.TimeoutExpired, IndexError, json.JSONDecodeError):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from tnverify.catalogue.laws import Law
+if TYPE_CHECKING:
+    from tnverify.catalogue.laws import Law
 
 Outcome = Literal[
     "held", "violated", "broken", "not_claimed", "inconclusive", "waived", "stale_waiver"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -52,15 +53,21 @@ def weight_of(plan: Plan) -> tuple[float, ...]:
         spatial *= size
     return (
         (plan.context + plan.targets) * plan.channels * spatial,
-        plan.past, len(plan.overrides), PROFILES.index(plan.profile), abs(plan.exponent),
-        abs(plan.offset), plan.weight != (1.0,), plan.bias != (0.0,), plan.scale != 0,
-        plan.alpha_offset != 0, len(plan.weight) + len(plan.bias), plan.seed,
+        plan.past,
+        len(plan.overrides),
+        PROFILES.index(plan.profile),
+        abs(plan.exponent),
+        abs(plan.offset),
+        plan.weight != (1.0,),
+        plan.bias != (0.0,),
+        plan.scale != 0,
+        plan.alpha_offset != 0,
+        len(plan.weight) + len(plan.bias),
+        plan.seed,
     )
 
 
-def shrink_plan(
-    plan: Plan, fails: Callable[[Plan], bool], subject: Subject, at_seed: int
-) -> Plan:
+def shrink_plan(plan: Plan, fails: Callable[[Plan], bool], subject: Subject, at_seed: int) -> Plan:
     """The simplest failing plan that was found. `plan` fails; so does what is returned."""
     # A task without targets reads ill where the law makes up targets of its own.
     fewest = min(plan.targets, 1)
@@ -78,22 +85,24 @@ def _by_hypothesis(judge: _Judge, subject: Subject, at_seed: int) -> None:
     """Let Hypothesis find a failing plan of its own and shrink it."""
 
     @settings(
-        max_examples=60, database=None, deadline=None, derandomize=False,
-        phases=[Phase.generate, Phase.shrink], suppress_health_check=list(HealthCheck),
-        print_blob=False, report_multiple_bugs=False,
+        max_examples=60,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+        report_multiple_bugs=False,
     )
     @seed(at_seed)
-    @given(
-        plans(rank=subject.rank, step=subject.channel_step, allow_past=True)
-    )
+    @given(plans(rank=subject.rank, step=subject.channel_step, allow_past=True))
     def find(plan: Plan) -> None:
         if judge(plan):
             raise _Fails
 
-    try:
+    # What it found is in judge.best; flakiness comes from the budget running out.
+    with suppress(_Fails, HypothesisException):
         find()
-    except (_Fails, HypothesisException):
-        pass  # what it found is in judge.best; flakiness comes from the budget running out
 
 
 def _by_field(judge: _Judge, step: int) -> None:

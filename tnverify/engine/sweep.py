@@ -26,7 +26,10 @@ _WORDS = {
     "length": ("pixel", "pixels"),
 }
 _AXES: dict[int, tuple[str, ...]] = {
-    0: (), 1: ("length",), 2: ("height", "width"), 3: ("depth", "height", "width"),
+    0: (),
+    1: ("length",),
+    2: ("height", "width"),
+    3: ("depth", "height", "width"),
 }
 
 
@@ -58,7 +61,8 @@ def _resized(task: Task, name: str, dim: int, size: int) -> Task:
     if name == "channels":
         parameters = replace(
             parameters,
-            weight=_cycled(parameters.weight, size), bias=_cycled(parameters.bias, size),
+            weight=_cycled(parameters.weight, size),
+            bias=_cycled(parameters.bias, size),
         )
     return replace(
         task,

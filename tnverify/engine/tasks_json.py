@@ -35,8 +35,11 @@ def recipe_of(task: Task, drawn: Plan, lane: str) -> dict[str, Any]:
     if is_literal(task):
         parameters = task.parameters
         recipe |= {
-            "weight": list(parameters.weight or ()), "bias": list(parameters.bias or ()),
-            "scale": parameters.scale, "offset": parameters.offset, "salt": task.salt,
+            "weight": list(parameters.weight or ()),
+            "bias": list(parameters.bias or ()),
+            "scale": parameters.scale,
+            "offset": parameters.offset,
+            "salt": task.salt,
             "past": [[values_of(c), values_of(t)] for c, t in task.past],
         }
     return recipe
@@ -60,8 +63,10 @@ def rebuild(
             items,
             tensor(target) if target else items.new_empty((0, *items.shape[1:])),
             Parameters(
-                tuple(recipe["weight"]) or None, tuple(recipe["bias"]) or None,
-                float(recipe["scale"]), float(recipe["offset"]),
+                tuple(recipe["weight"]) or None,
+                tuple(recipe["bias"]) or None,
+                float(recipe["scale"]),
+                float(recipe["offset"]),
             ),
             tuple((tensor(c), tensor(t)) for c, t in recipe["past"]),
             salt=int(recipe["salt"]),
@@ -111,4 +116,3 @@ def _set_in_words(name: str, x: Tensor) -> str:
 
 def _list(values: tuple[float, ...]) -> str:
     return f"[{', '.join(f'{v:.6g}' for v in values)}]"
-

@@ -59,7 +59,9 @@ def law_verdict(record: LawRecord, smallest: Smallest | None) -> LawVerdict:
     )
 
 
-def subject_verdict(laws: Sequence[LawVerdict], asleep: Sequence[str]) -> tuple[Verdict, str | None]:
+def subject_verdict(
+    laws: Sequence[LawVerdict], asleep: Sequence[str]
+) -> tuple[Verdict, str | None]:
     """The subject's verdict, with the reason where it is inconclusive."""
     musts = [v for v in laws if v.law.level == "must"]
     if any(v.outcome in BAD for v in musts):

@@ -7,7 +7,7 @@ the waiver stale, which fails the run.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import tomllib
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Waiver:
     reason: str
     witness: Mapping[str, Any]
     subject: str | None = None
-    expires: datetime.date | None = None
+    expires: dt.date | None = None
 
     def is_for(self, spec: str, law: str) -> bool:
         return self.law == law and self.subject in (None, spec)
@@ -78,12 +78,14 @@ def _waiver(table: Any, path: Path, number: int) -> Waiver:
         if not isinstance(table.get(key), str) or not table[key].strip():
             raise wrong(f"{key} is missing")
     expires = table.get("expires")
-    if expires is not None and type(expires) is not datetime.date:
+    if expires is not None and type(expires) is not dt.date:
         raise wrong(f"expires must be a date such as 2027-01-31, not {expires!r}")
     return Waiver(
-        law=table["law"], reason=table["reason"],
+        law=table["law"],
+        reason=table["reason"],
         witness=_witness(table.get("witness"), path.parent, wrong),
-        subject=table.get("subject"), expires=expires,
+        subject=table.get("subject"),
+        expires=expires,
     )
 
 

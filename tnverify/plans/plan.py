@@ -14,10 +14,20 @@ import torch
 from tnverify.contract.task import Parameters, Task, uniforms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
 
 PROFILES: tuple[str, ...] = (
-    "grid", "two_values", "normal", "constant_channel", "duplicates", "outliers", "zeros",
+    "grid",
+    "two_values",
+    "normal",
+    "constant_channel",
+    "duplicates",
+    "outliers",
+    "zeros",
 )
 """Value profiles, plain to wild: small integers; two values; normal; one constant channel per
 set; every item a copy of its set's first; one value in eight a hundred times larger; mostly
@@ -64,9 +74,7 @@ class Plan:
             kept["overrides"] = tuple(tuple(o) for o in kept["overrides"])  # type: ignore[attr-defined]
         return cls(**kept)  # type: ignore[arg-type]
 
-    def build(
-        self, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
-    ) -> Task:
+    def build(self, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu") -> Task:
         """The task, its values drawn in float64 and rounded once to `dtype`."""
         sets = [
             self._values(which, count)
@@ -93,51 +101,53 @@ class Plan:
         )
         return Task(context, targets, parameters, past, salt=self.seed)
 
-    def _values(self, which: int, items: int) -> np.ndarray:
+    def _values(self, which: int, items: int) -> Array:
         shape = (items, self.channels, *self.spatial)
         u = uniforms(shape, self.seed, which)
         values = _PROFILE_VALUES[self.profile](u, shape, self.seed, which)
-        return np.ldexp(values + self.offset, self.exponent)
+        scaled: Array = np.ldexp(values + self.offset, self.exponent)
+        return scaled
 
 
-def _grid(u: np.ndarray, *_: object) -> np.ndarray:
+def _grid(u: Array, *_: object) -> Array:
     return np.floor(u * 7) - 3
 
 
-def _two_values(u: np.ndarray, *_: object) -> np.ndarray:
+def _two_values(u: Array, *_: object) -> Array:
     return np.floor(u * 2)
 
 
-def _gaussian(u: np.ndarray) -> np.ndarray:
+def _gaussian(u: Array) -> Array:
     """Normal values from uniforms, by the inverse of the distribution function."""
-    return torch.special.ndtri(torch.from_numpy(u)).numpy()
+    values: Array = torch.special.ndtri(torch.from_numpy(u)).numpy()
+    return values
 
 
-def _normal(u: np.ndarray, *_: object) -> np.ndarray:
+def _normal(u: Array, *_: object) -> Array:
     return _gaussian(u)
 
 
-def _constant_channel(u: np.ndarray, *_: object) -> np.ndarray:
+def _constant_channel(u: Array, *_: object) -> Array:
     values = _gaussian(u)
     values[:, 0] = 1.0
     return values
 
 
-def _duplicates(u: np.ndarray, *_: object) -> np.ndarray:
+def _duplicates(u: Array, *_: object) -> Array:
     values = _gaussian(u)
     return np.repeat(values[:1], values.shape[0], axis=0)
 
 
-def _outliers(u: np.ndarray, shape: tuple[int, ...], seed: int, which: int) -> np.ndarray:
+def _outliers(u: Array, shape: tuple[int, ...], seed: int, which: int) -> Array:
     values = _gaussian(u)
     return np.where(uniforms(shape, seed, which, 1) < 0.125, values * 100, values)
 
 
-def _zeros(u: np.ndarray, *_: object) -> np.ndarray:
+def _zeros(u: Array, *_: object) -> Array:
     return np.where(u < 0.8, 0.0, np.floor(u * 7) - 3)
 
 
-_PROFILE_VALUES = {
+_PROFILE_VALUES: dict[str, Callable[[Array, tuple[int, ...], int, int], Array]] = {
     "grid": _grid,
     "two_values": _two_values,
     "normal": _normal,

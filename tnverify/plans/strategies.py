@@ -74,10 +74,17 @@ def plans(
     Shrinks towards fewer and smaller everything, the plainest profile, seed 0, no offset,
     weight 1, bias 0 and alpha 1/2. Raises InvalidArgument when first drawn from.
     """
-    return _any_plan(Options(
-        (min_context, max_context), (min_targets, max_targets), (min_channels, max_channels),
-        (min_side, max_side), rank, step, allow_past,
-    ))
+    return _any_plan(
+        Options(
+            (min_context, max_context),
+            (min_targets, max_targets),
+            (min_channels, max_channels),
+            (min_side, max_side),
+            rank,
+            step,
+            allow_past,
+        )
+    )
 
 
 def corpus(
@@ -104,8 +111,13 @@ def corpus(
     Options are those of `plans`; raises InvalidArgument as it does.
     """
     options = Options(
-        (min_context, max_context), (min_targets, max_targets), (min_channels, max_channels),
-        (min_side, max_side), rank, step, allow_past,
+        (min_context, max_context),
+        (min_targets, max_targets),
+        (min_channels, max_channels),
+        (min_side, max_side),
+        rank,
+        step,
+        allow_past,
     )
     # Dictionaries, because a plan that was drawn before must not be drawn again.
     kinds: dict[str, dict[Plan, None]] = {"edge": {}, "ordinary": {}, "large": {}}
@@ -136,9 +148,15 @@ def _drawn(octets: SearchStrategy[list[list[Plan]]], at_seed: str) -> list[list[
     # ones, which is good for finding failures and bad for covering much with few plans.
     @seeded(at_seed)
     @settings(
-        max_examples=2, database=None, deadline=None, derandomize=False,
-        phases=[Phase.generate], suppress_health_check=list(HealthCheck),
-        verbosity=Verbosity.quiet, print_blob=False, report_multiple_bugs=False,
+        max_examples=2,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        print_blob=False,
+        report_multiple_bugs=False,
         backend="hypothesis",
     )
     @given(octets)
@@ -182,13 +200,19 @@ def _plan(draw: DrawFn, options: Options, variants: tuple[Sizes, ...]) -> Plan:
     overridden = _pick(draw, OVERRIDE_COUNTS)
     weights, biases = (_between(draw, 1, min(channels, 4)) for _ in range(2))
     return Plan(
-        context=context, targets=targets, channels=channels, spatial=spatial, profile=profile,
-        seed=seed, exponent=exponent, offset=offset, scale=scale, alpha_offset=alpha_offset,
+        context=context,
+        targets=targets,
+        channels=channels,
+        spatial=spatial,
+        profile=profile,
+        seed=seed,
+        exponent=exponent,
+        offset=offset,
+        scale=scale,
+        alpha_offset=alpha_offset,
         past=past,
         # The first weight is not zero, so that no plan is silent in every channel.
-        weight=(
-            _pick(draw, WEIGHTS[:-1]), *(_pick(draw, WEIGHTS) for _ in range(weights - 1))
-        ),
+        weight=(_pick(draw, WEIGHTS[:-1]), *(_pick(draw, WEIGHTS) for _ in range(weights - 1))),
         bias=tuple(_pick(draw, BIASES) for _ in range(biases)),
         overrides=tuple(
             (_between(draw, 0, 1), _between(draw, 0, _POSITIONS - 1), _pick(draw, OVERRIDES))

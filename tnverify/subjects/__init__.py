@@ -7,6 +7,14 @@ from tnverify.subjects.spec import Unusable
 from tnverify.subjects.subject import Factory, Subject
 
 __all__ = [
-    "ADAPTERS", "Adapter", "Factory", "Subject", "SubjectProber", "SubjectRequest", "Unusable",
-    "from_factory", "from_fault", "resolve",
+    "ADAPTERS",
+    "Adapter",
+    "Factory",
+    "Subject",
+    "SubjectProber",
+    "SubjectRequest",
+    "Unusable",
+    "from_factory",
+    "from_fault",
+    "resolve",
 ]

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 _STEPS = (1, 2, 3, 4, 5, 6, 8, 16, 32, 64)
 _RANKS = (2, 1, 0, 3)
 _COMPLAINTS = (
-    ValueError, RuntimeError, AssertionError, IndexError, TypeError, NotImplementedError,
+    ValueError,
+    RuntimeError,
+    AssertionError,
+    IndexError,
+    TypeError,
+    NotImplementedError,
 )
 """What layers raise when they refuse input for its rank or shape."""
 
@@ -76,16 +81,18 @@ def native_dtype(layer: Any) -> torch.dtype:
 
 
 def ordinary(rank: int, step: int, *, seed: int = 1, items: int = 4) -> Plan:
-    """A plan that every layer must take: four items on maps of at least 2 by 2, no size equal to another."""
+    """A plan that every layer must take, on maps of at least 2 by 2, no two sizes alike."""
     return Plan(
-        context=items, targets=items, channels=3 * step, spatial=(5, 4, 2)[:rank],
-        profile="normal", seed=seed,
+        context=items,
+        targets=items,
+        channels=3 * step,
+        spatial=(5, 4, 2)[:rank],
+        profile="normal",
+        seed=seed,
     )
 
 
-def detect_adapter(
-    factory: Factory, step: int
-) -> tuple[Adapter, int]:
+def detect_adapter(factory: Factory, step: int) -> tuple[Adapter, int]:
     """The adapter that fits, and the rank of ordinary input, by trying.
 
     Raises Unusable where no convention and no rank that is offered works.
@@ -111,7 +118,8 @@ def _check_signature(layer: Any) -> None:
     except (TypeError, ValueError):
         return
     wanted = [
-        p.name for p in parameters
+        p.name
+        for p in parameters
         if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
     ]
     if len(wanted) > 1:

@@ -48,7 +48,7 @@ class calling:  # noqa: N801 - reads as the verb that it is: `with calling("cond
             raise SubjectRaised(error, self._during) from error
 
 
-def _ring(signum: int, frame: FrameType | None) -> None:
+def _ring(_signal: int, _frame: FrameType | None) -> None:
     raise Hang
 
 

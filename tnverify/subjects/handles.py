@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from tnverify.contract.task import Parameters
 
 HANDLES: tuple[str, ...] = (
-    "weight", "bias", "scale", "offset", "alpha", "eps", "running_mean", "running_var", "groups",
+    "weight",
+    "bias",
+    "scale",
+    "offset",
+    "alpha",
+    "eps",
+    "running_mean",
+    "running_var",
+    "groups",
 )
 
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -98,9 +106,7 @@ def _per_channel(values: tuple[float, ...], held: torch.Tensor) -> torch.Tensor:
 
 
 @lru_cache(maxsize=64)
-def _row(
-    values: tuple[float, ...], dtype: torch.dtype, device: torch.device
-) -> torch.Tensor:
+def _row(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     """Read, never written to: every instance of a task is given the same values."""
     return torch.tensor(values, dtype=dtype, device=device)
 
@@ -115,9 +121,7 @@ def _fits(handle: str, value: Any, channels: int) -> bool:
     return value.numel() == channels or (value.dim() > 0 and value.shape[0] == channels)
 
 
-def find_handles(
-    layer: Any, channels: int, claims: Claims, given: Mapping[str, str]
-) -> Handles:
+def find_handles(layer: Any, channels: int, claims: Claims, given: Mapping[str, str]) -> Handles:
     """The handles of a layer built for `channels`, those that the user mapped first.
 
     Names of blending parameters are tried only where a blend is claimed: elsewhere `scale`

@@ -39,12 +39,22 @@ def probe_tasks(subject: Subject) -> list[Task]:
     step, rank = subject.channel_step, subject.rank
     plans = [
         Plan(
-            context=items, targets=targets, channels=channels * step, spatial=spatial[:rank],
-            profile="normal", seed=seed, weight=(1.5, -0.5, 2.25), bias=(0.25, -1.0),
-            scale=0.125, alpha_offset=-0.25, past=2,
+            context=items,
+            targets=targets,
+            channels=channels * step,
+            spatial=spatial[:rank],
+            profile="normal",
+            seed=seed,
+            weight=(1.5, -0.5, 2.25),
+            bias=(0.25, -1.0),
+            scale=0.125,
+            alpha_offset=-0.25,
+            past=2,
         )
         for items, targets, channels, spatial, seed in (
-            (4, 3, 3, (3, 3, 2), 11), (6, 4, 2, (4, 3, 2), 12), (3, 5, 4, (5, 4, 2), 13),
+            (4, 3, 3, (3, 3, 2), 11),
+            (6, 4, 2, (4, 3, 2), 12),
+            (3, 5, 4, (5, 4, 2), 13),
             (12, 8, 3, (10, 10, 2), 14),
         )
     ]
@@ -102,9 +112,11 @@ def _nearest(
         names = [declared.scheme.name]
     else:
         names = [
-            scheme.name for scheme in SCHEMES.values()
+            scheme.name
+            for scheme in SCHEMES.values()
             if scheme.name != "inductive"
-            and scheme.target_reads == targets and scheme.context_reads == context
+            and scheme.target_reads == targets
+            and scheme.context_reads == context
         ]
     for name in names:
         base = declared or Claims(SCHEMES[name], inferred=True)
@@ -139,8 +151,11 @@ def _agreement(subject: Subject, tasks: list[Task]) -> _Fit:
             continue
         shares = [
             float(
-                (side.double().cpu() - torch.from_numpy(answer.outputs)).abs()
-                .div(limit.cpu() + 1e-300).nan_to_num(nan=1e300).max()
+                (side.double().cpu() - torch.from_numpy(answer.outputs))
+                .abs()
+                .div(limit.cpu() + 1e-300)
+                .nan_to_num(nan=1e300)
+                .max()
             )
             for side, answer, limit in (
                 (run.context, expected.context, bound.context),

@@ -54,7 +54,9 @@ class LiveProbe:
         if not (isinstance(answer, tuple) and len(answer) == 2):
             raise Violation(
                 f"condition returned a {type(answer).__name__}, not (outputs, task state)",
-                symptom="form", expected="(outputs, task state)", actual=type(answer).__name__,
+                symptom="form",
+                expected="(outputs, task state)",
+                actual=type(answer).__name__,
             )
         self._check_form(answer[0], context, "the context outputs")
         return answer
@@ -86,7 +88,10 @@ class LiveProbe:
             found = torch.autograd.grad(
                 loss, inputs, create_graph=create_graph, allow_unused=True, retain_graph=True
             )
-        return [torch.zeros_like(i) if g is None else g for g, i in zip(found, inputs, strict=True)]
+        reached: list[Tensor | None] = list(found)  # None where nothing reaches: allow_unused
+        return [
+            torch.zeros_like(i) if g is None else g for g, i in zip(reached, inputs, strict=True)
+        ]
 
     def _call(self, during: str, call: Callable[[], Any], given: Tensor) -> Any:
         try:
@@ -105,19 +110,24 @@ class LiveProbe:
     def _check_form(self, answer: Any, given: Tensor, what: str) -> None:
         if not isinstance(answer, torch.Tensor):
             raise Violation(
-                f"{what} are a {type(answer).__name__}, not a tensor", symptom="form",
-                expected="a tensor", actual=type(answer).__name__,
+                f"{what} are a {type(answer).__name__}, not a tensor",
+                symptom="form",
+                expected="a tensor",
+                actual=type(answer).__name__,
             )
         if answer.shape != given.shape:
             raise Violation(
                 f"{what} have shape {tuple(answer.shape)}, the input has {tuple(given.shape)}",
-                symptom="form", expected=str(tuple(given.shape)), actual=str(tuple(answer.shape)),
+                symptom="form",
+                expected=str(tuple(given.shape)),
+                actual=str(tuple(answer.shape)),
             )
         if answer.dtype != given.dtype or answer.device != given.device:
             raise Violation(
                 f"{what} are {answer.dtype} on {answer.device}, the input is {given.dtype} on"
                 f" {given.device}",
-                symptom="form", expected=f"{given.dtype} on {given.device}",
+                symptom="form",
+                expected=f"{given.dtype} on {given.device}",
                 actual=f"{answer.dtype} on {answer.device}",
             )
 
@@ -253,8 +263,9 @@ class SubjectProber:
 
     def _bound(self, task: Task) -> Run:
         answer = self._reference(task)
-        own = torch.float32 if self.claims.float32 or not _is_computed_in(task.dtype) else task.dtype
-        storage = 0.0 if _is_computed_in(task.dtype) else unit(task.dtype)
+        wide = _is_computed_in(task.dtype)
+        own = task.dtype if wide and not self.claims.float32 else torch.float32
+        storage = 0.0 if wide else unit(task.dtype)
         parameters = task.parameters
         sides = []
         for part in (answer.context, answer.targets):
@@ -288,12 +299,13 @@ class SubjectProber:
 
 
 def _moved(layer: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
-    """`layer.to(device, dtype)`; by hand, at a quarter of its time, for a plain leaf on the CPU."""
-    plain = type(layer)._apply is torch.nn.Module._apply and type(layer).to is torch.nn.Module.to
-    if device.type != "cpu" or layer._modules or not plain:
+    """`layer.to(device, dtype)`; by hand, at a quarter of its time, for a leaf on the CPU."""
+    kind, usual = type(layer), torch.nn.Module
+    is_plain = kind._apply is usual._apply and kind.to is usual.to  # noqa: SLF001 - a layer that moves itself its own way must be let do so
+    if device.type != "cpu" or not is_plain or next(layer.children(), None) is not None:
         return layer.to(device=device, dtype=dtype)
-    for tensor in (*layer._parameters.values(), *layer._buffers.values()):
-        if tensor is not None and tensor.is_floating_point():
+    for tensor in (*layer.parameters(recurse=False), *layer.buffers(recurse=False)):
+        if tensor.is_floating_point():
             tensor.data = tensor.data.to(dtype)
     return layer
 
@@ -305,9 +317,8 @@ def _is_computed_in(dtype: torch.dtype) -> bool:
 def _give_alpha(held: Any, task: Task) -> None:
     """Alpha itself, where the layer holds it rather than its scale and offset."""
     with torch.no_grad():
-        held.fill_(
-            oracle.alpha_of(task.parameters.scale, task.parameters.offset, len(task.context))[0]
-        )
+        alpha = oracle.alpha_of(task.parameters.scale, task.parameters.offset, len(task.context))
+        held.fill_(float(alpha.value))
 
 
 def _worst_case(task: Task, run: Run, eps: float) -> Answer:

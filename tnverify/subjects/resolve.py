@@ -119,9 +119,17 @@ def _driven(
     found = find_handles(layer, 3 * step, bare, handles)
     shown = found.get(layer, "eps")
     subject = Subject(
-        name=name, factory=factory, adapter=chosen, claims=bare, rank=rank, channel_step=step,
-        native=native_dtype(layer), device=torch.device(device), handles=found,
-        given_handles=dict(handles), eps=1e-5 if shown is None else float(shown),
+        name=name,
+        factory=factory,
+        adapter=chosen,
+        claims=bare,
+        rank=rank,
+        channel_step=step,
+        native=native_dtype(layer),
+        device=torch.device(device),
+        handles=found,
+        given_handles=dict(handles),
+        eps=1e-5 if shown is None else float(shown),
     )
     return _with_lanes(subject)
 

@@ -65,16 +65,17 @@ def rounding_bound(
     gamma = _magnitude(weight, set_answer, default=1.0)
     beta = _magnitude(bias, set_answer, default=0.0)
     y, kappa, alpha, n = (
-        np.abs(set_answer.normalized), set_answer.kappa, set_answer.alpha, set_answer.count,
+        np.abs(set_answer.normalized),
+        set_answer.kappa,
+        set_answer.alpha,
+        set_answer.count,
     )
     # Poisoned or overflowing references give a NaN bound, which too_wide reports.
     with np.errstate(all="ignore"):
         sums = unit * ((8 + n) * (1 + y + kappa) + 4 * kappa * y)
         sums += y * np.minimum(1.0, n * (unit * kappa) ** 2)
         logit = abs(scale) * size + abs(offset)
-        blend = np.abs(set_answer.dy_dalpha) * unit * (
-            4 * alpha + 2 * alpha * (1 - alpha) * logit
-        )
+        blend = np.abs(set_answer.dy_dalpha) * unit * (4 * alpha + 2 * alpha * (1 - alpha) * logit)
         bound: NDArray[np.float64] = gamma * (sums + blend) + (2 * unit + ORACLE_UNIT) * beta
         if storage_unit:
             # Below the smallest normal number the spacing of float16 no longer shrinks.

@@ -135,11 +135,13 @@ def expect_close(
         note(worst, exact=False)
         return
     position = int(torch.nan_to_num(share, nan=float("inf")).argmax())
-    came, wanted = wide_actual.flatten()[position].item(), wide_expected.flatten()[position].item()
+    came, wanted, explained = (
+        float(each.flatten()[position]) for each in (wide_actual, wide_expected, limit)
+    )
     note(worst, exact=False)
     violate(
         f"{what}: at [{_at(position, error.shape)}] {came:.9g} where {wanted:.9g} was expected;"
-        f" off by {abs(came - wanted):.3g}, rounding explains {limit.flatten()[position].item():.3g}",
+        f" off by {abs(came - wanted):.3g}, rounding explains {explained:.3g}",
         symptom=symptom,
         expected=shown(expected),
         actual=shown(actual),

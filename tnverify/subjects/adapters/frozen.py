@@ -31,6 +31,7 @@ class Frozen:
 
 
 FROZEN = Adapter(
-    "frozen", "train() calls are meta-training steps; context and targets are seen in eval()",
+    "frozen",
+    "train() calls are meta-training steps; context and targets are seen in eval()",
     Frozen,
 )

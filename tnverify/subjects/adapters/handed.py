@@ -34,7 +34,8 @@ class HandedMoments:
         if not isinstance(state, tuple):
             raise AdapterError("handed_moments: no moments were handed on: condition first")
         answer = self.layer(targets, *state)
-        return answer[0] if isinstance(answer, tuple) else answer
+        outputs: Tensor = answer[0] if isinstance(answer, tuple) else answer
+        return outputs
 
 
 HANDED_MOMENTS = Adapter(

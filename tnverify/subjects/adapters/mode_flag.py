@@ -36,6 +36,8 @@ class ModeFlag:
 
 
 MODE_FLAG = Adapter(
-    "mode_flag", "train() and a call on the context condition; eval() and a call predict",
-    ModeFlag, live_state=True,
+    "mode_flag",
+    "train() and a call on the context condition; eval() and a call predict",
+    ModeFlag,
+    live_state=True,
 )

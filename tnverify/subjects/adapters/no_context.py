@@ -28,6 +28,7 @@ class NoContext:
 
 
 NO_CONTEXT = Adapter(
-    "no_context", "one call, as built: stateless layers, and those that always use the batch",
+    "no_context",
+    "one call, as built: stateless layers, and those that always use the batch",
     NoContext,
 )
