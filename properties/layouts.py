@@ -238,6 +238,13 @@ def one_and_three_spatial_dimensions(norm: Prober, task: Task) -> None:
         expect_alike(norm.run(moved), wanted, allowed, f"with maps reshaped to {shape}")
 
 
+def _elsewhere(task: Task) -> torch.device:
+    """The kind of device that the task is not on; not claimed where there is no CUDA."""
+    if not torch.cuda.is_available():
+        not_claimed("no CUDA device is present")
+    return torch.device("cpu" if task.device.type == "cuda" else "cuda")
+
+
 @law(
     family="layouts",
     kind="rounded",
@@ -249,9 +256,7 @@ def cpu_and_cuda_agree(norm: Prober, task: Task) -> None:
     A violation means that the layer takes another path on a GPU and that this path is wrong,
     or that it computes there in a lower precision than asked for.
     """
-    if not torch.cuda.is_available():
-        not_claimed("no CUDA device is present")
-    other = torch.device("cpu" if task.device.type == "cuda" else "cuda")
+    other = _elsewhere(task)
 
     def there(values: Tensor) -> Tensor:
         return values.to(other)

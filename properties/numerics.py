@@ -82,14 +82,15 @@ def error_stays_within_the_bound(norm: Prober, task: Task) -> None:
     kind="rounded",
     level="should",
     claimed=_has_formula,
-    source="eqs. (4), (7), (9); torch's own group norm on CPU does not keep it",
+    source="eqs. (4), (7), (9); pytorch/pytorch issue 54293",
 )
 def channels_last_input_keeps_precision(norm: Prober, task: Task) -> None:
     """Far from zero, channels-last input is normalised as precisely as contiguous input.
 
     A violation means that the kernel for this memory format takes the variance as mean of
-    squares minus square of the mean, where the other centres first. Values are right near zero
-    and lose digits as their mean grows: normalise before, or call `.contiguous()`.
+    squares minus square of the mean, where the other centres first (torch's group norm on CPU
+    does). Values are right near zero and lose digits as their mean grows: centre before, or
+    call `.contiguous()`.
     """
     form = CHANNELS_LAST.get(task.context.dim())
     if form is None:

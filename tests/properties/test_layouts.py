@@ -8,7 +8,7 @@ import pytest
 import torch
 import trials
 
-from tnverify.contract import Run, Violation
+from tnverify.contract import NotClaimed, Run, Violation
 from tnverify.plans import Plan
 from tnverify.properties import layouts
 
@@ -79,3 +79,21 @@ def test_an_answer_of_another_dtype_is_seen() -> None:
     elsewhere = SimpleNamespace(run=lambda task: Run(task.context.to("meta"), task.targets))
     with pytest.raises(Violation, match="context outputs are on meta"):
         layouts.dtype_and_device_are_kept.check(elsewhere, task)
+
+
+def test_another_answer_on_another_device_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without CUDA the law is not claimed; what it compares is seen with the CPU in its place."""
+    law = layouts.cpu_and_cuda_agree
+    task = Plan(context=2, targets=2).build(torch.float64)
+    tiny = Run(torch.full_like(task.context, 1e-9), torch.full_like(task.targets, 1e-9))
+    if not torch.cuda.is_available():
+        with pytest.raises(NotClaimed, match="no CUDA device"):
+            law.check(SimpleNamespace(), task)
+    monkeypatch.setattr(layouts, "_elsewhere", lambda task: torch.device("cpu"))
+    alike = SimpleNamespace(run=lambda at: Run(at.context, at.targets), bound=lambda at: tiny)
+    law.check(alike, task)
+    other = SimpleNamespace(
+        run=lambda at: Run(at.context + 1e-6 * (at is not task), at.targets), bound=lambda at: tiny
+    )
+    with pytest.raises(Violation, match="on cpu"):
+        law.check(other, task)

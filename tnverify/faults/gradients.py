@@ -130,7 +130,7 @@ class AveragedWeightGradient(PlainNorm):
 @fault(
     claims="instance_norm",
     kills="gradients_stay_finite_on_constant_input",
-    source="a deviation by sqrt first, eps joined to it afterwards: right in value",
+    source="keras-team/keras issue 2960; FluxML/Flux.jl issue 2096; pytorch/pytorch issue 4320",
     hard=True,
 )
 class RootBeforeEps(PlainInstanceNorm):
@@ -240,7 +240,7 @@ class BackwardForgetsTheMean(_ByFunction):
 @fault(
     claims="instance_norm",
     kills="second_order_gradients_are_right",
-    source="torch's notes on double backward: intermediates saved without being returned",
+    source="pytorch/pytorch issues 175754, 186256: saved moments taken for constants",
     hard=True,
 )
 class MomentsSavedAsIntermediates(_ByFunction):
@@ -264,7 +264,7 @@ class BackwardFromDetachedInput(_ByFunction):
 @fault(
     claims="instance_norm",
     kills="second_order_gradients_are_right",
-    source="once_differentiable, as fused kernels have it: second-order MAML raises",
+    source="pytorch/pytorch issue 4422; once_differentiable, as fused kernels have it",
     hard=True,
 )
 class BackwardOnlyOnce(_ByFunction):

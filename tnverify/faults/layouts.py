@@ -96,7 +96,7 @@ class ExpandedItemsCountOnce(PlainTaskNorm):
 @fault(
     claims="meta_bn",
     kills="memory_format_is_kept",
-    source="torch.nn.InstanceNorm2d, which returns contiguous outputs for channels-last input",
+    source="pytorch/pytorch issue 72341: torch.nn.InstanceNorm2d on channels-last input",
     hard=True,
 )
 class ContiguousAnswers(PlainNorm):
@@ -256,7 +256,7 @@ class AnotherPathWhenTraced(PlainNorm):
 @fault(
     claims="meta_bn",
     kills="cpu_and_cuda_agree",
-    source="half precision on the GPU only, because it is fast there",
+    source="ml-explore/mlx issue 2238 (another kernel on the GPU); half precision for speed",
     hard=True,
 )
 class HalfOnCuda(PlainNorm):

@@ -15,7 +15,7 @@ from tnverify.faults.plain import PlainNorm, State
         "outputs_agree_with_the_formula",
         "outputs_have_zero_mean_and_the_right_variance",
     ),
-    source="torch.var is unbiased by default; the authors' code uses it, the paper does not",
+    source="pytorch/pytorch issue 22617: torch.var is unbiased by default, eq. (4) is not",
     canary=True,
 )
 class UnbiasedVariance(PlainNorm):
@@ -30,7 +30,7 @@ class UnbiasedVariance(PlainNorm):
 @fault(
     claims="meta_bn",
     kills=("outputs_agree_with_the_formula", "eps_is_inside_the_root"),
-    source="torch.std(x) + eps, as in many hand-written layer norms",
+    source="microsoft/CNTK issue 3816, and many a hand-written layer norm",
 )
 class EpsOutsideTheRoot(PlainNorm):
     """Divides by sqrt(var) + eps instead of sqrt(var + eps)."""
@@ -203,7 +203,7 @@ class MeanOfVariances(PlainNorm):
 @fault(
     claims="meta_bn",
     kills="outputs_agree_with_the_formula",
-    source="a kernel that sums in blocks and drops what does not fill the last one",
+    source="flagos-ai/FlagGems issue 4984: sums in blocks, wrong unless they fill up",
     hard=True,
 )
 class TailDroppedInLargeSums(PlainNorm):

@@ -18,7 +18,7 @@ def _by_squares(x: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
 @fault(
     claims="meta_bn",
     kills=("error_stays_within_the_bound", "constant_input_is_finite"),
-    source="the textbook's one-pass formula; torch's own group norm on channels-last input",
+    source="tenstorrent/tt-metal issue 45968; microsoft/onnxruntime issue 21935",
     canary=True,
 )
 class VarianceByDifference(PlainNorm):
@@ -31,7 +31,7 @@ class VarianceByDifference(PlainNorm):
 @fault(
     claims="meta_bn",
     kills="error_stays_within_the_bound",
-    source="the same with clamp(min=0), which cures the NaN and hides the rest",
+    source="patrick-kidger/equinox PR 314: clipped at zero, which cures the NaN alone",
 )
 class ClampedVarianceByDifference(PlainNorm):
     """E[x^2] - E[x]^2, negative values replaced by zero."""
@@ -95,7 +95,7 @@ class PooledByDifference(PlainTaskNorm):
 @fault(
     claims="meta_bn",
     kills="channels_last_input_keeps_precision",
-    source="torch.nn.GroupNorm on CPU, whose channels-last kernel takes squares in one pass",
+    source="torch.nn.GroupNorm on CPU and channels-last; pytorch/pytorch issue 54293",
     hard=True,
 )
 class ChannelsLastByDifference(PlainNorm):
@@ -111,7 +111,7 @@ class ChannelsLastByDifference(PlainNorm):
 @fault(
     claims="meta_bn",
     kills="constant_input_is_finite",
-    source="(x - mean) / std, as standardising scripts have it",
+    source="torchcvnn/torchcvnn issue 32; (x - mean) / std, as standardising scripts have it",
 )
 class NoEps(PlainNorm):
     """Divides by the bare deviation."""
@@ -123,7 +123,7 @@ class NoEps(PlainNorm):
 @fault(
     claims="inductive",
     kills="constant_input_is_finite",
-    source="a scale by the range, (x - mean) / (max - min), with eps where it cannot help",
+    source="facebookresearch/fastMRI issue 139: eps where it cannot help, or nowhere",
     hard=True,
 )
 class DividesByTheRange(PlainNorm):
