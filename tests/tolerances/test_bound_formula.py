@@ -23,7 +23,7 @@ def test_the_formula_by_hand() -> None:
     u = 2.0**-10
     got = rounding_bound(by_hand(), weight=[-2.0], bias=[-4.0], unit=u, scale=-2.0, offset=1.0,
                          size=3)
-    sums = u * 16 * 9  # u (8 + 8) (1 + 3 + 5)
+    sums = u * (16 * 9 + 60)  # u ((8 + 8) (1 + 3 + 5) + 4 * 5 * 3)
     variance = 3 * 8 * 25 * u * u  # 3 * 8 (5 u)^2
     blend = 8 * u * (1.0 + 2.625)  # 4 alpha = 1; 2 alpha (1 - alpha) = 0.375, times 2 * 3 + 1
     assert got.shape == (1, 1, 1, 1)
@@ -35,7 +35,7 @@ def test_a_lost_variance_counts_whole() -> None:
     one = np.ones((1, 1, 1, 1))
     lost = replace(by_hand(), kappa=one * 2.0**40, dy_dalpha=one * 0.0)
     got = rounding_bound(lost, weight=None, bias=None, unit=2.0**-24)
-    assert got.item() == 2.0**-24 * 16 * (1 + 3 + 2.0**40) + 3
+    assert got.item() == 2.0**-24 * (16 * (1 + 3 + 2.0**40) + 12 * 2.0**40) + 3
 
 
 def test_half_precision_storage_adds_half_an_ulp_of_the_output() -> None:
