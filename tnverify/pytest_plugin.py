@@ -14,7 +14,6 @@ pytest loads this module in every run of every project, so nothing heavy is impo
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +22,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tnverify.engine.options import RunOptions
     from tnverify.engine.results import LawVerdict, RunReport, SubjectReport
-    from tnverify.engine.run import RunOptions
     from tnverify.subjects import SubjectRequest
 
 _WIDTH = 80
@@ -78,7 +77,7 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
     """Add the laws before `-k`, `--lf` and the like choose among the items."""
     for spec in dict.fromkeys(session.config.getoption("tnverify_specs")):
         layer = _Layer.from_parent(session, name=spec, nodeid=spec)
-        items.extend(layer.collect())
+        items.extend(session.genitems(layer))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -200,11 +199,11 @@ def _request(config: pytest.Config, spec: str) -> SubjectRequest:
 
 
 def _options(config: pytest.Config, only: tuple[str, ...] = ()) -> RunOptions:
-    from tnverify.engine.run import RunOptions
+    from tnverify.engine.options import RunOptions
 
     out = Path(config.getoption("tnverify_out"))
     # Each worker verifies for itself: two must not write the same program at once.
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    worker = getattr(config, "workerinput", {}).get("workerid")
     return RunOptions(
         profile=config.getoption("tnverify_profile"),
         seed=config.getoption("tnverify_seed"),

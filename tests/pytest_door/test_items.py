@@ -33,6 +33,10 @@ def test_an_item_is_named_as_a_person_would_type_it(
     assert engine.asked == []
 
 
+def test_the_laws_are_counted_as_collected(pytester: pytest.Pytester) -> None:
+    run(pytester).stdout.fnmatch_lines([f"collected {len(handmade.LAWS)} items"])
+
+
 def test_each_outcome_ends_its_item_in_its_own_way(pytester: pytest.Pytester) -> None:
     result = run(pytester, "-rsxX")
     result.assert_outcomes(passed=1, failed=2, skipped=2, xfailed=1)

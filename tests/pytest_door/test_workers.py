@@ -34,5 +34,5 @@ def test_two_workers_run_every_law_once_and_know_what_failed_last(
     assert door.VIOLATED.statement in result.outlines
     assert "targets read itself, context" in result.stdout.str()
 
-    again = pytester.runpytest_subprocess("--tnverify", door.SPEC, "-n", "2", "--lf")
+    again = pytester.runpytest_subprocess("--tnverify", door.SPEC, "--lf")
     again.assert_outcomes(failed=2)

@@ -23,7 +23,8 @@ def command(
 ) -> int:
     """Measure whom a layer's outputs read and which scheme it is. Checks no law."""
     from tnverify.engine.check import InputError, check_options
-    from tnverify.engine.run import RunOptions, identify
+    from tnverify.engine.options import RunOptions
+    from tnverify.engine.run import identify
     from tnverify.report.terminal import console, print_identity
     from tnverify.subjects import SubjectRequest
 

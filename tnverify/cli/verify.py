@@ -88,7 +88,8 @@ def command(
     _check_paths(json_file, out)
     # Only now: an unusable path is told at once, torch takes a second to import.
     from tnverify.engine.check import InputError, check_options
-    from tnverify.engine.run import RunOptions, verify
+    from tnverify.engine.options import RunOptions
+    from tnverify.engine.run import verify
     from tnverify.report.progress import progress
     from tnverify.subjects import SubjectRequest
 
