@@ -27,6 +27,8 @@ def test_the_most_telling_law_is_shown_whole() -> None:
         "expected    [0]",
         "came        [0.7071]",
         "task        context [0], target [0, 1], in float64",
+        "asked       layer 1: condition [0] -> [0]",
+        "            layer 1: normalize [0, 1] -> [-1, 1]",
         "where       fails for 2 or more targets, passes for 1",
         "fails for every number of context items and channels that was",
         "program     tnverify-out/BatchNorm2d_a_target_ignores_the_other_targets.py",

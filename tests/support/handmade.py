@@ -77,6 +77,7 @@ COUNTEREXAMPLE = Counterexample(
     verified=True,
     path="tnverify-out/BatchNorm2d_a_target_ignores_the_other_targets.py",
     summary="context [0], target [0, 1]",
+    calls=("layer 1: condition [0] -> [0]", "layer 1: normalize [0, 1] -> [-1, 1]"),
 )
 
 

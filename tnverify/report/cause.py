@@ -48,6 +48,8 @@ def _example_lines(example: Counterexample, verdict: LawVerdict, width: int) -> 
     lane = {"float64": ", in float64", "native": ", in the layer's own precision"}
     smallest = example.summary or _numbers(example)
     yield from labelled("task", smallest + lane.get(verdict.lane, ""), width, style="bold")
+    for position, call in enumerate(example.calls):
+        yield from labelled("asked" if position == 0 else "", call, width)
     for position, sentence in enumerate(words.boundary(example.boundary)):
         yield from labelled("where" if position == 0 else "", sentence, width)
     if example.path is not None:
