@@ -1,0 +1,94 @@
+"""Results per task as matrices of (seeds, tasks), for one arm on one configuration."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from tnverify.analyses.paper.evidence import Setting
+    from tnverify.analyses.paper.schemes import Arm
+    from tnverify.analyses.statistics.checked import Values
+
+COLUMNS = (
+    "learner", "tasks", "configuration", "way", "shot", "scheme", "alpha", "per_channel",
+    "target_batching", "seed",
+)  # fmt: skip
+"""What a row of results is about; `alpha` and `per_channel` are None where they are not varied,
+`way` and `shot` missing where they vary."""
+
+
+class Samples:
+    """Rows with `COLUMNS`, `task` and a column of values, looked up by setting and arm."""
+
+    def __init__(self, rows: pd.DataFrame, value: str) -> None:
+        """Raises ValueError where a column is missing."""
+        missing = {*COLUMNS, "task", value} - set(rows.columns)
+        if missing:
+            raise ValueError(f"results lack the column(s) {', '.join(sorted(missing))}")
+        self._rows = rows
+        self._value = value
+        self._known: dict[tuple[Setting, Arm], dict[str, pd.DataFrame]] = {}
+
+    def of(self, setting: Setting, arm: Arm) -> dict[str, pd.DataFrame]:
+        """(seeds, tasks) by configuration; empty where nothing was measured.
+
+        Raises ValueError where seeds were tested on different tasks, or a task twice.
+        """
+        if (setting, arm) not in self._known:
+            rows = self.rows(setting)
+            rows = rows[rows["scheme"] == arm.scheme]
+            rows = rows[rows["target_batching"] == arm.target_batching]
+            for column, wanted in (("alpha", arm.alpha), ("per_channel", arm.per_channel)):
+                rows = rows[rows[column].isna() if wanted is None else rows[column] == wanted]
+            self._known[setting, arm] = {
+                str(name): self._matrix(group, f"{arm} on {name} ({setting})")
+                for name, group in rows.groupby("configuration", sort=False)
+            }
+        return self._known[setting, arm]
+
+    def rows(self, setting: Setting) -> pd.DataFrame:
+        """All rows of a setting, whatever the arm."""
+        rows = self._rows
+        rows = rows[(rows["learner"] == setting.learner) & (rows["tasks"] == setting.tasks)]
+        return rows if setting.shot is None else rows[rows["shot"] == setting.shot]
+
+    def _matrix(self, rows: pd.DataFrame, what: str) -> pd.DataFrame:
+        if rows.duplicated(["seed", "task"]).any():
+            raise ValueError(f"{what}: a task was measured twice for one seed; keep one of them")
+        matrix = rows.pivot(index="seed", columns="task", values=self._value)
+        if matrix.isna().any(axis=None):
+            raise ValueError(f"{what}: seeds were not tested on identical tasks; measure again")
+        return matrix
+
+
+def shared_names(samples: Sequence[Mapping[str, object]]) -> tuple[str, ...]:
+    """The configurations that all have, in the first one's order."""
+    return tuple(name for name in samples[0] if all(name in each for each in samples))
+
+
+def shared_seeds(samples: Sequence[pd.DataFrame]) -> pd.Index:
+    """The seeds that all have."""
+    return functools.reduce(
+        lambda seeds, each: seeds.intersection(each.index), samples[1:], samples[0].index
+    )
+
+
+def joined(parts: Sequence[Values]) -> Values:
+    """One (seeds, tasks) matrix: its mean is the mean of the parts' means, its noise theirs.
+
+    Each part counts the same, however many tasks it has, and how its mean differs from the
+    others' is no noise.
+    """
+    if all(part.shape[1] == 1 for part in parts):
+        means: Values = np.mean(parts, axis=0)
+        return means
+    tasks = sum(part.shape[1] for part in parts)
+    grand = float(np.mean([part.mean() for part in parts]))
+    return np.hstack([grand + (p - p.mean()) * (tasks / (len(parts) * p.shape[1])) for p in parts])
