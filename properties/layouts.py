@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from tnverify.contract import Claims, Prober
 
 
+_BY_INSTANCE = ("instance_norm", "tasknorm_i")
+"""Schemes that take moments of one channel of one item, which without space is one value."""
+
+
 @law(
     family="layouts",
     kind="exact",
@@ -200,6 +204,10 @@ def items_and_channels_alone_are_normalised(norm: Prober, task: Task) -> None:
     def first(values: Tensor) -> Tensor:
         return values.flatten(2)[..., 0].contiguous() if values.dim() > 2 else values
 
+    if not norm.takes(0):
+        not_claimed("the layer refuses ordinary (items, channels) input")
+    if norm.claims.variance == "unbiased" and norm.claims.scheme.name in _BY_INSTANCE:
+        not_claimed("the unbiased instance variance of a vector is not defined")
     vectors = replace(task, context=first(task.context), targets=first(task.targets), past=())
     expect_defined(norm, vectors)
     with _as_a_batch(norm, vectors):
@@ -223,6 +231,10 @@ def one_and_three_spatial_dimensions(norm: Prober, task: Task) -> None:
     shape = (pixels(task),) if task.salt % 2 else (row, 1, pixels(task) // row)
     if shape == task.spatial:
         says_nothing("the maps have this shape already")
+    if not norm.takes(len(shape)):
+        if not (norm.takes(1) or norm.takes(3)):
+            not_claimed("the layer refuses ordinary input with one and three spatial dimensions")
+        says_nothing(f"the layer refuses ordinary input with {len(shape)} spatial dimensions")
 
     def folded(values: Tensor) -> Tensor:
         return values.reshape(*values.shape[:2], *shape)

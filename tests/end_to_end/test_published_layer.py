@@ -67,16 +67,17 @@ def test_nothing_else_is_said_against_it(found: dict[str, Any]) -> None:
         for p in found["properties"]
         if p["outcome"] in ("violated", "broken", "inconclusive")
     }
-    # Pickling is how many people copy and save: it fails of the same two causes, as does a
-    # target before any context, which meets an attribute that is not there yet.
-    same_causes = {
+    # What follows from the same: pickling fails where copying does, a target before any context
+    # meets an attribute that is not there yet, and half-precision input is summed as it comes.
+    true_too = {
         "a_conditioned_layer_survives_pickling",
         "a_refusal_before_any_context_says_why",
+        "half_precision_input_keeps_float32_moments",
     }
-    assert set(said) - same_causes == WRONG, said
+    assert set(said) - true_too == WRONG, said
 
 
 def test_without_its_set_up_call_it_is_told_to_be_broken(tnverify: Terminal) -> None:
     ended = tnverify("verify", SPEC, "--profile", "quick", "--only", "transductivity")
     assert ended.code == 1
-    assert "has no attribute 'a'" in ended.out
+    assert "has no attribute 'a'" in " ".join(ended.out.split())

@@ -97,6 +97,13 @@ class Prober(Protocol):
     def has(self, handle: str) -> bool:
         """Whether the subject has this handle: weight, bias, scale, offset, alpha or eps."""
 
+    def takes(self, rank: int) -> bool:
+        """Whether the subject takes ordinary input with this many spatial dimensions.
+
+        One that refuses it may still take input with sizes of one, which broadcast by accident:
+        it promises nothing about that rank.
+        """
+
     def with_eps(self, eps: float) -> Prober:
         """The same subject with another eps, in its instances and in what is expected."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from tnverify.contract.outcomes import SubjectRaised, first_line
-from tnverify.plans import Plan
 from tnverify.subjects.adapters import ADAPTERS, Adapter
 from tnverify.subjects.adapters.base import set_mode
 from tnverify.subjects.guard import calling
+from tnverify.subjects.ordinary import COMPLAINTS, ordinary
 from tnverify.subjects.spec import Unusable
 
 if TYPE_CHECKING:
@@ -23,24 +23,6 @@ if TYPE_CHECKING:
 
 _STEPS = (1, 2, 3, 4, 5, 6, 8, 16, 32, 64)
 _RANKS = (2, 1, 0, 3)
-_COMPLAINTS = (
-    ValueError,
-    RuntimeError,
-    AssertionError,
-    IndexError,
-    TypeError,
-    NotImplementedError,
-)
-"""What layers raise when they refuse input for its rank or shape."""
-
-
-class Form(NamedTuple):
-    """What ordinary input looks like: channels in multiples of `step`, `rank` spatial
-    dimensions; and the dtype in which the layer is built."""
-
-    step: int
-    rank: int
-    native: torch.dtype
 
 
 def build(factory: Factory, channels: int, spatial: tuple[int, ...]) -> Any:
@@ -78,18 +60,6 @@ def native_dtype(layer: Any) -> torch.dtype:
             if tensor.dtype in (torch.float32, torch.float64):
                 return tensor.dtype
     return torch.float32
-
-
-def ordinary(rank: int, step: int, *, seed: int = 1, items: int = 4) -> Plan:
-    """A plan that every layer must take, on maps of at least 2 by 2, no two sizes alike."""
-    return Plan(
-        context=items,
-        targets=items,
-        channels=3 * step,
-        spatial=(5, 4, 2)[:rank],
-        profile="normal",
-        seed=seed,
-    )
 
 
 def detect_adapter(factory: Factory, step: int) -> tuple[Adapter, int]:
@@ -149,7 +119,7 @@ def find_rank(factory: Factory, adapter: Adapter | None, step: int) -> int:
                     else:
                         adapter.wrap(layer).condition(task.context)
             except SubjectRaised as raised:
-                if not isinstance(raised.error, _COMPLAINTS):
+                if not isinstance(raised.error, COMPLAINTS):
                     return rank  # no complaint about the input: the laws will report it
                 refusal = refusal or raised
             else:

@@ -11,6 +11,7 @@ from tnverify import oracle
 from tnverify.contract.norm import Run
 from tnverify.contract.outcomes import NotClaimed, SaysNothing, SubjectRaised, Violation
 from tnverify.subjects.guard import calling
+from tnverify.subjects.ordinary import COMPLAINTS, ordinary
 from tnverify.tolerances.bound import rounding_bound, too_wide, unit
 
 if TYPE_CHECKING:
@@ -152,6 +153,21 @@ class SubjectProber:
 
     def has(self, handle: str) -> bool:
         return self.subject.handles.path(handle) is not None
+
+    def takes(self, rank: int) -> bool:
+        known = self.subject.ranks_taken
+        if rank not in known:
+            subject = self.subject
+            plan = ordinary(rank, subject.channel_step)
+            task = plan.build(subject.dtype(subject.lanes[0]), subject.device)
+            try:
+                SubjectProber(subject).run(task)
+                known[rank] = True
+            except SubjectRaised as raised:
+                known[rank] = not isinstance(raised.error, COMPLAINTS)
+            except Violation:
+                known[rank] = True
+        return known[rank]
 
     def with_eps(self, eps: float) -> SubjectProber:
         return SubjectProber(self.subject, eps=eps, trace=self._trace)

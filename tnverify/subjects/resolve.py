@@ -16,11 +16,11 @@ from tnverify.subjects.detect import (
     detect_adapter,
     find_rank,
     native_dtype,
-    ordinary,
 )
 from tnverify.subjects.guard import HANG_SECONDS, Hang, calling, time_limit
 from tnverify.subjects.handles import find_handles
 from tnverify.subjects.infer import Inference, infer
+from tnverify.subjects.ordinary import ordinary
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.spec import Unusable, parse_spec
 from tnverify.subjects.subject import Factory, Subject

@@ -59,6 +59,8 @@ class Subject:
     eps: float = 1e-5
     given_handles: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    ranks_taken: dict[int, bool] = field(default_factory=dict, compare=False)
+    """Which ranks were found to be taken, as they are asked for; shared by all copies."""
 
     def dtype(self, lane: str) -> torch.dtype:
         """The dtype of a lane: float64, or the subject's own."""
