@@ -36,7 +36,9 @@ def _parts(task: Task, count: int) -> list[list[int]]:
 
 
 @law(
-    family=FAMILY, kind="rounded", source="section 2.3; appendix D (example and class columns)",
+    family=FAMILY,
+    kind="rounded",
+    source="section 2.3; appendix D (example and class columns)",
     claimed=unless_transductive,
 )
 def any_partition_of_the_targets_gives_the_same_outputs(norm: Prober, task: Task) -> None:
@@ -58,7 +60,9 @@ def any_partition_of_the_targets_gives_the_same_outputs(norm: Prober, task: Task
         for part in parts:
             outputs[part] = probe.normalize(task.targets[part], state)
     expect_close(
-        outputs, norm.run(task).targets, 2 * norm.bound(task).targets,
+        outputs,
+        norm.run(task).targets,
+        2 * norm.bound(task).targets,
         f"targets predicted in parts of {', '.join(str(len(part)) for part in parts)}",
         symptom="flow",
     )
@@ -119,8 +123,8 @@ def equal_counts_of_items_and_channels_change_nothing(norm: Prober, task: Task) 
 
     With equal counts, (items,) and (channels,) broadcast alike, so a mistaken axis raises no
     error there and shows nowhere else. Context and targets are permuted alike: items that were
-    taken for channels then get other moments or weights. Keep reduced dimensions (`keepdim`)
-    and never look for an axis by its size.
+    taken for channels then get other moments or weights. Other laws meet such counts only by
+    chance. Keep reduced dimensions (`keepdim`) and never look for an axis by its size.
     """
     channels = task.channels
     if channels < 2:
@@ -133,11 +137,15 @@ def equal_counts_of_items_and_channels_change_nothing(norm: Prober, task: Task) 
     other = norm.run(square.with_sets(square.context[order], square.targets[order]))
     run, bound = norm.run(square), norm.bound(square)
     expect_close(
-        other.context, run.context[order], 2 * bound.context[order],
+        other.context,
+        run.context[order],
+        2 * bound.context[order],
         f"{channels} context items of {channels} channels in the order {order}",
     )
     expect_close(
-        other.targets, run.targets[order], 2 * bound.targets[order],
+        other.targets,
+        run.targets[order],
+        2 * bound.targets[order],
         f"{channels} targets of {channels} channels in the order {order}",
     )
 

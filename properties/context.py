@@ -26,7 +26,6 @@ from .derived import (
 )
 
 if TYPE_CHECKING:
-
     from tnverify.contract import Claims, Prober, Task
 
 FAMILY = "context"
@@ -73,13 +72,17 @@ def the_order_of_context_items_does_not_matter(norm: Prober, task: Task) -> None
         other.targets, run.targets, 2 * bound.targets, f"targets after a context in order {order}"
     )
     expect_close(
-        other.context, run.context[order], 2 * bound.context[order],
+        other.context,
+        run.context[order],
+        2 * bound.context[order],
         f"context outputs in order {order}",
     )
 
 
 @law(
-    family=FAMILY, kind="rounded", source="section 4.2, eqs. (10), (11), alpha held fixed",
+    family=FAMILY,
+    kind="rounded",
+    source="section 4.2, eqs. (10), (11), alpha held fixed",
     claimed=unless_copies_cancel,
 )
 def copying_the_context_leaves_target_outputs(norm: Prober, task: Task) -> None:
@@ -100,11 +103,15 @@ def copying_the_context_leaves_target_outputs(norm: Prober, task: Task) -> None:
     copied = task.with_parameters(scale=task.parameters.scale / copies)
     other = norm.run(copied.with_sets(context=task.context.repeat(repeat)))
     expect_close(
-        other.targets, run.targets, (1 + copies) * bound.targets,
+        other.targets,
+        run.targets,
+        (1 + copies) * bound.targets,
         f"targets after {copies} times the context",
     )
     expect_close(
-        other.context, run.context.repeat(repeat), (1 + copies) * bound.context.repeat(repeat),
+        other.context,
+        run.context.repeat(repeat),
+        (1 + copies) * bound.context.repeat(repeat),
         f"context outputs of {copies} times the context",
     )
 
@@ -116,6 +123,8 @@ def every_context_item_counts(norm: Prober, task: Task) -> None:
     Alpha is put to one half where it can be set, and the targets are two constant ones, which
     cannot both stay where they were. A violation means that some items are dropped: a last
     incomplete chunk, items beyond a fixed memory, a slice that is off by one.
+    `the_order_of_context_items_does_not_matter` sees such a layer too, since what is dropped
+    depends on the place; this law says that reading is what failed, and which item it was.
     """
     count = len(task.context)
     item = (count - 1, 0, choice(task, 33, count))[choice(task, 34, 3)]
@@ -187,8 +196,12 @@ def _refusal(norm: Prober, task: Task) -> SubjectRaised | None:
     return None
 
 
-@law(family=FAMILY, kind="exact", source="protocol: the context comes first",
-     claimed=unless_targets_read_it)
+@law(
+    family=FAMILY,
+    kind="exact",
+    source="protocol: the context comes first",
+    claimed=unless_targets_read_it,
+)
 def a_target_before_any_context_is_refused(norm: Prober, task: Task) -> None:
     """Targets met before any context raise an error.
 
@@ -207,8 +220,14 @@ _ACCIDENTS = (AttributeError, NameError, LookupError, AssertionError)
 _HELPFUL = ("context", "support", "condition", "adapt", "task", "moments", "statistics")
 
 
-@law(family=FAMILY, kind="exact", level="should", source="protocol: the context comes first",
-     claimed=unless_targets_read_it, max_tasks=12)
+@law(
+    family=FAMILY,
+    kind="exact",
+    level="should",
+    source="protocol: the context comes first",
+    claimed=unless_targets_read_it,
+    max_tasks=12,
+)
 def a_refusal_before_any_context_says_why(norm: Prober, task: Task) -> None:
     """The error for targets before any context says that the context is missing.
 

@@ -58,8 +58,7 @@ def unless_items_keep_apart(claims: Claims) -> str | None:
     return f"context outputs of {claims.scheme.name} may read other context items"
 
 
-@law(family=FAMILY, kind="exact", source=WHOM,
-     claimed=unless_targets_ignore_it)
+@law(family=FAMILY, kind="exact", source=WHOM, claimed=unless_targets_ignore_it)
 def an_unread_context_is_ignored(norm: Prober, task: Task) -> None:
     """Where targets claim not to read the context, replacing it changes none of their outputs.
 
@@ -68,13 +67,14 @@ def an_unread_context_is_ignored(norm: Prober, task: Task) -> None:
     """
     other = norm.run(task.with_sets(context=noise(task, task.context)))
     expect_same(
-        other.targets, norm.run(task).targets, "the targets after the context was replaced",
+        other.targets,
+        norm.run(task).targets,
+        "the targets after the context was replaced",
         symptom="flow",
     )
 
 
-@law(family=FAMILY, kind="exact", source=WHOM,
-     claimed=unless_targets_ignore_it)
+@law(family=FAMILY, kind="exact", source=WHOM, claimed=unless_targets_ignore_it)
 def no_gradient_flows_from_an_unread_context(norm: Prober, task: Task) -> None:
     """Where targets claim not to read the context, their derivatives by it are exactly zero.
 
@@ -89,8 +89,7 @@ def no_gradient_flows_from_an_unread_context(norm: Prober, task: Task) -> None:
     expect_no_flow(gradient, "the target outputs by the context")
 
 
-@law(family=FAMILY, kind="exact", source=WHOM,
-     claimed=unless_items_keep_apart)
+@law(family=FAMILY, kind="exact", source=WHOM, claimed=unless_items_keep_apart)
 def context_items_that_keep_apart_do(norm: Prober, task: Task) -> None:
     """Where context outputs claim their own item alone, the other items change none of them.
 
@@ -102,13 +101,14 @@ def context_items_that_keep_apart_do(norm: Prober, task: Task) -> None:
     mask = kept.to(task.device).view(-1, *(1,) * (task.context.dim() - 1))
     other = task.with_sets(context=torch.where(mask, task.context, noise(task, task.context)))
     expect_same(
-        norm.run(other).context[kept], norm.run(task).context[kept],
-        "kept context items after the others were replaced", symptom="flow",
+        norm.run(other).context[kept],
+        norm.run(task).context[kept],
+        "kept context items after the others were replaced",
+        symptom="flow",
     )
 
 
-@law(family=FAMILY, kind="exact", source=WHOM,
-     claimed=unless_items_keep_apart)
+@law(family=FAMILY, kind="exact", source=WHOM, claimed=unless_items_keep_apart)
 def no_gradient_flows_between_context_items_that_keep_apart(norm: Prober, task: Task) -> None:
     """Where context outputs claim their own item alone, derivatives by the others are zero."""
     task = with_context(task, 2)
@@ -171,8 +171,12 @@ def unless_past_is_read(claims: Claims) -> str | None:
     return f"{claims.scheme.name} need not read what meta-training left behind"
 
 
-@law(family=FAMILY, kind="exact", source="section 3.1, running moments; section 3, table",
-     claimed=unless_past_is_unread)
+@law(
+    family=FAMILY,
+    kind="exact",
+    source="section 3.1, running moments; section 3, table",
+    claimed=unless_past_is_unread,
+)
 def an_unread_past_is_ignored(norm: Prober, task: Task) -> None:
     """Where no past is claimed, earlier tasks of meta-training change no output.
 
@@ -186,13 +190,16 @@ def an_unread_past_is_ignored(norm: Prober, task: Task) -> None:
         other.targets, run.targets, "the targets after another meta-training", symptom="flow"
     )
     expect_same(
-        other.context, run.context, "the context outputs after another meta-training",
+        other.context,
+        run.context,
+        "the context outputs after another meta-training",
         symptom="flow",
     )
 
 
-@law(family=FAMILY, kind="exact", source="section 3.1, running moments",
-     claimed=unless_past_is_read)
+@law(
+    family=FAMILY, kind="exact", source="section 3.1, running moments", claimed=unless_past_is_read
+)
 def the_past_that_is_claimed_is_used(norm: Prober, task: Task) -> None:
     """Where the past is claimed, other tasks of meta-training change the targets' outputs.
 

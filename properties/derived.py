@@ -99,11 +99,9 @@ def reach(task: Task, factor: float) -> float:
         says_nothing("a value of the task is not finite")
     power = 2.0 ** max(0, math.ceil(math.log2(largest))) if largest > 1 else 1.0
     computed = task.dtype if task.dtype in (torch.float32, torch.float64) else torch.float32
-    count = max(1, task.context.numel())
-    if (
-        power * factor > torch.finfo(task.dtype).max / 4
-        or (power * factor) ** 2 * count > torch.finfo(computed).max / 4
-    ):
+    # A sum of as many squares as the context has values, with room to spare.
+    room = math.sqrt(torch.finfo(computed).max / (4 * max(1, task.context.numel())))
+    if power * factor > min(torch.finfo(task.dtype).max / 4, room):
         says_nothing("the values are too large to be moved without overflow")
     return power
 

@@ -136,11 +136,13 @@ def parameters_do_not_change_in_forward(norm: Prober, task: Task) -> None:
     now = dict(probe.module.named_parameters())
     for name, parameter, values, requires_grad in held:
         expect(
-            now.get(name) is parameter, f"parameter {name} was replaced by another",
+            now.get(name) is parameter,
+            f"parameter {name} was replaced by another",
             symptom="state",
         )
-        expect_same(parameter.detach(), values, f"parameter {name} after both calls",
-                    symptom="state")
+        expect_same(
+            parameter.detach(), values, f"parameter {name} after both calls", symptom="state"
+        )
         expect(
             parameter.requires_grad == requires_grad and parameter.grad is None,
             f"parameter {name} was frozen, unfrozen or given a gradient by a forward call",

@@ -18,7 +18,7 @@ import torch
 from tnverify.catalogue import law
 from tnverify.contract import Parameters, SubjectRaised
 from tnverify.contract.outcomes import first_line
-from tnverify.tolerances import expect_same, not_claimed, violate
+from tnverify.tolerances import expect_same, not_claimed, says_nothing, violate
 
 from .derived import choice, noise
 
@@ -53,9 +53,14 @@ def _conditioned(norm: Prober, task: Task, *, graph: bool) -> tuple[Probe, objec
     """An instance conditioned on the context, which is part of a graph or not."""
     probe = norm.fresh(task)
     context = task.context.clone().requires_grad_(graph)
-    with torch.set_grad_enabled(graph):
-        # Times one: in a network the context comes out of an operation and is no leaf.
-        return probe, probe.condition(context * 1 if graph else context)[1]
+    try:
+        with torch.set_grad_enabled(graph):
+            # Times one: in a network the context comes out of an operation and is no leaf.
+            return probe, probe.condition(context * 1 if graph else context)[1]
+    except SubjectRaised:
+        if graph:
+            says_nothing("the layer takes no context with a graph; other laws speak of that")
+        raise
 
 
 def _copied(probe: Probe, state: object, *, graph: bool) -> tuple[Norm, object]:

@@ -77,7 +77,9 @@ def interleaved_tasks_keep_apart(norm: Prober, task: Task) -> None:
             return  # as above, for an instance that is no torch module
         third = probe.normalize(task.targets.clone(), state)
     expect_same(
-        third, run.targets, "targets after the same instance was conditioned on another task",
+        third,
+        run.targets,
+        "targets after the same instance was conditioned on another task",
         symptom="state",
     )
 
@@ -87,7 +89,8 @@ def predicting_twice_gives_the_same(norm: Prober, task: Task) -> None:
     """The same targets get the same outputs the first, the second and the third time.
 
     A violation means that answers drift from call to call: moments updated at prediction, a step
-    counter, a schedule that counts calls.
+    counter, a schedule that counts calls. `any_partition_of_the_targets_gives_the_same_outputs`
+    sees larger drift, within rounding; here every bit counts.
     """
     probe = norm.fresh(task)
     run = norm.run(task)
@@ -106,7 +109,8 @@ def predicting_leaves_the_task_state_alone(norm: Prober, task: Task) -> None:
 
     A violation means that predictions teach the layer: transduction through time, where earlier
     batches of targets reach later ones. Repeating one batch does not show an answer that is
-    remembered by its shape; this does.
+    remembered by its shape; this does. `any_partition_of_the_targets_gives_the_same_outputs`
+    sees larger leaks of this kind, within rounding; here every bit counts.
     """
     by = choice(task, 52, 2)
     probe = norm.fresh(task)
@@ -115,7 +119,9 @@ def predicting_leaves_the_task_state_alone(norm: Prober, task: Task) -> None:
         probe.normalize(_resized(task, task.targets, by, 3), state)
         targets = probe.normalize(task.targets.clone(), state)
     expect_same(
-        targets, norm.run(task).targets, "the targets after other targets were predicted",
+        targets,
+        norm.run(task).targets,
+        "the targets after other targets were predicted",
         symptom="state",
     )
 

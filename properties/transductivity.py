@@ -63,7 +63,9 @@ def a_target_ignores_the_other_targets(norm: Prober, task: Task) -> None:
     before, after = norm.run(task).targets, norm.run(replaced).targets
     names = [i for i in range(len(kept)) if not kept[i]]
     expect_same(
-        after[kept], before[kept], f"kept targets after targets {names} were replaced",
+        after[kept],
+        before[kept],
+        f"kept targets after targets {names} were replaced",
         symptom="flow",
     )
 
@@ -84,8 +86,11 @@ def a_target_ignores_how_many_targets_there_are(norm: Prober, task: Task) -> Non
         one = choice(task, 14, count)
         alone = task.with_sets(targets=task.targets[one : one + 1].clone())
         expect_close(
-            norm.run(alone).targets, before[one : one + 1], 2 * bound[one : one + 1],
-            f"target {one} on its own", symptom="flow",
+            norm.run(alone).targets,
+            before[one : one + 1],
+            2 * bound[one : one + 1],
+            f"target {one} on its own",
+            symptom="flow",
         )
         return
     if count == 0:
@@ -94,7 +99,10 @@ def a_target_ignores_how_many_targets_there_are(norm: Prober, task: Task) -> Non
     repeat = (copies, *(1,) * (task.targets.dim() - 1))
     many = norm.run(task.with_sets(targets=task.targets.repeat(repeat))).targets
     expect_close(
-        many, before.repeat(repeat), 2 * bound.repeat(repeat), f"each target {copies} times",
+        many,
+        before.repeat(repeat),
+        2 * bound.repeat(repeat),
+        f"each target {copies} times",
         symptom="flow",
     )
 
@@ -115,7 +123,9 @@ def a_poisoned_target_poisons_only_itself(norm: Prober, task: Task) -> None:
     others = [i for i in range(count) if i != one]
     before, after = norm.run(task).targets, norm.run(task.with_sets(targets=poisoned)).targets
     expect_same(
-        after[others], before[others], f"the other targets after target {one} became NaN",
+        after[others],
+        before[others],
+        f"the other targets after target {one} became NaN",
         symptom="flow",
     )
 
@@ -146,9 +156,11 @@ def no_gradient_flows_between_targets(norm: Prober, task: Task) -> None:
 def permuting_targets_permutes_outputs(norm: Prober, task: Task) -> None:
     """Targets in another order give the same outputs in that order.
 
-    Claimed of every scheme, the transductive ones too. A violation means that a target's place
+    Claimed of every scheme, the transductive ones too, which is why it stays beside
+    `any_partition_of_the_targets_gives_the_same_outputs`. A violation means that a target's place
     in its batch matters: a kernel's remainder handled apart, an item used as a reference, a
-    per-position buffer.
+    per-position buffer. `equal_counts_of_items_and_channels_change_nothing` permutes as well, but
+    only sets of as many items as channels.
     """
     count = len(task.targets)
     if count < 2:
@@ -156,7 +168,9 @@ def permuting_targets_permutes_outputs(norm: Prober, task: Task) -> None:
     order = permutation(task, 17, count)
     after = norm.run(task.with_sets(targets=task.targets[order])).targets
     expect_close(
-        after, norm.run(task).targets[order], 2 * norm.bound(task).targets[order],
+        after,
+        norm.run(task).targets[order],
+        2 * norm.bound(task).targets[order],
         f"targets met in the order {order}",
     )
 
@@ -199,7 +213,9 @@ def unless_claimed_transductive(claims: Claims) -> str | None:
 
 
 @law(
-    family=FAMILY, kind="exact", source="section 3.2, eqs. (3), (4)",
+    family=FAMILY,
+    kind="exact",
+    source="section 3.2, eqs. (3), (4)",
     claimed=unless_claimed_transductive,
 )
 def other_targets_that_are_claimed_are_read(norm: Prober, task: Task) -> None:

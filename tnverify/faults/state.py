@@ -276,8 +276,10 @@ class TakesARepeatForTheNextChunk(PlainNorm):
     chunks: Tensor | None = None
 
     def summarize(self, context: Tensor) -> State:
-        if self.chunks is not None and self.chunks.shape[1:] == context.shape[1:] and (
-            len(self.chunks) == len(context)
+        if (
+            self.chunks is not None
+            and self.chunks.shape[1:] == context.shape[1:]
+            and (len(self.chunks) == len(context))
         ):
             context = torch.cat([self.chunks, context])
         self.chunks = context.detach()

@@ -1,0 +1,87 @@
+"""Laws of the family `task_isolation`: sound layers keep them, planted faults break their own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import trials
+from replaying import replay
+
+from tnverify.engine.evaluate import evaluate
+from tnverify.faults import all_faults
+from tnverify.faults.flagged import FlaggedNorm
+from tnverify.plans import Plan
+from tnverify.properties import LAWS, task_isolation
+from tnverify.subjects import Factory, SubjectProber, from_factory, from_fault
+
+
+@pytest.mark.parametrize("layer", trials.SOUND)
+def test_sound_layers_keep_the_laws(layer: str) -> None:
+    for record in replay(trials.sound(layer), task_isolation.LAWS, tasks=8):
+        assert record.failure is None, record.law.name
+        assert record.counted or record.not_claimed, f"{record.law.name} said nothing on any task"
+
+
+@pytest.mark.parametrize("fault", trials.faults_of("task_isolation"), ids=lambda fault: fault.name)
+def test_a_planted_fault_breaks_its_laws(fault: trials.Fault) -> None:
+    laws = [law for law in LAWS if law.name in fault.kills]
+    assert len(laws) == len(fault.kills), "it names a law that is not there"
+    records = replay(from_fault(fault), laws, tasks=72)
+    assert [record.law.name for record in records if record.failure is None] == []
+
+
+def test_every_law_has_a_planted_fault() -> None:
+    killed = {name for fault in all_faults() for name in fault.kills}
+    assert {law.name for law in task_isolation.LAWS} <= killed
+
+
+def test_one_planted_fault_wakes_the_suite() -> None:
+    assert sum(fault.canary for fault in trials.faults_of("task_isolation")) == 1
+
+
+def test_a_sound_layer_whose_state_is_the_live_instance_keeps_the_laws() -> None:
+    subject = from_factory("FlaggedNorm", Factory(FlaggedNorm), "meta_bn,detached", "mode_flag")
+    for law in task_isolation.LAWS:
+        tried = trials.try_law(law, subject, tasks=8)
+        assert tried.failures == [], law.name
+        assert tried.counted, law.name
+
+
+@pytest.mark.parametrize("profile", ["grid", "two_values", "duplicates", "zeros"])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_near_twin_shares_shape_first_values_and_sum(profile: str, seed: int) -> None:
+    values = Plan(context=3, channels=2, spatial=(2, 2), profile=profile, seed=seed).build().context
+    twin = task_isolation._near_twin(values)
+    assert twin.shape == values.shape
+    assert torch.equal(twin.view(-1)[:-2], values.view(-1)[:-2])
+    assert not torch.equal(twin, values)
+    if profile != "duplicates":  # its values are normal, so their sum is rounded
+        assert float(twin.sum()) == float(values.sum())
+
+
+def test_a_near_twin_has_another_variance() -> None:
+    """Else a layer that confused the two would answer alike."""
+    for seed in range(30):
+        values = Plan(context=2, channels=1, spatial=(1, 1), seed=seed).build().context
+        twin = task_isolation._near_twin(values)
+        assert twin.var() != values.var()
+
+
+def test_the_task_before_has_another_size_and_each_change_of_size_is_met() -> None:
+    sizes = set()
+    for seed in range(20):
+        task = Plan(context=4, targets=4, seed=seed).build()
+        by = (2, 1, -1)[task_isolation.choice(task, 51, 3)]
+        sizes.add(len(task_isolation._resized(task, task.context, by, 2)))
+    assert sizes == {3, 5, 6}
+
+
+def test_the_law_leaves_the_task_as_it_was() -> None:
+    subject = trials.sound("PlainTaskNorm")
+    for law in task_isolation.LAWS:
+        task = Plan(context=3, targets=2, channels=2, spatial=(2, 2)).build()
+        before = (task.context.clone(), task.targets.clone())
+        law.check(SubjectProber(subject), task)
+        assert torch.equal(task.context, before[0]), law.name
+        assert torch.equal(task.targets, before[1]), law.name
+        assert evaluate(law, SubjectProber(subject), task).ending == "held"
