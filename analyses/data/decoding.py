@@ -17,7 +17,7 @@ from .errors import DataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# What Pillow raises on damaged files, found by cutting and flipping bytes of PNG, JPEG and GIF.
+# What Pillow raises on damaged files: not all of its formats turn their own errors into OSError.
 _DAMAGED = (
     OSError,
     SyntaxError,

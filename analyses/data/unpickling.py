@@ -84,8 +84,8 @@ class _Array(np.ndarray):
         if not isinstance(state, tuple) or len(state) != _STATE_OF_ARRAY:
             raise pickle.UnpicklingError("an array in an unknown form")
         version, shape, dtype, by_columns, content = state
-        by_columns = np.bool_(bool(by_columns))
-        super().__setstate__((version, shape, _plain(dtype), by_columns, content))
+        state = (version, shape, _plain(dtype), bool(by_columns), content)
+        super().__setstate__(state)
 
 
 def _plain(dtype: object) -> np.dtype[Any]:

@@ -1,0 +1,132 @@
+"""split/class/image folders."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from image_layouts import encoded, picture
+
+from tnverify.analyses.data import DataError
+from tnverify.analyses.data.folders import folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(root: Path, split: str, name: str, seeds: range) -> None:
+    place = root / split / name
+    place.mkdir(parents=True)
+    for seed in seeds:
+        (place / f"{seed}.png").write_bytes(encoded(picture(seed)))
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    root = tmp_path / "pets"
+    write(root, "train", "cat", range(3))
+    write(root, "train", "ant", range(3, 5))
+    write(root, "val", "dog", range(5, 9))
+    write(root, "test", "eel", range(9, 10))
+    (root / "README.txt").write_text("not an image")
+    (root / "train" / "cat" / ".DS_Store").write_text("x")
+    (root / "train" / "cat" / ".hidden.png").write_text("x")
+    (root / "train" / "cat" / "notes.txt").write_text("x")
+    (root / "notes" / "inner").mkdir(parents=True)
+    return root
+
+
+def test_classes_images_and_splits_are_read(pets: Path) -> None:
+    data = folder(pets, side=12, channels=3)
+    assert data.name == "pets"
+    assert [(s.name, s.classes, s.sizes.tolist()) for s in data.splits.values()] == [
+        ("train", ("ant", "cat"), [2, 3]),
+        ("validation", ("dog",), [4]),
+        ("test", ("eel",), [1]),
+    ]
+    cat = data.split("train").images.take(data.split("train").rows(1))
+    want = np.stack([picture(seed).transpose(2, 0, 1) for seed in range(3)])
+    assert np.array_equal(np.rint(cat * 255), want)
+    assert data.split("test").groups is None
+
+
+def test_rows_may_be_taken_in_any_order_and_twice(pets: Path) -> None:
+    images = folder(pets, side=12).split("validation").images
+    taken = images.take(np.array([7, 5, 7]))
+    assert np.array_equal(taken[0], taken[2])
+    assert not np.array_equal(taken[0], taken[1])
+
+
+def test_files_are_decoded_once_until_one_changes(
+    pets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tnverify.analyses.data import collecting
+
+    calls: list[str] = []
+    decode = collecting.decoded
+
+    def counting(source: Path, named: str, *, side: int, channels: int) -> np.ndarray:  # type: ignore[type-arg]  # of bytes
+        calls.append(named)
+        return decode(source, named, side=side, channels=channels)
+
+    monkeypatch.setattr(collecting, "decoded", counting)
+    first = folder(pets, side=12)
+    assert len(calls) == 10
+    assert folder(pets, side=12).fingerprint == first.fingerprint
+    assert len(calls) == 10
+    changed = pets / "test" / "eel" / "9.png"
+    changed.write_bytes(encoded(picture(77)))
+    os.utime(changed, ns=(1, 1))
+    assert folder(pets, side=12).fingerprint != first.fingerprint
+    assert len(calls) == 20
+    folder(pets, side=6)
+    assert len(calls) == 30
+
+
+def test_the_fingerprint_does_not_depend_on_the_place(pets: Path, tmp_path: Path) -> None:
+    first = folder(pets, side=12).fingerprint
+    moved = tmp_path / "elsewhere" / "pets"
+    moved.parent.mkdir()
+    pets.rename(moved)
+    assert folder(moved, side=12).fingerprint == first
+
+
+def test_a_damaged_image_is_named_and_nothing_is_kept(pets: Path, cache: Path) -> None:
+    bad = pets / "val" / "dog" / "6.png"
+    bad.write_bytes(b"not a picture")
+    with pytest.raises(DataError, match=r"val/dog/6\.png: not an image that can be read"):
+        folder(pets, side=12)
+    assert list((cache / "pets").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        ("missing", "no-such: there is no such folder"),
+        ("file", "is a file; a folder is wanted"),
+        ("no splits", "no folder named train, validation or test"),
+        ("no classes", "no folders of classes in it"),
+        ("empty class", "class 'fox' of test has no images"),
+        ("two names", "both (val and valid|valid and val) would be validation"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(pets: Path, harm: str, message: str) -> None:
+    root = pets
+    if harm == "missing":
+        root = pets / "no-such"
+    elif harm == "file":
+        root = pets / "README.txt"
+    elif harm == "no splits":
+        root = pets / "notes"
+    elif harm == "no classes":
+        (pets / "notes" / "test").mkdir()
+        root = pets / "notes"
+    elif harm == "empty class":
+        (pets / "test" / "fox").mkdir()
+    else:
+        write(pets, "valid", "gnu", range(2))
+    with pytest.raises(DataError, match=message) as caught:
+        folder(root, side=12)
+    assert "\n" not in str(caught.value)
