@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tnverify.contract import Norm, Prober, Task
 
 
+_NOT_YET = ("NYI", "Batching rule not implemented")
+"""How torch's messages begin where a transform, not the layer, lacks something."""
+
+
 class _Whole(nn.Module):
     """One task from end to end as a module: (context, targets) -> both outputs.
 
@@ -49,6 +53,8 @@ def _transformed(name: str, call: Callable[[], Any], like: tuple[Tensor, Tensor]
             warnings.simplefilter("ignore")  # the transforms' own, which say nothing of the layer
             answer = call()
     except Exception as error:  # noqa: BLE001 - transforms raise errors of many kinds
+        if isinstance(error, NotImplementedError) or str(error).startswith(_NOT_YET):
+            not_claimed(f"{name} does not offer what the layer uses: {first_line(error)}")
         violate(
             f"{name} raised {type(error).__name__}: {first_line(error)}",
             symptom="form",

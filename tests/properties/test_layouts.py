@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 import trials
+from torch import Tensor
 
 from tnverify.contract import NotClaimed, Run, Violation
+from tnverify.faults.plain import PlainNorm
 from tnverify.plans import Plan
 from tnverify.properties import layouts
 
@@ -97,3 +99,15 @@ def test_another_answer_on_another_device_is_seen(monkeypatch: pytest.MonkeyPatc
     )
     with pytest.raises(Violation, match="on cpu"):
         law.check(other, task)
+
+
+class ChannelsLastInside(PlainNorm):
+    def widened(self, x: Tensor) -> Tensor:
+        return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
+
+
+def test_what_a_transform_does_not_offer_is_not_the_layers_fault() -> None:
+    law = layouts.vmap_over_tasks_agrees_with_a_loop
+    tried = trials.try_law(law, trials.subject_of(ChannelsLastInside, "meta_bn"), tasks=4)
+    assert tried.failures == []
+    assert "does not offer" in str(tried.not_claimed)
