@@ -120,6 +120,17 @@ def test_printed_evidence_compares_what_was_printed_side_by_side() -> None:
     assert (main.means[at, 0], batched.means[at, 0]) == (48.7, 50.6)
 
 
+def test_the_mean_over_configurations_has_the_interval_of_independent_means() -> None:
+    found = EVIDENCE.differences(Setting("maml", "fixed"), Arm("tasknorm_i"), Arm("meta_bn"))
+    assert found is not None
+    _, half_widths = grid("table1_maml")
+    assert found.mean.value == pytest.approx(80.07 - 79.35, abs=0.01)
+    squares = (half_widths[["TaskNorm-I", "MetaBN"]] ** 2).to_numpy().sum()
+    assert found.mean.half_width == pytest.approx(np.sqrt(squares) / 6)
+    assert found.each["Omniglot-5-1"].value == pytest.approx(94.4 - 91.8)
+    assert found.each["Omniglot-5-1"].half_width == pytest.approx(np.hypot(0.8, 0.9))
+
+
 def test_what_the_paper_does_not_have_is_not_measured() -> None:
     nowhere = Setting("maml", "varied")
     tbn = Arm("transductive_bn")

@@ -131,6 +131,7 @@ CASES: list[tuple[Requirement, Made, Outcome]] = [
     (Shrinks(HERE, THERE, A, B), Made({A: [50.0]}), "not measured"),
     (RISES, Made(alpha=rising([0.6, 0.8, 0.95], [0.5, 0.7, 0.9])), "reproduced"),
     (RISES, Made(alpha=rising([0.6, 0.8, 0.95], [0.5, 0.7, 0.8])), "undecided"),
+    (RISES, Made(alpha=rising([0.6, 0.5, 0.95])), "undecided"),
     (RISES, Made(alpha=rising([0.6, 0.8, 0.95], [0.92, 0.91, 0.99])), "undecided"),
     (RISES, Made(alpha=rising([0.6, 0.8, 0.95], [0.95, 0.93, 0.9])), "contradicted"),
     (RISES, Made(alpha=rising([0.6, 0.8, 0.95])[:2]), "not measured"),
