@@ -11,6 +11,7 @@ from tnverify.catalogue import law
 from tnverify.tolerances import (
     expect_close,
     expect_finite,
+    expect_gradient,
     not_claimed,
     says_nothing,
 )
@@ -23,7 +24,7 @@ from .agreement import (
     trimmed,
     weight_of,
 )
-from .differences import Loss, dot, expect_slope
+from .differences import Loss
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -248,7 +249,7 @@ def gradients_of_scale_and_offset_are_right(norm: Prober, task: Task) -> None:
 
     A violation means that alpha is not learned as it should be: it was made a number with
     `.item()`, detached, clamped, or its backward forgets that scale is multiplied by the
-    context's size.
+    context's size. They are compared with eqs. (10), (11) differentiated by hand.
     """
     held = tuple(h for h in ("scale", "offset", "alpha") if norm.has(h))
     if not held:
@@ -262,14 +263,25 @@ def gradients_of_scale_and_offset_are_right(norm: Prober, task: Task) -> None:
     handles = tuple(h for h in held if h in loss.leaves)
     if not handles:
         not_claimed("alpha is fixed: its parameters require no gradient")
-    direction = loss.direction(handles)
-    expect_slope(
-        float(dot(direction, loss.at().gradient())),
-        loss.along(direction),
-        step=loss.step,
-        rounding=loss.rounding,
-        what=f"the gradient by {' and '.join(handles)}",
-    )
+    gradient = loss.at().gradient()
+    weight, answer, size = weight_of(norm, task), norm.expected(task), len(task.context)
+    by_alpha = [tensor(part.dy_dalpha, weight) * weight for part in answer]
+    steepest = max(float(slope.abs().amax()) for slope in by_alpha if slope.numel())
+    for handle in handles:
+        # The sigmoid's derivative: alpha (1 - alpha), times what the handle is multiplied by.
+        slopes = [tensor(p.alpha * (1 - p.alpha), weight) for p in answer]
+        inner = {"scale": float(size), "offset": 1.0, "alpha": 1.0}[handle]
+        chained = [
+            inner * slope if handle == "alpha" else inner * each * slope
+            for each, slope in zip(slopes, by_alpha, strict=True)
+        ]
+        expect_gradient(
+            float(gradient[handle].sum()),
+            loss.weighted(*chained),
+            # dy/dalpha is made of y, and as good as products of two of them are.
+            inner * (1 + steepest) * loss.curvature_rounding,
+            f"the gradient by {handle}",
+        )
 
 
 LAWS = (

@@ -213,6 +213,10 @@ class Loss:
         largest = max(float(y.abs().amax()) for y in self._normalized() if y.numel())
         return self.slope_rounding * (1 + largest)
 
+    def weighted(self, context: Tensor, targets: Tensor) -> float:
+        """The sum of these values of the outputs' shapes, each by its weight in L."""
+        return float(dot(self._weights, {"context": context, "targets": targets}))
+
     def _normalized(self) -> tuple[Tensor, Tensor]:
         """y of both sets, from the oracle; without a formula the outputs stand for it."""
         run = self.norm.run(self.task)

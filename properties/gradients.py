@@ -18,7 +18,7 @@ from tnverify.tolerances import (
     says_nothing,
 )
 
-from .agreement import expect_defined, weight_of
+from .agreement import expect_defined, trimmed, weight_of
 from .differences import HANDLES, SETS, Loss, dot, expect_slope, widened
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def first_order_gradients_are_right(norm: Prober, task: Task) -> None:
     backward with autograd's through plain operations; declare `detached` if cutting is meant
     (then only weight and bias are checked).
     """
-    loss = Loss(norm, task)
+    loss = Loss(norm, trimmed(task))
     direction = loss.direction(_names(norm))
     expect_slope(
         float(dot(direction, loss.at().gradient())),
@@ -85,7 +85,7 @@ def second_order_gradients_are_right(norm: Prober, task: Task) -> None:
     computed itself instead of returning them as outputs, or a backward that is not
     differentiable. Return the moments as outputs, or declare `first_order`.
     """
-    loss = Loss(norm, task)
+    loss = Loss(norm, trimmed(task))
     outer, inner = (loss.direction(_names(norm), key) for key in (0, 1))
     point = loss.at()
     slope = dot(inner, point.gradient(create_graph=True))
@@ -107,6 +107,7 @@ def _has_precision_to_lose(claims: Claims) -> str | None:
     family="gradients",
     kind="rounded",
     lanes=("native",),
+    max_tasks=20,
     claimed=_has_precision_to_lose,
     source="eq. (2); the derivative of y is made of the weight, y and products of two y",
 )
@@ -119,6 +120,7 @@ def low_precision_gradients_follow_float64_ones(norm: Prober, task: Task) -> Non
     """
     if task.dtype == torch.float64:
         not_claimed("the layer's own dtype is float64: there is no lower precision to compare")
+    task = trimmed(task)
     own, wide = Loss(norm, task, sparse=True), Loss(norm, widened(task), sparse=True)
     direction = own.direction(SETS)
     rounding = own.slope_rounding
@@ -203,6 +205,7 @@ def gradients_stay_finite_on_constant_input(norm: Prober, task: Task) -> None:
     derivative at zero is infinite. Add eps under the root; do not go through `std`.
     """
     expect_defined(norm, task)
+    task = trimmed(task)
     flat = replace(
         task, context=_constant(task.context, task.salt), targets=_constant(task.targets, task.salt)
     )

@@ -156,7 +156,7 @@ def expect_gradient(actual: float, expected: float, bound: float, what: str) -> 
         note(share, exact=error == 0)
         return
     violate(
-        f"{what}: {actual:.9g} where differences give {expected:.9g} (within {bound:.3g})",
+        f"{what}: {actual:.9g} where {expected:.9g} was expected (within {bound:.3g})",
         symptom="gradient",
         expected=f"{expected:.9g}",
         actual=f"{actual:.9g}",
