@@ -111,9 +111,10 @@ def test_without_paths_only_laws_are_collected(pytester: pytest.Pytester) -> Non
     run(pytester).assert_outcomes(passed=1, failed=2, skipped=2, xfailed=1)
 
 
-def test_with_paths_their_tests_run_too(pytester: pytest.Pytester) -> None:
-    path = pytester.makepyfile("def test_of_the_project(): pass")
-    run(pytester, str(path)).assert_outcomes(passed=2, failed=2, skipped=2, xfailed=1)
+@pytest.mark.parametrize("path", [".", "test_with_paths_their_tests_run_too.py"])
+def test_with_paths_their_tests_run_too(pytester: pytest.Pytester, path: str) -> None:
+    pytester.makepyfile(test_with_paths_their_tests_run_too="def test_of_the_project(): pass")
+    run(pytester, path).assert_outcomes(passed=2, failed=2, skipped=2, xfailed=1)
 
 
 def test_without_the_option_the_plug_in_does_nothing(
