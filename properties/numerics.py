@@ -173,11 +173,14 @@ def _outputs(norm: Prober, task: Task) -> Run:
     """The outputs on half-precision input, in whatever dtype: a wider one is no worse here."""
     try:
         return norm.run(task)
-    except Violation:
+    except Violation as violation:
         probe = norm.fresh(task)
-        with torch.no_grad():
-            context, state = probe.norm.condition(task.context)
-            run = Run(context, probe.norm.normalize(task.targets, state))
+        try:
+            with torch.no_grad():
+                context, state = probe.norm.condition(task.context)
+                run = Run(context, probe.norm.normalize(task.targets, state))
+        except Exception:  # noqa: BLE001 - it ran a moment ago: what was wrong then is reported
+            raise violation from None
         given = (task.context.shape, task.targets.shape)
         if tuple(getattr(outputs, "shape", None) for outputs in run) != given:
             raise

@@ -16,6 +16,7 @@ from tnverify.contract.outcomes import first_line
 from tnverify.tolerances import expect, not_claimed, says_nothing, violate
 
 from .agreement import deviation, expect_alike, twice, weight_of
+from .differences import HANDLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,11 +91,17 @@ def functional_call_agrees_with_eager(norm: Prober, task: Task) -> None:
     passed = {f"layer.{k}": v.detach().clone() for k, v in wanted.module.named_parameters()}
     if not passed:
         not_claimed("the layer has no parameters")
-    other = norm.fresh(
-        task.with_parameters(
-            weight=(1.0,) * task.channels, bias=(0.0,) * task.channels, scale=0.0, offset=0.0
-        )
-    )
+    # Only what functional_call replaces may differ: parameters, not buffers or plain tensors.
+    held = {id(parameter) for parameter in wanted.module.parameters()}
+    fixed = {h for h in HANDLES if norm.has(h) and id(wanted.parameter(h)) not in held}
+    changes: dict[str, object] = {}
+    if "weight" not in fixed:
+        changes["weight"] = (1.0,) * task.channels
+    if "bias" not in fixed:
+        changes["bias"] = (0.0,) * task.channels
+    if not fixed & {"scale", "offset", "alpha"}:
+        changes |= {"scale": 0.0, "offset": 0.0}
+    other = norm.fresh(task.with_parameters(**changes))
     whole = _Whole(other.norm, other.module)
     came = _transformed(
         "functional_call",

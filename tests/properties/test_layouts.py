@@ -107,7 +107,23 @@ class ChannelsLastInside(PlainNorm):
 
 
 def test_what_a_transform_does_not_offer_is_not_the_layers_fault() -> None:
-    law = layouts.vmap_over_tasks_agrees_with_a_loop
+    (law,) = (law for law in LAWS if law.name == "vmap_over_tasks_agrees_with_a_loop")
     tried = trials.try_law(law, trials.subject_of(ChannelsLastInside, "meta_bn"), tasks=4)
     assert tried.failures == []
     assert "does not offer" in str(tried.not_claimed)
+
+
+class WeightInABuffer(PlainNorm):
+    """Its weight is no parameter, so that functional_call leaves it alone, as it should."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        del self.weight
+        self.register_buffer("weight", torch.ones(channels))
+
+
+def test_what_functional_call_cannot_pass_is_not_asked_of_it() -> None:
+    (law,) = (law for law in LAWS if law.name == "functional_call_agrees_with_eager")
+    tried = trials.try_law(law, trials.subject_of(WeightInABuffer, "meta_bn"), tasks=6)
+    assert tried.counted
+    assert tried.failures == []
