@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import pytest
 import trials
@@ -15,6 +16,9 @@ from tnverify.plans import Plan
 from tnverify.properties import LAWS, batch_size
 from tnverify.subjects import SubjectProber, from_fault
 
+if TYPE_CHECKING:
+    from tnverify.faults import Fault
+
 
 @pytest.mark.parametrize("layer", trials.SOUND)
 def test_sound_layers_keep_the_laws(layer: str) -> None:
@@ -24,7 +28,7 @@ def test_sound_layers_keep_the_laws(layer: str) -> None:
 
 
 @pytest.mark.parametrize("fault", trials.faults_of("batch_size"), ids=lambda fault: fault.name)
-def test_a_planted_fault_breaks_its_laws(fault: trials.Fault) -> None:
+def test_a_planted_fault_breaks_its_laws(fault: Fault) -> None:
     laws = [law for law in LAWS if law.name in fault.kills]
     assert len(laws) == len(fault.kills), "it names a law that is not there"
     records = replay(from_fault(fault), laws, tasks=72)

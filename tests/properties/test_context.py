@@ -19,6 +19,8 @@ from tnverify.subjects import SubjectProber, from_fault
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from tnverify.faults import Fault
+
 READING = (
     context.every_context_item_counts,
     context.the_context_is_used,
@@ -35,7 +37,7 @@ def test_sound_layers_keep_the_laws(layer: str) -> None:
 
 
 @pytest.mark.parametrize("fault", trials.faults_of("context"), ids=lambda fault: fault.name)
-def test_a_planted_fault_breaks_its_laws(fault: trials.Fault) -> None:
+def test_a_planted_fault_breaks_its_laws(fault: Fault) -> None:
     laws = [law for law in LAWS if law.name in fault.kills]
     assert len(laws) == len(fault.kills), "it names a law that is not there"
     records = replay(from_fault(fault), laws, tasks=72)

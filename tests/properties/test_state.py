@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -20,6 +21,9 @@ from tnverify.plans import Plan
 from tnverify.properties import LAWS, state, state_copies
 from tnverify.subjects import Factory, SubjectProber, from_factory, from_fault
 
+if TYPE_CHECKING:
+    from tnverify.faults import Fault
+
 
 @pytest.mark.parametrize("layer", trials.SOUND)
 def test_sound_layers_keep_the_laws(layer: str) -> None:
@@ -29,7 +33,7 @@ def test_sound_layers_keep_the_laws(layer: str) -> None:
 
 
 @pytest.mark.parametrize("fault", trials.faults_of("state"), ids=lambda fault: fault.name)
-def test_a_planted_fault_breaks_its_laws(fault: trials.Fault) -> None:
+def test_a_planted_fault_breaks_its_laws(fault: Fault) -> None:
     laws = [law for law in LAWS if law.name in fault.kills]
     assert len(laws) == len(fault.kills), "it names a law that is not there"
     records = replay(from_fault(fault), laws, tasks=72)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 import trials
@@ -12,7 +14,11 @@ from tnverify.faults import all_faults
 from tnverify.faults.flagged import FlaggedNorm
 from tnverify.plans import Plan
 from tnverify.properties import LAWS, task_isolation
+from tnverify.properties.derived import choice
 from tnverify.subjects import Factory, SubjectProber, from_factory, from_fault
+
+if TYPE_CHECKING:
+    from tnverify.faults import Fault
 
 
 @pytest.mark.parametrize("layer", trials.SOUND)
@@ -23,7 +29,7 @@ def test_sound_layers_keep_the_laws(layer: str) -> None:
 
 
 @pytest.mark.parametrize("fault", trials.faults_of("task_isolation"), ids=lambda fault: fault.name)
-def test_a_planted_fault_breaks_its_laws(fault: trials.Fault) -> None:
+def test_a_planted_fault_breaks_its_laws(fault: Fault) -> None:
     laws = [law for law in LAWS if law.name in fault.kills]
     assert len(laws) == len(fault.kills), "it names a law that is not there"
     records = replay(from_fault(fault), laws, tasks=72)
@@ -71,7 +77,7 @@ def test_the_task_before_has_another_size_and_each_change_of_size_is_met() -> No
     sizes = set()
     for seed in range(20):
         task = Plan(context=4, targets=4, seed=seed).build()
-        by = (2, 1, -1)[task_isolation.choice(task, 51, 3)]
+        by = (2, 1, -1)[choice(task, 51, 3)]
         sizes.add(len(task_isolation._resized(task, task.context, by, 2)))
     assert sizes == {3, 5, 6}
 

@@ -21,6 +21,9 @@ from tnverify.subjects import SubjectProber, from_fault
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from tnverify.catalogue import Law
+    from tnverify.faults import Fault
+
 
 @pytest.mark.parametrize("layer", trials.SOUND)
 def test_sound_layers_keep_the_laws(layer: str) -> None:
@@ -30,7 +33,7 @@ def test_sound_layers_keep_the_laws(layer: str) -> None:
 
 
 @pytest.mark.parametrize("fault", trials.faults_of("transductivity"), ids=lambda fault: fault.name)
-def test_a_planted_fault_breaks_its_laws(fault: trials.Fault) -> None:
+def test_a_planted_fault_breaks_its_laws(fault: Fault) -> None:
     laws = [law for law in LAWS if law.name in fault.kills]
     assert len(laws) == len(fault.kills), "it names a law that is not there"
     records = replay(from_fault(fault), laws, tasks=72)
@@ -46,7 +49,7 @@ def test_one_planted_fault_wakes_the_suite() -> None:
     assert sum(fault.canary for fault in trials.faults_of("transductivity")) == 1
 
 
-def asked(law: trials.Law, made: type, plan: Plan, claims: str = "meta_bn") -> Evaluation:
+def asked(law: Law, made: type, plan: Plan, claims: str = "meta_bn") -> Evaluation:
     return evaluate(law, SubjectProber(trials.subject_of(made, claims)), plan.build())
 
 
