@@ -62,14 +62,13 @@ def test_rows_may_be_taken_in_any_order_and_twice(pets: Path) -> None:
 def test_files_are_decoded_once_until_one_changes(
     pets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tnverify.analyses.data import collecting
+    from tnverify.analyses.data import collecting, decoding
 
     calls: list[str] = []
-    decode = collecting.decoded
 
-    def counting(source: Path, named: str, *, side: int, channels: int) -> np.ndarray:  # type: ignore[type-arg]  # of bytes
+    def counting(source: Path, named: str, *, side: int, channels: int) -> np.ndarray:
         calls.append(named)
-        return decode(source, named, side=side, channels=channels)
+        return decoding.decoded(source, named, side=side, channels=channels)
 
     monkeypatch.setattr(collecting, "decoded", counting)
     first = folder(pets, side=12)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
@@ -12,8 +14,13 @@ from tnverify.analyses.data.rendering import RENDERINGS, SIDE, drawings
 from tnverify.analyses.data.scripts import SCRIPTS, Script, characters
 from tnverify.analyses.data.twins import TWIN, first_of_each
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
-def paths_for(character: str) -> list:  # type: ignore[type-arg]  # of paths
+    from tnverify.analyses.data import Dataset
+
+
+def paths_for(character: str) -> list[Path]:
     return [f.path for f in shipped_faces() if ord(character) in f.code_points]
 
 
@@ -55,7 +62,7 @@ def test_the_same_drawings_every_time_and_for_each_character_alone() -> None:
     assert np.array_equal(_pixels(data, "test"), _pixels(alone, "test"))
 
 
-def _pixels(data, split):  # type: ignore[no-untyped-def]  # shorthand of this module
+def _pixels(data: Dataset, split: str) -> np.ndarray:
     chosen = data.split(split)
     return chosen.images.take(np.arange(chosen.starts[0], chosen.starts[-1]))
 

@@ -71,14 +71,13 @@ def test_one_folder_or_all_below_it(tiny: Path, tmp_path: Path) -> None:
 def test_an_image_is_decoded_once_while_it_is_kept(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tnverify.analyses.data import metadataset
+    from tnverify.analyses.data import decoding, metadataset
 
     calls: list[str] = []
-    decode = metadataset.decoded
 
     def counting(source: bytes, named: str, *, side: int, channels: int) -> NDArray[np.uint8]:
         calls.append(named)
-        return decode(source, named, side=side, channels=channels)
+        return decoding.decoded(source, named, side=side, channels=channels)
 
     monkeypatch.setattr(metadataset, "decoded", counting)
     files = [(tiny / f"{c}.tfrecords",) for c in range(4)]
