@@ -41,21 +41,32 @@ def check(
     empty the plan in `recipe` rebuilds them. Raises Violation where the law fails, and
     SubjectRaised where the subject does.
     """
-    ended = _evaluation(law, spec, claims, adapter, recipe, context, target, handles or {}, setup,
-                        eps, device)
+    ended = _evaluation(
+        law, spec, claims, adapter, recipe, context, target, handles or {}, setup, eps, device
+    )
     if ended.ending == "violated":
         raise Violation(
-            str(ended.reason), symptom=ended.symptom or "value",  # type: ignore[arg-type]  # as it was raised
-            expected=ended.expected, actual=ended.actual,
+            str(ended.reason),
+            symptom=ended.symptom or "value",  # type: ignore[arg-type]  # as it was raised
+            expected=ended.expected,
+            actual=ended.actual,
         )
     if ended.ending == "broken":
         raise SubjectRaised(RuntimeError(ended.reason), "the law's calls")
 
 
 def _evaluation(
-    law: str, spec: str, claims: str, adapter: str, recipe: Mapping[str, Any],
-    context: list[Any], target: list[Any], handles: Mapping[str, str], setup: str | None,
-    eps: float, device: str,
+    law: str,
+    spec: str,
+    claims: str,
+    adapter: str,
+    recipe: Mapping[str, Any],
+    context: list[Any],
+    target: list[Any],
+    handles: Mapping[str, str],
+    setup: str | None,
+    eps: float,
+    device: str,
 ) -> Evaluation:
     torch.set_num_threads(1)
     request = SubjectRequest(spec, claims, adapter, handles, setup)
@@ -84,7 +95,7 @@ def outcomes(paths: Sequence[str]) -> list[str | None]:
             runpy.run_path(path, run_name="__main__")
         except (Violation, SubjectRaised):
             pass
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a program may fail in any way: it is told
             found.append(f"error {type(error).__name__}")
             continue
         ended = _collected[-1] if _collected else None
