@@ -18,7 +18,7 @@ from tnverify.cli.errors import BAD_INPUT, BROKEN_PIPE, BUG, INTERRUPTED, compla
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("verify", "identify", "list", "explain")
+COMMANDS = ("verify", "identify", "list", "explain", "power")
 _MODULES = {"list": "listing"}
 """Modules that are not named as their command."""
 

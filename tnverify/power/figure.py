@@ -1,0 +1,123 @@
+"""The kill matrix as a figure, with the curve of tasks to detection below it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from tnverify.power.score import curve, score
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from tnverify.catalogue import Catalogue
+    from tnverify.power.census import Census
+    from tnverify.power.rows import Row
+
+FORMATS = (".png", ".svg", ".pdf")
+_TICKS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+
+
+class MissingExtraError(Exception):
+    """Matplotlib is not installed; the message says what to install."""
+
+
+def check_drawable() -> None:
+    """Raise MissingExtraError unless figures can be drawn."""
+    try:
+        import matplotlib as _  # noqa: F401 - whether it is there is the question
+    except ImportError:
+        raise MissingExtraError(
+            "figures are drawn by matplotlib, which is not installed:"
+            " pip install 'tnverify[analyses]'"
+        ) from None
+
+
+def write_figure(census: Census, catalogue: Catalogue, path: Path) -> None:
+    """Draw the census into `path`, whose ending chooses the format. Raises OSError."""
+    import matplotlib as mpl
+
+    # Letters stay letters, and the same census gives the same bytes.
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "tnverify", "font.size": 7}):
+        figure = _drawn(census, catalogue)
+        dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+        figure.savefig(path, dpi=200, metadata=dates.get(path.suffix))
+
+
+def _drawn(census: Census, catalogue: Catalogue) -> Any:
+    from matplotlib.figure import Figure
+
+    rows = census.matrix
+    laws = list(catalogue)
+    height = 1.2 + len(laws) * 0.115
+    figure = Figure(figsize=(11, height + 2.4), layout="constrained")
+    above, below = figure.subplots(2, 1, height_ratios=(height, 2.0))
+    _matrix(above, figure, rows, laws)
+    _curve(below, census)
+    return figure
+
+
+def _matrix(axes: Any, figure: Any, rows: Sequence[Row], laws: Sequence[Any]) -> None:
+    """Laws down, faults across, each kill coloured by the task that it took."""
+    import numpy as np
+    from matplotlib import colormaps
+    from matplotlib.colors import LogNorm
+
+    place = {law.name: number for number, law in enumerate(laws)}
+    tasks = np.full((len(laws), len(rows)), np.nan)
+    for column, row in enumerate(rows):
+        for kill in row.kills:
+            tasks[place[kill.law], column] = kill.task
+    most = max((kill.task for row in rows for kill in row.kills), default=1)
+    drawn = axes.imshow(
+        tasks, aspect="auto", interpolation="nearest", norm=LogNorm(1, max(2, most)),
+        cmap=colormaps["viridis_r"].reversed(),
+    )  # fmt: skip
+    axes.set_yticks(range(len(laws)), [law.name for law in laws], fontsize=5)
+    _separated(axes.axhline, [law.family for law in laws])
+    centres = _separated(axes.axvline, [row.family for row in rows])
+    axes.set_xticks(list(centres.values()), [f.replace("_", "\n") for f in centres])
+    axes.tick_params(length=0)
+    axes.set_xlabel("planted faults, by family")
+    axes.set_title("Which law kills which planted fault, and at which task", loc="left")
+    bar = figure.colorbar(drawn, ax=axes, pad=0.01, aspect=60)
+    ticks = [tick for tick in _TICKS if tick <= most]
+    bar.set_ticks(ticks, labels=[str(tick) for tick in ticks])
+    bar.minorticks_off()
+    bar.set_label("task that first showed the fault to the law")
+
+
+def _separated(line: Any, families: Sequence[str]) -> dict[str, float]:
+    """Lines between families; returns where the middle of each is."""
+    centres = {}
+    for family in dict.fromkeys(families):
+        first = families.index(family)
+        number = families.count(family)
+        centres[family] = first + (number - 1) / 2
+        if first:
+            line(first - 0.5, color="0.75", linewidth=0.5)
+    return centres
+
+
+def _curve(axes: Any, census: Census) -> None:
+    """The share of faults caught within a number of tasks."""
+    shares = curve(census.rows, census.profile.corpus)
+    found = score(census.profile, census.rows)
+    axes.step(range(1, len(shares) + 1), shares, where="post", color="C0")
+    axes.set_xscale("log", base=2)
+    ticks = [tick for tick in _TICKS if tick <= len(shares)]
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.set_xlim(1, max(2, len(shares)))
+    lowest = min(shares, default=0.0)
+    axes.set_ylim(math.floor(lowest * 10) / 10, 1.01)
+    axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    axes.grid(visible=True, color="0.9")
+    axes.set_xlabel("tasks tried")
+    axes.set_ylabel("faults caught")
+    axes.set_title(
+        f"{found.caught} of {found.reachable} faults are caught, half of them within"
+        f" {found.median or math.nan:g} task(s) (profile {census.profile.name},"
+        f" {len(census.seeds)} seed(s))",
+        loc="left",
+    )

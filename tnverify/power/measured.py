@@ -1,0 +1,96 @@
+"""What each profile was measured to catch: figures that ship with the package.
+
+`tnverify power --refresh` measures and keeps them; reports quote them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tnverify.report.paths import write_atomically
+
+if TYPE_CHECKING:
+    from tnverify.power.census import Census
+
+_FILE = "measured.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The score of a profile, and the command that gave it.
+
+    `caught` of `reachable` faults died at every one of `seeds` seeds; `planted` counts also those
+    that this profile could not see on that machine. `laws` is the number of laws that were
+    asked, `of` a digest of their names and the faults'.
+    """
+
+    profile: str
+    command: str
+    caught: int
+    reachable: int
+    planted: int
+    laws: int
+    seeds: int
+    median_tasks: float
+    of: str
+
+
+def measured(profile: str) -> Measured | None:
+    """What the profile was measured to catch; None where that was not done."""
+    kept = _kept().get(profile)
+    return None if kept is None else Measured(**kept)  # type: ignore[arg-type]  # keep wrote it
+
+
+def _kept() -> dict[str, dict[str, object]]:
+    file = files("tnverify.power").joinpath(_FILE)
+    if not file.is_file():
+        return {}
+    kept: dict[str, dict[str, object]] = json.loads(file.read_text(encoding="utf-8"))
+    return kept
+
+
+def keep(census: Census) -> None:
+    """Put a census of the whole zoo in the place of what was kept of its profile.
+
+    Raises OSError where the package cannot be written to.
+    """
+    kept = _kept()
+    kept[census.profile.name] = asdict(_measured(census))
+    path = Path(str(files("tnverify.power").joinpath(_FILE)))
+    write_atomically(path, json.dumps(kept, indent=1, sort_keys=True) + "\n")
+
+
+def _measured(census: Census) -> Measured:
+    from tnverify.power.score import score
+
+    found = score(census.profile, census.rows)
+    command = f"tnverify power --profile {census.profile.name} --seeds {len(census.seeds)}"
+    first = f" --seed {census.seeds[0]}" if census.seeds[0] else ""
+    how = "" if census.matrix else " --no-matrix"
+    return Measured(
+        profile=census.profile.name,
+        command=f"{command}{first}{how} --refresh",
+        caught=found.caught,
+        reachable=found.reachable,
+        planted=len(census.at(census.seeds[0])),
+        laws=len(census.laws),
+        seeds=len(census.seeds),
+        median_tasks=found.median or 0.0,
+        of=digest(census),
+    )
+
+
+def digest(census: Census) -> str:
+    """A digest of the names of the laws and the faults, to see that figures are out of date."""
+    return digest_of(census.laws, [row.name for row in census.at(census.seeds[0])])
+
+
+def digest_of(laws: tuple[str, ...], faults: list[str]) -> str:
+    """A digest of these names, whatever their order."""
+    names = "\n".join([*sorted(laws), "", *sorted(faults)])
+    return hashlib.sha256(names.encode()).hexdigest()[:16]
