@@ -130,3 +130,11 @@ def test_laws_that_fail_of_one_cause_stand_together_the_most_telling_first() -> 
         ("crash_too", "crash"),
         ("copies",),
     )
+
+
+def test_an_answer_of_the_wrong_form_is_told_by_the_law_about_form() -> None:
+    laws = [
+        of("violated", "other_targets", symptom="form"),
+        of("violated", "dtype_is_kept", family="layouts", symptom="form"),
+    ]
+    assert group_causes(laws) == (("dtype_is_kept", "other_targets"),)

@@ -60,4 +60,6 @@ def _telling(verdict: LawVerdict) -> tuple[bool, int, bool, int]:
     """Sorts must before should, then by family, exact laws first, then by the catalogue."""
     family = verdict.law.family
     place = _PRECEDENCE.index(family) if family in _PRECEDENCE else len(_PRECEDENCE)
+    if verdict.symptom == "form" and family == "layouts":
+        place = -1  # an answer of the wrong form fails every law: the one about form says why
     return (verdict.law.level != "must", place, verdict.law.kind != "exact", 0)
