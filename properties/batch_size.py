@@ -91,7 +91,7 @@ def a_single_context_item_is_enough(norm: Prober, task: Task) -> None:
 
     One-way one-shot tasks exist. A violation is a variance that divides by the number of items
     less one, or a squeeze that drops the dimension of items. Take variances over items and
-    space together.
+    space together. Laws about other edges meet a context of one item only by chance.
     """
     if task.context[0, 0].numel() < 2:
         says_nothing("one pixel of one item has no spread; another law asks about such maps")

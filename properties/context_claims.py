@@ -3,6 +3,11 @@
 Whom a scheme's context and target outputs read is in the table of the contract. Not reading is
 certified by replacement from equal starting states and by exact zeros of the Jacobian; reading
 by replacement with values that a sound layer cannot miss.
+
+Whatever breaks these laws has another formula or another derivative than the scheme claims, so
+`outputs_agree_with_the_formula` and `first_order_gradients_are_right` see it too. They stay, since
+they say whose values flow where they must not, which those two cannot, and since no rounding
+bound hides a small flow from them.
 """
 
 from __future__ import annotations

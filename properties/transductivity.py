@@ -222,7 +222,8 @@ def other_targets_that_are_claimed_are_read(norm: Prober, task: Task) -> None:
     """A layer that claims to read the other targets does read them.
 
     A claim is two-sided: a layer called transductive that ignores its batch is another scheme,
-    and comparing it under this name misleads. Claim what it is.
+    and comparing it under this name misleads. Claim what it is. `outputs_agree_with_the_formula`
+    sees that the values are wrong; this says whose are missing.
     """
     task = plain(with_targets(task, 2))
     one = choice(task, 18, len(task.targets))

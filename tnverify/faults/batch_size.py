@@ -107,8 +107,10 @@ class SizedByItsFirstBatch(PlainNorm):
 
     def normalize(self, targets: Tensor, state: State) -> Tensor:
         self.room = self.room or len(targets)
-        rest = targets[self.room :].to(torch.bfloat16).to(targets.dtype)
-        return super().normalize(torch.cat([targets[: self.room], rest]), state)
+        places = torch.arange(len(targets), device=targets.device)
+        inside = (places < self.room).view(-1, *(1,) * (targets.dim() - 1))
+        rounded = targets.to(torch.bfloat16).to(targets.dtype)
+        return super().normalize(torch.where(inside, targets, rounded), state)
 
 
 @fault(

@@ -62,7 +62,7 @@ class StreamsTheContext(PlainNorm):
 
 
 @fault(
-    claims="meta_bn",
+    claims="inductive",
     kills="the_order_of_context_items_does_not_matter",
     source="a shifted algorithm whose pivot, the first item, does not quite cancel",
     hard=True,

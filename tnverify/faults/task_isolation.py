@@ -52,7 +52,7 @@ class SharedByAllInstances(PlainNorm):
     source="AntreasAntoniou/HowToTrainYourMAMLPytorch issue 42: a backup tied to what it backs up",
 )
 class StateIsAView(PlainNorm):
-    """Returns its own buffers as the task state, and writes the next task into them."""
+    """Without gradients, returns buffers as the task state and writes the next task into them."""
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels)
@@ -61,9 +61,10 @@ class StateIsAView(PlainNorm):
 
     def summarize(self, context: Tensor) -> State:
         state = super().summarize(context)
-        with torch.no_grad():
-            self.moments[0].copy_(state.mean.flatten())
-            self.moments[1].copy_(state.var.flatten())
+        if torch.is_grad_enabled():
+            return state
+        self.moments[0].copy_(state.mean.flatten())
+        self.moments[1].copy_(state.var.flatten())
         shape = state.mean.shape
         return State(self.moments[0].view(shape), self.moments[1].view(shape), state.size)
 
