@@ -20,7 +20,7 @@ def code_version(modules: Sequence[str]) -> str:
     digest = hashlib.sha256()
     for module in sorted(set(modules)):
         for name, path in _sources(module):
-            text = path.read_text(encoding="utf-8").replace("\r\n", "\n")
+            text = path.read_text(encoding="utf-8")  # line ends become \n
             digest.update(f"{module}\0{name}\0{len(text)}\0{text}".encode())
     return digest.hexdigest()[:12]
 

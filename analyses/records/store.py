@@ -7,6 +7,7 @@ counts. The first to finish a run keeps it, and later ones leave it as it is.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from dataclasses import dataclass
@@ -132,8 +133,9 @@ class RecordStore:
                 path.unlink(missing_ok=True)
         for path in self.folder.glob(f".{record.name}*{TEMPORARY}"):
             # A younger one may be another writer's, who is about to find this record.
-            if path.exists() and time.time() - path.stat().st_mtime > STALE:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > STALE:
+                    path.unlink()
 
 
 def scan(folder: Path) -> Scan:

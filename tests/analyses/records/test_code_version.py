@@ -51,11 +51,13 @@ def test_a_module_stands_for_itself_alone(package: Path) -> None:
 
 
 def test_no_text_can_be_moved_from_one_file_to_the_next(package: Path) -> None:
-    (package / "one.py").write_text("ab")
-    (package / "two.py").write_text("c")
-    before = code_version(["versioned"])
+    # Joined without lengths, both would read: one.py, a, two.py, b.
+    names = "versioned\0two.py\0"
     (package / "one.py").write_text("a")
-    (package / "two.py").write_text("bc")
+    (package / "two.py").write_text("b")
+    before = code_version(["versioned"])
+    (package / "two.py").unlink()
+    (package / "one.py").write_text(f"a{names}b")
     assert code_version(["versioned"]) != before
 
 

@@ -73,18 +73,21 @@ def test_the_first_to_finish_keeps_the_run(store: RecordStore) -> None:
     assert len(list(store.folder.iterdir())) == 2
 
 
-def test_many_writers_leave_one_whole_record(store: RecordStore) -> None:
-    def write(i: int) -> float:
+def test_many_writers_leave_one_whole_record_each(store: RecordStore) -> None:
+    def write(i: int) -> tuple[int, int]:
         arrays = {"tasks/accuracy": np.full(1000, float(i))}
-        return float(store.write(CONFIGURATION, {"writer": i}, arrays).results["writer"])
+        record = store.write({"run": i // 40}, {"writer": i}, arrays)
+        return i // 40, int(record.results["writer"])
 
     with ThreadPoolExecutor(8) as pool:
-        kept = set(pool.map(write, range(40)))
+        kept = set(pool.map(write, range(400)))
     found = scan(store.folder)
     assert found.notes == ()
-    (record,) = found.records
-    assert kept == {record.results["writer"]}
-    assert set(record.columns()["tasks/accuracy"]) == kept
+    assert {(r.configuration["run"], r.results["writer"]) for r in found.records} == kept
+    assert len(kept) == 10
+    for record in found.records:
+        assert set(record.columns()["tasks/accuracy"]) == {record.results["writer"]}
+    assert len(list(store.folder.iterdir())) == 20
 
 
 def test_a_reader_sees_whole_records_or_none_while_others_write(store: RecordStore) -> None:
