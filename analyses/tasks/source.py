@@ -125,13 +125,12 @@ class TaskSource:
         target_rows: NDArray[np.int64],
         number: int,
     ) -> NDArray[np.float32]:
-        """Context and targets, one array, corrupted and styled."""
+        """Context and targets, one array, corrupted and styled; `context_rows` is written to."""
         context = len(context_rows)
         corrupted = None
         if self.corruption is not None:
             corrupted = choose(self.corruption, context, self._key, number)
             if self.corruption.kind == "stray" and len(corrupted.items):
-                context_rows = context_rows.copy()
                 context_rows[corrupted.items] = stray_rows(split, make.classes, corrupted)
         images = split.images.take(np.concatenate([context_rows, target_rows]))
         if self.corruption is not None and corrupted is not None:

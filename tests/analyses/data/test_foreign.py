@@ -9,7 +9,7 @@ import pytest
 
 from tnverify.analyses.data import DataError, foreign_domains
 from tnverify.analyses.data.digits import digits
-from tnverify.analyses.data.textures import PATCHES, PHOTOGRAPHS, textures
+from tnverify.analyses.data.textures import PATCHES, PHOTOGRAPHS, _patches, textures
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +53,16 @@ def test_textures_are_patches_of_every_photograph() -> None:
     # A plain nearest-mean rule tells grass from bricks: classes are of one kind each.
     grass, brick = split.classes.index("grass"), split.classes.index("brick")
     assert split.images.take(split.rows(grass)).std() > split.images.take(split.rows(brick)).std()
+
+
+def test_patches_are_squares_of_the_photograph_that_do_not_overlap() -> None:
+    rows, columns = np.mgrid[0:60, 0:90]
+    photograph = np.stack([rows, columns, (rows * 7 + columns * 13) % 256]).astype(np.uint8)
+    patches = _patches(photograph)
+    assert patches.shape == (6, 3, 28, 28)
+    corners = [(int(p[0, 0, 0]), int(p[1, 0, 0])) for p in patches]
+    assert corners == [(0, 0), (0, 28), (0, 56), (28, 0), (28, 28), (28, 56)]
+    assert np.array_equal(patches[4], photograph[:, 28:56, 28:56])
 
 
 def test_colour_textures_keep_their_colours() -> None:

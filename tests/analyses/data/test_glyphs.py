@@ -138,6 +138,9 @@ def test_what_a_glyph_data_set_holds() -> None:
         assert images.dtype == np.float32
         assert images.min() == 0.0
         assert 0.9 < images.max() <= 1.0
+        drawn = drawings(split.classes[0][-1], paths_for(split.classes[0][-1]))
+        assert drawn is not None
+        assert np.array_equal(np.rint(images[:, 0] * 255), drawn[1:])  # not the plain one
         # Rows are renderings of one character: they look more like it than like the next.
         means = [split.images.take(split.rows(c)).mean(axis=0).ravel() for c in range(3)]
         own = np.corrcoef(images.mean(axis=0).ravel(), means[0])[0, 1]

@@ -83,12 +83,12 @@ def test_an_image_is_decoded_once_while_it_is_kept(
     files = [(tiny / f"{c}.tfrecords",) for c in range(4)]
     starts = np.concatenate([[0], np.cumsum(IMAGES)])
     images = RecordImages(files, starts, (3, 12, 12), kept_bytes=2 * 3 * 12 * 12)
-    images.take(np.array([0, 1, 0, 1]))
+    images.take(np.array([0, 1, 1, 0]))
     assert len(calls) == 2
-    images.take(np.array([2]))  # row 0 was used before row 1, and goes
-    images.take(np.array([1]))
-    assert len(calls) == 3
+    images.take(np.array([2]))  # row 1 was used before row 0, and goes
     images.take(np.array([0]))
+    assert len(calls) == 3
+    images.take(np.array([1]))
     assert len(calls) == 4
 
 

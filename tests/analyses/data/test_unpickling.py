@@ -131,6 +131,14 @@ def _state_of_raw_objects() -> bytes:
     [
         (_array_of_raw_objects(), "an array that is made in an unusual way"),
         (_state_of_raw_objects(), "an array of 'V8'"),
+        (
+            b"cnumpy.core.multiarray\n_reconstruct\n(c__builtin__\nset\n(I0\ntS'b'\ntR.",
+            "rebuilt in an",
+        ),
+        (
+            b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I9\ntS'O'\ntR.",
+            "rebuilt in an",
+        ),
         # The stand-ins have nothing that a pickle could set.
         (b"c_codecs\nencode\nN}S'_call'\nNs\x86b.", "must not set '_call'"),
         (b"cbuiltins\nbytearray\n(I1000000000000\ntR.", "a bytearray made in an unusual way"),

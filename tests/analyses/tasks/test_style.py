@@ -9,7 +9,7 @@ from marked_images import marked_split, rows_of, styles_of
 
 from tnverify.analyses.tasks import FixedShots, ImageTask, Style, TaskSource
 from tnverify.analyses.tasks.keys import Stream, generator
-from tnverify.analyses.tasks.style import _normal, styled
+from tnverify.analyses.tasks.style import _normal, _quantiles, styled
 
 SPLIT = marked_split([30] * 12)
 
@@ -75,6 +75,9 @@ def test_noise_has_its_deviation_and_is_anew_for_each_pixel() -> None:
 
 
 def test_noise_is_normal_to_a_256th() -> None:
+    levels = _quantiles().astype(np.float64)
+    assert len(np.unique(levels)) == 256
+    assert (levels.mean(), levels.std()) == pytest.approx((0.0, 1.0), abs=1e-6)
     drawn = np.sort(_normal((100_000,), np.random.default_rng(0)))
     assert drawn.mean() == pytest.approx(0.0, abs=0.02)
     assert drawn.std() == pytest.approx(1.0, abs=0.01)
