@@ -113,7 +113,8 @@ def alpha_one_is_context_batch_normalisation(norm: Prober, task: Task) -> None:
     """With alpha one every item is normalised by the context's moments alone.
 
     A violation means that alpha cannot reach one (it is clamped or rescaled), or weights the
-    wrong side. Pool as alpha * context + (1 - alpha) * own.
+    wrong side. Pool as alpha * context + (1 - alpha) * own. Agreement with the formula sees this
+    on tasks whose alpha happens to be near one; here it is one on every task.
     """
     task = _with_alpha(norm, trimmed(task), _SATURATED)
     _expect_telling(norm, task)
@@ -131,7 +132,8 @@ def alpha_zero_is_the_items_own_normalisation(norm: Prober, task: Task) -> None:
 
     These are instance moments for TaskNorm-I, layer moments for TaskNorm-L and running ones
     for TaskNorm-r. A violation means that alpha cannot reach zero, weights the wrong side, or
-    that the secondary moments are over other dimensions than the claimed scheme's.
+    that the secondary moments are over other dimensions than the claimed scheme's. Agreement
+    with the formula sees this on tasks whose alpha is small; here it is zero on every task.
     """
     task = _with_alpha(norm, trimmed(task), -_SATURATED)
     _expect_telling(norm, task)
@@ -149,6 +151,8 @@ def both_limits_are_approached(norm: Prober, task: Task) -> None:
 
     A violation means that alpha snaps to a limit before it is there (`if alpha > 0.99`), or is
     kept away from it by a clamp: the gradient of alpha vanishes where training would need it.
+    The laws of alpha one and zero see the clamp, but no snap; agreement with the formula sees
+    either on the few tasks whose alpha is there.
     """
     task = trimmed(task)
     near = _APPROACH[task.salt % len(_APPROACH)]
@@ -192,7 +196,8 @@ def extreme_scale_and_offset_saturate_without_nan(norm: Prober, task: Task) -> N
     """Scale and offset of any magnitude give alpha zero or one and finite outputs.
 
     A violation means that the sigmoid is written out so that an exponential overflows, and one
-    bad step of the optimiser turns the network into NaN for good. Use `torch.sigmoid`.
+    bad step of the optimiser turns the network into NaN for good. Use `torch.sigmoid`. Other
+    laws go no further than the numbers that training reaches.
     """
     scale, offset = _EXTREMES[task.salt % len(_EXTREMES)]
     if not norm.has("scale"):
@@ -216,7 +221,9 @@ def tasknorm_i_at_n_over_n_plus_one_is_reptile_normalisation(norm: Prober, task:
 
     The law puts the target into the context at alpha one and compares: no formula is needed.
     A violation means that context and instance moments are not pooled as those of one
-    population: a missing between-mean term, or variances of different conventions.
+    population: a missing between-mean term, or variances of different conventions. The law of
+    the pooled variance and agreement with the formula see these too, each by way of the oracle;
+    this one stays because it cannot err with it.
     """
     if not len(task.targets):
         says_nothing("there are no targets")
@@ -249,7 +256,8 @@ def gradients_of_scale_and_offset_are_right(norm: Prober, task: Task) -> None:
 
     A violation means that alpha is not learned as it should be: it was made a number with
     `.item()`, detached, clamped, or its backward forgets that scale is multiplied by the
-    context's size. They are compared with eqs. (10), (11) differentiated by hand.
+    context's size. They are compared with eqs. (10), (11) differentiated by hand. The law of
+    first-order gradients sees it where alpha is not saturated; here it never is.
     """
     held = tuple(h for h in ("scale", "offset", "alpha") if norm.has(h))
     if not held:

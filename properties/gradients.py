@@ -153,7 +153,8 @@ def the_target_loss_reaches_the_context(norm: Prober, task: Task) -> None:
 
     A violation means that the stored context moments are cut from the graph, wholly or for
     some sizes: meta-training then cannot learn through the context. Store them without
-    `detach`, `.data`, `.item()` or `no_grad`; declare `detached` if cutting is meant.
+    `detach`, `.data`, `.item()` or `no_grad`; declare `detached` if cutting is meant. The law of
+    first-order gradients sees it as a wrong number; this one says what is missing, and where.
     """
     answer = norm.expected(task).targets
     if norm.claims.scheme.blends and not bool((answer.alpha > 0.01).all()):
@@ -202,7 +203,8 @@ def gradients_stay_finite_on_constant_input(norm: Prober, task: Task) -> None:
 
     A violation means that one flat image (a blank crop, a dead channel) turns the whole
     training step into NaN: the square root of a variance is taken before eps is added, so its
-    derivative at zero is infinite. Add eps under the root; do not go through `std`.
+    derivative at zero is infinite. Add eps under the root; do not go through `std`. The law of
+    first-order gradients sees it on the few tasks that have a constant channel.
     """
     expect_defined(norm, task)
     task = trimmed(task)

@@ -45,7 +45,8 @@ def dtype_and_device_are_kept(norm: Prober, task: Task) -> None:
 
     A violation means that a network cast to another dtype or moved to another device breaks in
     the layer after this one, or silently computes in a wider dtype from here on. Cast the
-    result back to `x.dtype`, and create constants on `x.device`.
+    result back to `x.dtype`, and create constants on `x.device`. Every law refuses such outputs;
+    this one is about nothing else.
     """
     run = norm.run(task)
     for values, name in ((run.context, "context"), (run.targets, "target")):
@@ -91,7 +92,8 @@ def channels_last_input_gives_the_same(norm: Prober, task: Task) -> None:
     """Input in channels-last memory format gives the same outputs.
 
     A violation means that a kernel or a `view` reads memory in an order that it assumes. Take
-    strides into account, or call `.contiguous()` first.
+    strides into account, or call `.contiguous()` first. The precision of this format is a law of
+    its own, which sees gross errors too but decides nothing.
     """
     near, moved = _channels_last(task)
     expect_alike(norm.run(moved), norm.run(near), twice(norm.bound(near)), "on channels-last input")

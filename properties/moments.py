@@ -53,6 +53,7 @@ def outputs_agree_with_the_formula(norm: Prober, task: Task) -> None:
     The formula is evaluated in float64 with exact sums, and the difference must be within what
     rounding explains. A violation means that the layer is not the scheme that it claims to be:
     see which other laws fail, they say in which respect; `identify` names the nearest scheme.
+    It is the widest law: it sees what has no law of its own, on tasks of every size.
     """
     expect_formula(norm, task, "against the formula")
 
@@ -185,7 +186,8 @@ def shuffling_pixels_shuffles_outputs(norm: Prober, task: Task) -> None:
     """Moving the pixels of an item about moves its outputs alike and changes nothing else.
 
     A violation means that positions are not treated alike: borders are left out, statistics are
-    taken from a subsample, or two items are combined position by position.
+    taken from a subsample, or two items are combined position by position. Folding maps to other
+    numbers of dimensions may show the same; this law needs no other rank to be accepted.
     """
     if task.context.dim() < 3:
         not_claimed("the layer takes no maps")

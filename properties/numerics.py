@@ -90,7 +90,7 @@ def channels_last_input_keeps_precision(norm: Prober, task: Task) -> None:
     A violation means that the kernel for this memory format takes the variance as mean of
     squares minus square of the mean, where the other centres first (torch's group norm on CPU
     does). Values are right near zero and lose digits as their mean grows: centre before, or
-    call `.contiguous()`.
+    call `.contiguous()`. That strided views give the same sees it where tasks have an offset.
     """
     form = CHANNELS_LAST.get(task.context.dim())
     if form is None:
@@ -114,7 +114,8 @@ def constant_input_is_finite(norm: Prober, task: Task) -> None:
     """Constant channels give finite outputs, whatever the constant.
 
     A violation means that one flat image or dead channel becomes NaN: eps is missing or too
-    small for the dtype, or a variance that should be zero comes out negative under a root.
+    small for the dtype, or a variance that should be zero comes out negative under a root. Laws
+    of one pixel or one item meet constant values too, but none far from zero.
     """
     expect_defined(norm, task)
     row = [_CONSTANTS[(task.salt + c) % len(_CONSTANTS)] for c in range(task.channels)]

@@ -162,7 +162,7 @@ def torch_compile_agrees_with_eager(norm: Prober, task: Task) -> None:
     """The compiled layer gives what the eager one gives.
 
     A violation means that compiling changes the meaning: a branch that is taken only while
-    tracing, or state that the compiler does not see.
+    tracing, or state that the compiler does not see. Exporting traces too, but does not compile.
     """
     if task.device.type == "cpu" and not _has_compiler():
         not_claimed("no C++ compiler is present, which torch.compile needs on CPU")
@@ -193,7 +193,7 @@ def torch_export_agrees_with_eager(norm: Prober, task: Task) -> None:
     """The exported layer gives what the eager one gives.
 
     A violation means that the exported program computes something else, or that there is none:
-    state is kept outside of what a program can carry.
+    state is kept outside of what a program can carry. Compiling may fall back to Python there.
     """
     _expect_telling(norm, task)
     run, allowed = norm.run(task), twice(norm.bound(task))
