@@ -14,28 +14,68 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tnverify.catalogue import Catalogue
+    from tnverify.engine.profiles import Profile
+    from tnverify.power.alarms import Study
     from tnverify.power.census import Census
 
 _PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("--profile", default="default", show_default=True, metavar="quick|default|thorough",
-              help="Whose budget the laws have.")
+@click.option(
+    "--profile",
+    default="default",
+    show_default=True,
+    metavar="quick|default|thorough",
+    help="Whose budget the laws have.",
+)
 @click.option("--seed", default=0, show_default=True, help="The first seed.")
-@click.option("--seeds", default=1, show_default=True, metavar="N", type=click.IntRange(min=1),
-              help="How many seeds: every fault should die at each.")
-@click.option("--family", "families", multiple=True, callback=words, metavar="FAMILY,...",
-              help="The planted faults of these families alone. Repeatable.")
-@click.option("--matrix/--no-matrix", default=True, show_default=True,
-              help="Ask every law of every fault, at the first seed; else until one kills.")
-@click.option("--jobs", default=None, metavar="N", type=click.IntRange(min=1),
-              help="How many processes, of one thread each.  [default: one a processor]")
+@click.option(
+    "--seeds",
+    default=1,
+    show_default=True,
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="How many seeds: every fault should die at each.",
+)
+@click.option(
+    "--family",
+    "families",
+    multiple=True,
+    callback=words,
+    metavar="FAMILY,...",
+    help="The planted faults of these families alone. Repeatable.",
+)
+@click.option(
+    "--matrix/--no-matrix",
+    default=True,
+    show_default=True,
+    help="Ask every law of every fault, at the first seed; else until one kills.",
+)
+@click.option(
+    "--jobs",
+    default=None,
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="How many processes, of one thread each.  [default: one a processor]",
+)
 @click.option("--json", "json_file", type=_PATH, metavar="FILE", help="Write all of it as JSON.")
-@click.option("--figure", type=_PATH, metavar="FILE",
-              help="Draw the matrix as .png, .svg or .pdf (needs matplotlib).")
-@click.option("--refresh", is_flag=True,
-              help="Keep the score in the package, where reports quote it (for developers).")
+@click.option(
+    "--figure",
+    type=_PATH,
+    metavar="FILE",
+    help="Draw the matrix as .png, .svg or .pdf (needs matplotlib).",
+)
+@click.option(
+    "--sound",
+    is_flag=True,
+    help="Instead: verify sound layers of many formulations, of which no law may complain.",
+)
+@click.option(
+    "--refresh",
+    is_flag=True,
+    help="Keep the score in the package, where reports quote it (for developers).",
+)
 @color_option
 def command(
     *,
@@ -47,18 +87,24 @@ def command(
     jobs: int | None,
     json_file: Path | None,
     figure: Path | None,
+    sound: bool,
     refresh: bool,
     no_color: bool,
 ) -> int:
     """Measure what the laws catch: planted faults are replayed on every law.
 
     Shows the share of them that the profile catches, after how many tasks, and which laws kill
-    which. Ends with 0 where every fault dies, 1 where one survives.
-    """  # fmt: skip
+    which. Ends with 0 where every fault dies, 1 where one survives. With --sound, 1 where a law
+    blames a sound layer, 3 where one is left undecided.
+    """
     _check_outputs(json_file, figure, matrix=matrix)
+    if sound:
+        for option, given in (("--family", families), ("--figure", figure), ("--refresh", refresh)):
+            if given:
+                raise bad(f"{option} is about planted faults: leave it out where --sound is asked")
+        return _study(profile, range(seed, seed + seeds), jobs, json_file, no_color=no_color)
     # Only now: an unusable path is told at once, torch takes a second to import.
     from tnverify.catalogue import load_catalogue
-    from tnverify.engine.profiles import find_profile
     from tnverify.faults import FAMILIES
     from tnverify.power.census import take, zoo
     from tnverify.power.jobs import available
@@ -71,14 +117,15 @@ def command(
             raise unknown("family of faults", family, FAMILIES)
     if refresh and families:
         raise bad("--refresh keeps the score of the whole zoo: leave --family out")
-    try:
-        budget = find_profile(profile)
-    except ValueError as error:
-        raise bad(error) from None
+    budget = _budget(profile)
     with progress(color=not no_color) as shown:
         census = take(
-            zoo(families), budget, range(seed, seed + seeds), jobs=jobs or available(),
-            matrix=matrix, progress=shown,
+            zoo(families),
+            budget,
+            range(seed, seed + seeds),
+            jobs=jobs or available(),
+            matrix=matrix,
+            progress=shown,
         )
     if not census.rows:
         complain("interrupted")
@@ -94,6 +141,52 @@ def command(
     if census.interrupted:
         return INTERRUPTED
     return 1 if census.survivors else 0 if written else BAD_INPUT
+
+
+def _study(
+    profile: str, seeds: range, jobs: int | None, json_file: Path | None, *, no_color: bool
+) -> int:
+    """The study of false alarms; Ctrl-C keeps what was found so far."""
+    from tnverify.power.alarms import candidates, study
+    from tnverify.power.alarms_shown import study_lines, study_text
+    from tnverify.power.jobs import available
+    from tnverify.report.paths import write_atomically
+    from tnverify.report.progress import progress
+    from tnverify.report.terminal import console, show
+
+    budget = _budget(profile)
+    found: list[Study] = []
+    interrupted = False
+    with progress(color=not no_color) as shown:
+        try:
+            for each in study(
+                candidates(), budget, seeds, jobs=jobs or available(), progress=shown
+            ):
+                found.append(each)  # noqa: PERF402 - what was found before Ctrl-C is kept
+        except KeyboardInterrupt:
+            interrupted = True
+    if not found:
+        complain("interrupted")
+        return INTERRUPTED
+    written = json_file is None or _tried(
+        f"--json {json_file}", lambda: write_atomically(json_file, study_text(found, budget))
+    )
+    on = console(color=not no_color)
+    show(study_lines(found, budget, on.width), on)
+    if interrupted:
+        return INTERRUPTED
+    if any(each.false_alarms for each in found):
+        return 1
+    return 3 if any(each.inconclusive for each in found) else 0 if written else BAD_INPUT
+
+
+def _budget(profile: str) -> Profile:
+    from tnverify.engine.profiles import find_profile
+
+    try:
+        return find_profile(profile)
+    except ValueError as error:
+        raise bad(error) from None
 
 
 def _check_outputs(json_file: Path | None, figure: Path | None, *, matrix: bool) -> None:

@@ -12,7 +12,6 @@ from tnverify.engine.progress import Silent
 from tnverify.faults import FAMILIES, all_faults
 from tnverify.power.jobs import done_in_order
 from tnverify.power.replay import replay_named
-from tnverify.power.rows import Row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from tnverify.engine.profiles import Profile
     from tnverify.engine.progress import Progress
     from tnverify.faults import Fault
+    from tnverify.power.rows import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from typing import TYPE_CHECKING, Any
 
 from tnverify.power.score import curve, score
+from tnverify.report.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,13 +27,11 @@ class MissingExtraError(Exception):
 
 def check_drawable() -> None:
     """Raise MissingExtraError unless figures can be drawn."""
-    try:
-        import matplotlib as _  # noqa: F401 - whether it is there is the question
-    except ImportError:
+    if importlib.util.find_spec("matplotlib") is None:
         raise MissingExtraError(
             "figures are drawn by matplotlib, which is not installed:"
             " pip install 'tnverify[analyses]'"
-        ) from None
+        )
 
 
 def write_figure(census: Census, catalogue: Catalogue, path: Path) -> None:
@@ -72,7 +72,7 @@ def _matrix(axes: Any, figure: Any, rows: Sequence[Row], laws: Sequence[Any]) ->
     most = max((kill.task for row in rows for kill in row.kills), default=1)
     drawn = axes.imshow(
         tasks, aspect="auto", interpolation="nearest", norm=LogNorm(1, max(2, most)),
-        cmap=colormaps["viridis_r"].reversed(),
+        cmap=colormaps["viridis"],
     )  # fmt: skip
     axes.set_yticks(range(len(laws)), [law.name for law in laws], fontsize=5)
     _separated(axes.axhline, [law.family for law in laws])
@@ -102,6 +102,8 @@ def _separated(line: Any, families: Sequence[str]) -> dict[str, float]:
 
 def _curve(axes: Any, census: Census) -> None:
     """The share of faults caught within a number of tasks."""
+    from matplotlib.ticker import MultipleLocator
+
     shares = curve(census.rows, census.profile.corpus)
     found = score(census.profile, census.rows)
     axes.step(range(1, len(shares) + 1), shares, where="post", color="C0")
@@ -111,13 +113,15 @@ def _curve(axes: Any, census: Census) -> None:
     axes.set_xlim(1, max(2, len(shares)))
     lowest = min(shares, default=0.0)
     axes.set_ylim(math.floor(lowest * 10) / 10, 1.01)
+    axes.yaxis.set_major_locator(MultipleLocator(0.05))
     axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     axes.grid(visible=True, color="0.9")
     axes.set_xlabel("tasks tried")
     axes.set_ylabel("faults caught")
+    seeds = count(len(census.seeds), "seed")
+    half = "" if found.median is None else f", half of them by task {found.median:g}"
     axes.set_title(
-        f"{found.caught} of {found.reachable} faults are caught, half of them within"
-        f" {found.median or math.nan:g} task(s) (profile {census.profile.name},"
-        f" {len(census.seeds)} seed(s))",
+        f"{found.caught} of {found.reachable} faults are caught{half} (profile"
+        f" {census.profile.name}, {seeds})",
         loc="left",
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tnverify.faults import Fault
+    from tnverify.subjects.prober import LiveProbe
     from tnverify.subjects.subject import Subject
 
 TASKS = 10
@@ -63,12 +64,11 @@ def _tasks(rank: int, step: int, dtype: torch.dtype) -> tuple[Task, ...]:
         context, targets, channels, side = _SIZES[seed % len(_SIZES)]
         drawn = torch.Generator().manual_seed(seed)
         spatial = (side,) * rank
-        found.append(
-            Task(*(
-                torch.randn((items, channels * step, *spatial), generator=drawn).to(dtype)
-                for items in (context, targets)
-            ))
-        )  # fmt: skip
+        first, second = (
+            torch.randn((items, channels * step, *spatial), generator=drawn).to(dtype)
+            for items in (context, targets)
+        )
+        found.append(Task(first, second))
     return tuple(found)
 
 
@@ -77,15 +77,15 @@ def _answers(subject: Subject, tasks: tuple[Task, ...]) -> list[tuple[Tensor, ..
 
     Tasks have other numbers of channels, so an instance is kept for each number.
     """
-    instances: dict[int, object] = {}
+    instances: dict[int, LiveProbe] = {}
     found: list[tuple[Tensor, ...] | None] = []
     for task in tasks:
         try:
             probe = instances.setdefault(task.channels, SubjectProber(subject).fresh(task))
             with torch.no_grad():
-                context, state = probe.condition(task.context.clone())  # type: ignore[attr-defined]  # a LiveProbe
+                context, state = probe.condition(task.context.clone())
                 context = context.clone()
-                targets = probe.normalize(task.targets.clone(), state)  # type: ignore[attr-defined]  # as above
+                targets = probe.normalize(task.targets.clone(), state)
         except (SubjectRaised, Violation):
             found.append(None)
         else:

@@ -44,7 +44,11 @@ def kills_of(
     plans = tasks_for(seed, profile.corpus, subject.rank, subject.channel_step)
     interrupted: list[None] = []
     records = try_laws(
-        subject, laws, plans, profile, on_interrupt=lambda: interrupted.append(None),
+        subject,
+        laws,
+        plans,
+        profile,
+        on_interrupt=lambda: interrupted.append(None),
         first_only=first_only,
     )
     if interrupted:
@@ -76,7 +80,14 @@ def replay(fault: Fault, seed: int, profile: Profile, *, first_only: bool = Fals
         and law.name not in killed
     )  # fmt: skip
     return Row(
-        fault.name, fault.family, fault.hard, seed, kills, missed, reach, first_only,
+        fault.name,
+        fault.family,
+        fault.hard,
+        seed,
+        kills,
+        missed,
+        reach,
+        first_only,
         time.process_time() - started,
     )
 

@@ -100,8 +100,10 @@ def _curve(census: Census) -> Iterator[Text]:
             break
         share = shares[most - 1]
         bar = "█" * round(share * _BAR)
-        yield Text(f"  {most:>5}  ").append(f"{bar:{_BAR}}", style="cyan").append(
-            f" {_percent(share):>8}"
+        yield (
+            Text(f"  {most:>5}  ")
+            .append(f"{bar:{_BAR}}", style="cyan")
+            .append(f" {_percent(share):>8}")
         )
         if share == 1:
             break
@@ -113,7 +115,9 @@ def _by_family(rows: Sequence[Row], found: Sequence[Standing]) -> Iterator[Text]
     laws = tuple(dict.fromkeys(each.family for each in found))
     codes = family_codes(laws)
     yield Text("  Faults of each family that are killed by laws of each family", style="bold")
-    yield Text(f"  {'':16}" + "".join(f"{codes[law]:>5}" for law in laws) + "   faults", style="dim")
+    yield Text(
+        f"  {'':16}" + "".join(f"{codes[law]:>5}" for law in laws) + "   faults", style="dim"
+    )
     for family in dict.fromkeys(row.family for row in rows):
         line = Text(f"  {family:16}")
         for law in laws:

@@ -36,9 +36,7 @@ def standings(laws: Iterable[Law], rows: Sequence[Row]) -> tuple[Standing, ...]:
     )
 
 
-def by_family(
-    rows: Sequence[Row], standing: Sequence[Standing]
-) -> dict[tuple[str, str], int]:
+def by_family(rows: Sequence[Row], standing: Sequence[Standing]) -> dict[tuple[str, str], int]:
     """How many faults of a family are killed by some law of a family, by both."""
     family_of = {each.law: each.family for each in standing}
     counted: dict[tuple[str, str], int] = {}

@@ -78,6 +78,18 @@ def _can_ring() -> bool:
 
 
 @contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """Let calls take up to `seconds` inside: for layers that compile themselves when called."""
+    global HANG_SECONDS  # noqa: PLW0603 - the limit is the process', as its alarm is
+    before = HANG_SECONDS
+    HANG_SECONDS = seconds
+    try:
+        yield
+    finally:
+        HANG_SECONDS = before
+
+
+@contextmanager
 def time_limit(seconds: float | None = None) -> Iterator[None]:
     """Raise Hang inside after `seconds` (HANG_SECONDS where None), and again every second until
     it gets through. A limit around this one goes on counting afterwards."""

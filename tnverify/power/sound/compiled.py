@@ -21,7 +21,9 @@ def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
 def _pooled(
     x: Tensor, mean: Tensor, var: Tensor, alpha: Tensor, weight: Tensor, bias: Tensor, eps: float
 ) -> Tensor:
-    own_var, own = torch.var_mean(x, space(x), correction=0, keepdim=True)
+    own_var, own = torch.zeros_like(x), x
+    if x.dim() > 2:
+        own_var, own = torch.var_mean(x, space(x), correction=0, keepdim=True)
     pooled = alpha * mean + (1 - alpha) * own
     spread = alpha * (var + (mean - pooled) ** 2) + (1 - alpha) * (own_var + (own - pooled) ** 2)
     row = (1, -1, *[1] * (x.dim() - 2))
@@ -41,9 +43,7 @@ class CompiledTaskNorm(Blended):
         state = (*_compiled_moments(wide(context)), len(context))
         return self.normalize(context, state), state
 
-    def normalize(
-        self, targets: Tensor, state: tuple[Tensor, Tensor, int] | None
-    ) -> Tensor:
+    def normalize(self, targets: Tensor, state: tuple[Tensor, Tensor, int] | None) -> Tensor:
         mean, var, items = required(state)
         return _compiled_pooled(
             wide(targets), mean, var, self.alpha(items), self.weight, self.bias, self.eps

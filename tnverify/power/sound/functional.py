@@ -19,7 +19,9 @@ def moments(context: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (context - mean).square().mean((0, *space(context)), keepdim=True)
 
 
-def applied(x: Tensor, mean: Tensor, var: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+def applied(
+    x: Tensor, mean: Tensor, var: Tensor, weight: Tensor, bias: Tensor, eps: float
+) -> Tensor:
     """`x` with these moments and parameters."""
     return along(weight, x) * (x - mean) / torch.sqrt(var + eps) + along(bias, x)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from tnverify.power.sound.common import Blended, space, wide
 from tnverify.power.sound.register import sound
 

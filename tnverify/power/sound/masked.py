@@ -33,7 +33,9 @@ class MaskedBatch(Scaled):
         context, items = required(state)
         batch = wide(torch.cat([context.to(targets.dtype), targets])).flatten(1)
         table = batch.reshape(len(batch), targets.shape[1], -1)
-        mask = (torch.arange(len(batch), device=batch.device) < items).to(batch.dtype)[:, None, None]
+        mask = (torch.arange(len(batch), device=batch.device) < items).to(batch.dtype)[
+            :, None, None
+        ]
         count = items * table.shape[2]
         mean = (table * mask).sum((0, 2), keepdim=True) / count
         var = ((table - mean).square() * mask).sum((0, 2), keepdim=True) / count

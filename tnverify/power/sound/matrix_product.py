@@ -45,9 +45,7 @@ class SumsByEinsum(Blended):
         state = (mean, torch.einsum("icp,icp->c", centred, centred) / count, len(context))
         return self.normalize(context, state), state
 
-    def normalize(
-        self, targets: Tensor, state: tuple[Tensor, Tensor, int] | None
-    ) -> Tensor:
+    def normalize(self, targets: Tensor, state: tuple[Tensor, Tensor, int] | None) -> Tensor:
         mean, var, items = required(state)
         x = wide(targets).flatten(2) if targets.dim() > 2 else wide(targets).unsqueeze(2)
         count = x.shape[1] * x.shape[2]

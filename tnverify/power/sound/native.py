@@ -60,9 +60,9 @@ class GroupNormOfSingleChannels(Scaled):
 
     def forward(self, x: Tensor) -> Tensor:
         given = wide(x)
-        return functional.group_norm(
-            given, given.shape[1], self.weight, self.bias, self.eps
-        ).to(x.dtype)
+        return functional.group_norm(given, given.shape[1], self.weight, self.bias, self.eps).to(
+            x.dtype
+        )
 
 
 @sound("layer_norm", adapter="no_context", shows=CONTIGUOUS)

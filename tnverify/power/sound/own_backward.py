@@ -26,7 +26,7 @@ class _Standardize(torch.autograd.Function):
         return centred * factor, factor
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+    def setup_context(ctx: Any, inputs: object, output: tuple[Tensor, Tensor]) -> None:  # noqa: ARG004 - torch passes both by name
         ctx.save_for_backward(*output)
         ctx.mark_non_differentiable(output[1])
 
@@ -44,5 +44,7 @@ class BackwardByHand(Scaled):
 
     def forward(self, x: Tensor) -> Tensor:
         given = wide(x)
-        y, _ = _Standardize.apply(given.reshape(*given.shape[:2], -1), self.eps)
+        y, _ = _Standardize.apply(  # type: ignore[no-untyped-call]  # torch gives apply no types
+            given.reshape(*given.shape[:2], -1), self.eps
+        )
         return self.affine(y.reshape(given.shape)).to(x.dtype)

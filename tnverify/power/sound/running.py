@@ -43,6 +43,10 @@ class ExponentialAverage(Scaled):
 class CumulativeAverage(Scaled):
     """The plain average over all steps of meta-training so far, as sums and their number."""
 
+    means: Tensor
+    squares: Tensor
+    steps: Tensor
+
     def __init__(self, channels: int, eps: float = 1e-5) -> None:
         super().__init__(channels, eps)
         self.register_buffer("means", torch.zeros(channels))
@@ -51,11 +55,11 @@ class CumulativeAverage(Scaled):
 
     @property
     def running_mean(self) -> Tensor:
-        return self.means / self.steps  # type: ignore[operator]  # a tensor, as registered
+        return self.means / self.steps
 
     @property
     def running_var(self) -> Tensor:
-        return self.squares / self.steps  # type: ignore[operator]  # as above
+        return self.squares / self.steps
 
     def forward(self, x: Tensor) -> Tensor:
         given = wide(x)

@@ -67,7 +67,7 @@ class CompensatedSums(_MetaBN):
 
     def total(self, values: Tensor) -> Tensor:
         kept, lost = values.new_zeros(values.shape[0]), values.new_zeros(values.shape[0])
-        for block in reversed(values.split(16, 1)):
+        for block in reversed(torch.split(values, 16, 1)):
             added = block.sum(1) - lost
             new = kept + added
             lost = (new - kept) - added

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Running(NamedTuple):
     """How many values, their mean, and the sum of squared deviations from it."""
 
-    count: int
+    values: int
     mean: Tensor
     squares: Tensor
 
@@ -26,12 +26,12 @@ class Running(NamedTuple):
         number = flat.shape[1]
         mean = flat.mean(1)
         squares = (flat - mean[:, None]).square().sum(1)
-        total = self.count + number
+        total = self.values + number
         step = mean - self.mean
         return Running(
             total,
             self.mean + step * (number / total),
-            self.squares + squares + step.square() * (self.count * number / total),
+            self.squares + squares + step.square() * (self.values * number / total),
         )
 
 
@@ -43,14 +43,14 @@ class WelfordMetaBN(Scaled):
         x = wide(context)
         zeros = x.new_zeros(x.shape[1])
         state = Running(0, zeros, zeros)
-        for item in x.split(1):
+        for item in torch.split(x, 1):
             state = state.with_one(item)
         return self.normalize(context, state), state
 
     def normalize(self, targets: Tensor, state: Running | None) -> Tensor:
-        count, mean, squares = required(state)
+        values, mean, squares = required(state)
         x = wide(targets).movedim(1, -1)  # channels last: values a channel broadcast by themselves
-        y = (x - mean) / torch.sqrt(squares / count + self.eps)
+        y = (x - mean) / torch.sqrt(squares / values + self.eps)
         return (y * self.weight + self.bias).movedim(-1, 1).to(targets.dtype)
 
 
@@ -62,7 +62,7 @@ class WelfordByRows(Scaled):
         given = wide(x)
         planes = given.reshape(*given.shape[:2], -1) if space(given) else given.unsqueeze(-1)
         count, mean, squares = 0, planes.new_zeros(planes.shape[:2]), planes.new_zeros(())
-        for row in planes.split(8, dim=2):
+        for row in torch.split(planes, 8, dim=2):
             number = row.shape[2]
             centre = row.mean(2)
             step = centre - mean

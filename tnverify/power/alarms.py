@@ -1,0 +1,244 @@
+"""False alarms: sound layers before the laws, at many seeds and in four dtypes of input.
+
+Every layer is verified as a user's is, in float64 and in its own float32; then the laws of its
+own lane are asked once more of tasks that are stored in bfloat16 and in float16.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING
+
+import torch
+
+from tnverify.catalogue import load_catalogue
+from tnverify.engine.capture import captured_output
+from tnverify.engine.evaluate import evaluate
+from tnverify.engine.profiles import find_profile
+from tnverify.engine.progress import Silent
+from tnverify.engine.results import BAD
+from tnverify.engine.trial import try_laws, why_not_claimed
+from tnverify.engine.verdicts import law_verdict, subject_verdict
+from tnverify.plans.strategies import corpus
+from tnverify.power.jobs import done_in_order
+from tnverify.power.replay import tasks_for
+from tnverify.subjects import SubjectProber, SubjectRequest, resolve
+from tnverify.subjects.guard import patience
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tnverify.contract import Task
+    from tnverify.engine.profiles import Profile
+    from tnverify.engine.progress import Progress
+    from tnverify.plans import Plan
+    from tnverify.subjects.subject import Subject
+
+HALVES = (torch.bfloat16, torch.float16)
+HALF_TASKS = 6
+"""Tasks in each half precision, at every seed."""
+
+_LARGEST_HALF = 16.0
+"""Over the root of eps, and times a weight, larger values leave float16."""
+
+_IN_HALF = "half_precision_input_keeps_float32_moments"
+
+_COMPILING = 600.0
+"""Seconds that a layer may take which compiles itself when it is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sound layer as it is named on the command line.
+
+    `shows` names should-level laws that it is known to fail; `compiled` says that it is compiled
+    for the shapes that it meets.
+    """
+
+    name: str
+    spec: str
+    claims: str | None
+    adapter: str | None
+    shows: tuple[str, ...] = ()
+    compiled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A law that blames a sound layer, or decides nothing about it."""
+
+    law: str
+    level: str
+    outcome: str
+    lane: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One sound layer at one seed. `checked` counts evaluations that held, by dtype of input."""
+
+    name: str
+    claims: str
+    seed: int
+    verdict: str
+    alarms: tuple[Alarm, ...]
+    checked: Mapping[str, int]
+    laws: int
+    margin: float
+    seconds: float
+
+    @property
+    def false_alarms(self) -> int:
+        return sum(alarm.outcome != "inconclusive" for alarm in self.alarms)
+
+    @property
+    def inconclusive(self) -> int:
+        return sum(alarm.outcome == "inconclusive" for alarm in self.alarms)
+
+
+def candidates() -> tuple[Candidate, ...]:
+    """The sound layers of the study, then the reference layers and torch's own."""
+    from tnverify.cli.defaults import default_requests
+    from tnverify.power.sound import all_sound
+
+    sound = tuple(
+        Candidate(s.name, s.spec, s.claims, s.adapter, tuple(s.shows), s.compiled)
+        for s in all_sound()
+    )
+    known = tuple(
+        Candidate(r.spec, r.spec, r.claims, r.adapter, tuple(_OF_TORCH.get(r.spec, {})))
+        for r in default_requests()
+    )
+    return (*sound, *known)
+
+
+_OF_TORCH: Mapping[str, Mapping[str, str]] = {
+    "torch.nn:InstanceNorm2d": {
+        "memory_format_is_kept": "its kernel answers in contiguous memory",
+        _IN_HALF: "its kernel on CPU takes moments in half precision",
+    },
+    "torch.nn:LayerNorm([channels, *spatial])": {
+        "memory_format_is_kept": "its kernel answers in contiguous memory",
+    },
+    "torch.nn:GroupNorm(2, channels)": {
+        "channels_last_input_keeps_precision": "its kernel for this format, on CPU, takes the"
+        " variance as mean of squares minus square of the mean",
+    },
+}
+"""Should-level laws that layers of torch fail, truly: reports show them."""
+
+
+def study(
+    found: Sequence[Candidate],
+    profile: Profile,
+    seeds: Sequence[int],
+    *,
+    jobs: int = 1,
+    most_compiled: int = 3,
+    progress: Progress | None = None,
+) -> Iterator[Study]:
+    """Every layer at every seed, by layer; compiled ones at `most_compiled` of them."""
+    progress = progress or Silent()
+    calls = [
+        partial(study_one, candidate, profile.name, seed)
+        for candidate in found
+        for seed in (seeds[:most_compiled] if candidate.compiled else seeds)
+    ]
+    progress.on_subject(f"{len(found)} sound layers, {len(seeds)} seeds", 1, 1)
+    for done, result in enumerate(done_in_order(calls, jobs), 1):
+        progress.on_plan(done, len(calls))
+        yield result
+
+
+def study_one(candidate: Candidate, profile: str, seed: int) -> Study:
+    """One layer at one seed; one thread."""
+    torch.set_num_threads(1)  # sums change with the number of threads
+    budget, started = find_profile(profile), time.process_time()
+    with captured_output(), patience(_COMPILING) if candidate.compiled else nullcontext():
+        subject = _subject(candidate)
+        plans = _plans(candidate, subject, seed, budget)
+        records = try_laws(subject, load_catalogue(), plans, budget)
+        verdicts = [law_verdict(record, None) for record in records]
+        half, checked = _in_half(subject, plans, budget, candidate.shows)
+    for record in records:
+        for lane, seen in record.lanes.items():
+            dtype = str(subject.dtype(lane)).removeprefix("torch.")
+            checked[dtype] += seen.counted - (record.failure is not None)
+    alarms = [
+        Alarm(v.law.name, v.law.level, v.outcome, v.lane, v.reason or "")
+        for v in verdicts
+        if v.outcome in BAD | {"inconclusive"} and v.law.name not in candidate.shows
+    ]
+    margins = [v.margin for v in verdicts if v.margin is not None and v.outcome == "held"]
+    return Study(
+        name=candidate.name,
+        claims=str(subject.claims),
+        seed=seed,
+        verdict=subject_verdict(verdicts, ())[0],
+        alarms=(*alarms, *half),
+        checked=dict(checked),
+        laws=sum(v.outcome == "held" for v in verdicts),
+        margin=max(margins, default=0.0),
+        seconds=time.process_time() - started,
+    )
+
+
+@lru_cache(maxsize=64)
+def _subject(candidate: Candidate) -> Subject:
+    return resolve(SubjectRequest(candidate.spec, candidate.claims, candidate.adapter)).subject
+
+
+def _plans(candidate: Candidate, subject: Subject, seed: int, profile: Profile) -> Sequence[Plan]:
+    if not candidate.compiled:
+        return tasks_for(seed, profile.corpus, subject.rank, subject.channel_step)
+    return corpus(
+        seed, profile.corpus, min_context=4, max_context=4, min_targets=3, max_targets=3,
+        min_channels=3, max_channels=3, min_side=5, max_side=5, rank=subject.rank,
+    )  # fmt: skip
+
+
+def _in_half(
+    subject: Subject, plans: Sequence[Plan], profile: Profile, shows: Sequence[str]
+) -> tuple[list[Alarm], Counter[str]]:
+    """The laws of the layer's own lane, asked of tasks that are stored in half precision.
+
+    Not of a layer whose moments are known to be in half precision too.
+    """
+    if _IN_HALF in shows:
+        return [], Counter()
+    laws = [
+        law for law in load_catalogue()
+        if "native" in law.lanes and law.name not in shows
+        and law.max_tasks is None and why_not_claimed(law, subject, profile) is None
+    ]  # fmt: skip
+    alarms, checked = [], Counter[str]()
+    for dtype in HALVES:
+        name = str(dtype).removeprefix("torch.")
+        for task in _small(plans, dtype):
+            prober = SubjectProber(subject)
+            for law in laws:
+                ended = evaluate(law, prober, task)
+                checked[name] += ended.ending == "held"
+                if ended.failed:
+                    reason = ended.reason or ended.ending
+                    alarms.append(Alarm(law.name, law.level, ended.ending, name, reason))
+    return alarms, checked
+
+
+def _small(plans: Sequence[Plan], dtype: torch.dtype) -> list[Task]:
+    """The first tasks of a corpus that have room in half precision."""
+    tasks: list[Task] = []
+    for plan in plans:
+        task = plan.build(dtype)
+        sets = [task.context, task.targets, *(values for pair in task.past for values in pair)]
+        largest = max(float(x.double().abs().max()) for x in sets if x.numel())
+        if largest <= _LARGEST_HALF:
+            tasks.append(task)
+        if len(tasks) == HALF_TASKS:
+            break
+    return tasks
