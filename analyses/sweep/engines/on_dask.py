@@ -1,0 +1,62 @@
+"""Runs on a Dask cluster that is there already."""
+
+from __future__ import annotations
+
+import uuid
+from concurrent.futures import CancelledError
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import distributed
+
+from tnverify.analyses.sweep.engines.engine import EngineError, WorkerDiedError
+from tnverify.analyses.sweep.job import Job, carry_out
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class DaskEngine:
+    """Each run is a task of the cluster's scheduler, which finds it another worker if one dies.
+
+    With `gpus` every worker process takes one of its machine's for itself; workers then need one
+    thread each.
+    """
+
+    attempts = 1  # the scheduler has tried several workers by then ("allowed-failures")
+
+    def __init__(self, address: str, lanes: int, gpus: Sequence[str] = ()) -> None:
+        self.lanes = lanes
+        self._gpus = tuple(gpus)
+        self._address = address
+        try:
+            self._client = distributed.Client(address, timeout=20, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise EngineError(
+                f"no Dask scheduler answers at {address!r} ({error}): start one with `dask "
+                "scheduler` and workers with `dask worker`, and pass its address, as "
+                "dask:tcp://HOST:8786"
+            ) from error
+
+    def finish(self, job: Job) -> str | None:
+        """See `Engine`."""
+        future = self._client.submit(
+            carry_out,
+            replace(job, gpus=self._gpus),
+            key=f"{job.name}-{uuid.uuid4().hex}",
+            pure=False,
+        )
+        try:
+            error: str | None = future.result()
+        except distributed.KilledWorker as died:
+            raise WorkerDiedError(f"every worker that Dask gave it to ended ({died})") from died
+        except (CancelledError, OSError) as lost:
+            raise EngineError(
+                f"the Dask scheduler at {self._address} was lost ({lost}): what is finished is "
+                "kept; start the cluster and run the same command again"
+            ) from lost
+        return error
+
+    def close(self, *, now: bool) -> None:
+        """See `Engine`. What runs in a Dask worker cannot be ended; it ends when it next tells."""
+        self._client.close(timeout=5)
