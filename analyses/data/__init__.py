@@ -13,8 +13,9 @@ split or several (see `tnverify.analyses.tasks`). Classes of different splits ar
 Everything that cannot be used raises `DataError`, whose message is one line naming the file.
 
 Decoded and drawn images are kept under `cache_root()` (TNVERIFY_CACHE, XDG_CACHE_HOME), written
-atomically and shared by processes. `split_sheet` and `contact_sheet` make pictures, `png` their
-bytes.
+atomically and shared by processes: a worker of a sweep is given the words of `--data` and loads
+for itself, rather than being sent a data set. `split_sheet` and `contact_sheet` make pictures,
+`png` their bytes.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     Fill = Callable[[Allocate], Mapping[str, object]]
 
 _VALUES, _ABOUT = "values.npy", "about.json"
+_DAY = 86_400.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +79,7 @@ def stored(kind: str, key: str, fill: Fill) -> Entry:
     found = _opened(folder)
     if found is not None:
         return found
+    _sweep(folder)
     try:
         work = folder.with_name(f".{key}-{uuid.uuid4().hex}")
         work.mkdir(parents=True)
@@ -94,6 +97,14 @@ def stored(kind: str, key: str, fill: Fill) -> Entry:
     if made is None:
         raise DataError(f"{folder} was written and then could not be read back; is the disk full?")
     return made
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left of this entry a day or longer ago."""
+    for left in folder.parent.glob(f".{folder.name}-*"):
+        with contextlib.suppress(FileNotFoundError):  # another process sweeps too
+            if time.time() - left.stat().st_mtime > _DAY:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _fill(work: Path, fill: Fill) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import rendering
-from .cache import cache_root, key_of, stored
+from .cache import key_of, stored
 from .dataset import SPLITS, ClassOfImages, assembled
 from .errors import DataError
 from .faces import shipped_faces
@@ -72,7 +72,6 @@ def glyphs(
         "source": f"fonts of matplotlib, {len({s.name for s, _ in wanted})} scripts",
         "characters": len(kept),
         "twins removed": len(wanted) - len(kept),
-        "cached in": str(cache_root() / "glyphs"),
     }
     return assembled("glyphs", classes, ArrayImages(pixels[rows.ravel()]), entry.digest, notes)
 

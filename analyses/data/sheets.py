@@ -17,11 +17,18 @@ _PAPER = 64
 
 
 def contact_sheet(
-    images: NDArray[np.float32], *, columns: int, gap: int = 2, scale: int = 1
+    images: NDArray[np.float32],
+    *,
+    columns: int,
+    gap: int = 2,
+    scale: int = 1,
+    black: float = 0.0,
+    white: float = 1.0,
 ) -> NDArray[np.uint8]:
     """A picture of the images (items, channels, height, width), row by row.
 
-    Values of 0 are black and 1 white; those beyond are clipped. The result is (height, width)
+    Values of `black` are black and of `white` white; those beyond are clipped (images that have
+    a style reach further than 0 and 1). The result is (height, width)
     for one channel, (height, width, 3) for three, with `gap` pixels around every image and
     each pixel of an image drawn `scale` pixels wide.
     """
@@ -33,7 +40,7 @@ def contact_sheet(
     lines = max(1, -(-items // columns))
     tall, wide = height * scale + gap, width * scale + gap
     sheet = np.full((lines * tall + gap, columns * wide + gap, channels), _PAPER, dtype=np.uint8)
-    levels = np.rint(np.clip(images, 0.0, 1.0) * 255.0).astype(np.uint8)
+    levels = np.rint(np.clip((images - black) / (white - black), 0.0, 1.0) * 255.0).astype(np.uint8)
     large = levels.repeat(scale, axis=2).repeat(scale, axis=3).transpose(0, 2, 3, 1)
     for i, image in enumerate(large):
         top, left = gap + i // columns * tall, gap + i % columns * wide

@@ -95,6 +95,18 @@ def test_an_entry_made_by_another_process_meanwhile_is_taken() -> None:
     assert sorted(p.name for p in (cache_root() / "kind").iterdir()) == ["key"]
 
 
+def test_what_a_killed_process_left_is_swept_away_after_a_day() -> None:
+    old, new = (cache_root() / "kind" / f".key-{name}" for name in ("old", "new"))
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+        (folder / "values.npy").write_bytes(b"half")
+    two_days_ago = new.stat().st_mtime - 2 * 86_400
+    os.utime(old, (two_days_ago, two_days_ago))
+    stored("kind", "key", Counting())
+    assert not old.exists()
+    assert new.exists()
+
+
 def test_a_folder_that_cannot_be_made_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,12 @@ def test_values_beyond_are_clipped_and_pixels_enlarged() -> None:
     assert sheet.tolist() == [[0, 0, 255, 255], [0, 0, 255, 255]]
 
 
+def test_other_values_may_be_black_and_white() -> None:
+    images = np.array([[[[-1.0, 0.0, 3.0]]]], dtype=np.float32)
+    sheet = contact_sheet(images, columns=1, gap=0, black=-1.0, white=4.0)
+    assert sheet.tolist() == [[0, 51, 204]]
+
+
 def test_colours_are_kept() -> None:
     images = np.zeros((1, 3, 1, 1), dtype=np.float32)
     images[0, 1] = 1.0
