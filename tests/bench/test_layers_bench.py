@@ -60,4 +60,5 @@ def test_the_peak_counts_what_is_alive_at_once() -> None:
     device = torch.device("cpu")
     assert counted(one_after_the_other, device).peak == pytest.approx(1e6, rel=0.01)
     assert counted(at_once, device).peak == pytest.approx(3e6, rel=0.01)
-    assert counted(at_once, device).operations == 3
+    once = counted(lambda: x + 1, device).operations  # type: ignore[arg-type, return-value]  # dropped
+    assert counted(at_once, device).operations == 3 * once > 0
