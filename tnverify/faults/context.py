@@ -34,7 +34,6 @@ class IgnoresTheContext(PlainNorm):
     claims="meta_bn",
     kills=("the_order_of_context_items_does_not_matter", "every_context_item_counts"),
     source="a chunked loop over a context too large for memory, whose last chunk is not full",
-    hard=True,
 )
 class DropsTheLastChunk(PlainNorm):
     """Takes moments over full groups of four where the context has more than four items."""
@@ -82,7 +81,6 @@ class FavoursTheFirstItem(PlainNorm):
     claims="meta_bn",
     kills="the_context_is_used",
     source="a fused call that takes per-item moments for whatever exceeds its block of two",
-    hard=True,
 )
 class OnlyTheFirstTargetsUseIt(PlainNorm):
     """Normalises the first two targets by the context and all further ones by themselves."""
@@ -97,7 +95,6 @@ class OnlyTheFirstTargetsUseIt(PlainNorm):
     claims="meta_bn",
     kills="the_context_is_used",
     source="a learned gate between context and own moments that has saturated",
-    hard=True,
 )
 class OnlyFlatTargetsUseIt(PlainNorm):
     """Gates the context's moments away from every target that has a variance of its own."""

@@ -157,7 +157,6 @@ class ChannelsShareAScale(PlainNorm):
     claims="inductive",
     kills="shuffling_pixels_shuffles_outputs",
     source="subsampled statistics (every second row and column), to halve the cost of large maps",
-    hard=True,
 )
 class SubsampledStatistics(PlainNorm):
     """Moments of maps of ten pixels a side or more are taken from every second row."""
@@ -204,7 +203,6 @@ class MeanOfVariances(PlainNorm):
     claims="meta_bn",
     kills="outputs_agree_with_the_formula",
     source="flagos-ai/FlagGems issue 4984: sums in blocks, wrong unless they fill up",
-    hard=True,
 )
 class TailDroppedInLargeSums(PlainNorm):
     """Of more than 512 values per channel only full blocks of 64 are averaged."""

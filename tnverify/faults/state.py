@@ -298,7 +298,6 @@ class KeepsAClosure(PlainNorm):
         "two_tasks_of_equal_shapes_are_not_confused",
     ),
     source="chunks of one large context told from a new context by their equal shapes",
-    hard=True,
 )
 class TakesARepeatForTheNextChunk(PlainNorm):
     """Adds a context of the same shape as the one before to it, as if it were its next part."""

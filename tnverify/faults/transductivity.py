@@ -53,7 +53,6 @@ class TracesOfTheBatch(PlainNorm):
     claims="meta_bn",
     kills="a_target_ignores_how_many_targets_there_are",
     source="a heuristic: from some size on a batch is trusted to have moments of its own",
-    hard=True,
 )
 class TrustsLargeBatches(PlainNorm):
     """Takes the targets' own batch moments where there are more than eight targets."""
@@ -137,7 +136,6 @@ class CountsTheTargets(PlainTaskNorm):
     claims="meta_bn",
     kills="permuting_targets_permutes_outputs",
     source="a vectorised kernel whose remainder loop was not given the same constant",
-    hard=True,
 )
 class RemainderLoop(PlainNorm):
     """Uses a larger eps for the targets beyond the last full group of four."""
@@ -218,7 +216,6 @@ class SharedWorkspace(PlainNorm):
     claims="meta_bn",
     kills="a_target_ignores_the_other_targets",
     source="AntreasAntoniou/HowToTrainYourMAMLPytorch issue 3: training=True written into the call",
-    hard=True,
 )
 class FastPathInFloat32(PlainNorm):
     """Takes a fused kernel in float32 alone, called with training=True."""

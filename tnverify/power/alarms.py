@@ -207,15 +207,17 @@ def _in_half(
 ) -> tuple[list[Alarm], Counter[str]]:
     """The laws of the layer's own lane, asked of tasks that are stored in half precision.
 
-    Not of a layer whose moments are known to be in half precision too.
+    Not those of numerics, which choose their magnitudes for a wider range and have a law of
+    their own for half precision; and not of a layer that is known to take moments in it.
     """
     if _IN_HALF in shows:
         return [], Counter()
     laws = [
-        law for law in load_catalogue()
-        if "native" in law.lanes and law.name not in shows
-        and law.max_tasks is None and why_not_claimed(law, subject, profile) is None
-    ]  # fmt: skip
+        law
+        for law in load_catalogue()
+        if "native" in law.lanes and law.family != "numerics" and law.max_tasks is None
+        if law.name not in shows and why_not_claimed(law, subject, profile) is None
+    ]
     alarms, checked = [], Counter[str]()
     for dtype in HALVES:
         name = str(dtype).removeprefix("torch.")

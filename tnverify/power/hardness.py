@@ -75,17 +75,19 @@ def _tasks(rank: int, step: int, dtype: torch.dtype) -> tuple[Task, ...]:
 def _answers(subject: Subject, tasks: tuple[Task, ...]) -> list[tuple[Tensor, ...] | None]:
     """What one instance gives on these tasks in turn; None where it raises.
 
-    Tasks have other numbers of channels, so an instance is kept for each number.
+    Tasks have other numbers of channels, so an instance is kept for each number. Every input
+    stays alive: whether memory is used again must not decide what is shown.
     """
+    given = [(task.context.clone(), task.targets.clone()) for task in tasks]
     instances: dict[int, LiveProbe] = {}
     found: list[tuple[Tensor, ...] | None] = []
-    for task in tasks:
+    for task, sets in zip(tasks, given, strict=True):
         try:
             probe = instances.setdefault(task.channels, SubjectProber(subject).fresh(task))
             with torch.no_grad():
-                context, state = probe.condition(task.context.clone())
+                context, state = probe.condition(sets[0])
                 context = context.clone()
-                targets = probe.normalize(task.targets.clone(), state)
+                targets = probe.normalize(sets[1], state)
         except (SubjectRaised, Violation):
             found.append(None)
         else:

@@ -1,0 +1,123 @@
+"""Planted faults and sound layers before the laws, for real."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from tnverify.catalogue import load_catalogue
+from tnverify.engine.profiles import PROFILES
+from tnverify.faults import Fault, all_faults, faults_of
+from tnverify.faults.plain import PlainNorm
+from tnverify.power import jobs
+from tnverify.power.census import Census, take
+from tnverify.power.reach import out_of_reach, why_not_asked
+from tnverify.power.replay import replay
+
+QUICK, DEFAULT = PROFILES["quick"], PROFILES["default"]
+FLOW = faults_of("transductivity")[0]
+
+
+def named(name: str) -> Fault:
+    return next(fault for fault in all_faults() if fault.name == name)
+
+
+def planted(kills: tuple[str, ...]) -> Fault:
+    """A sound layer that is said to be a fault."""
+    return Fault("Sound", "moments", PlainNorm, "meta_bn", kills, "made for a test")
+
+
+def test_a_fault_is_killed_by_its_laws_and_by_others() -> None:
+    row = replay(FLOW, 0, QUICK)
+    assert set(FLOW.kills) <= {kill.law for kill in row.kills}
+    assert row.missed == ()
+    assert row.out_of_reach is None
+    assert all(kill.counted <= kill.task <= QUICK.corpus for kill in row.kills)
+
+
+def test_a_sound_layer_survives_and_its_laws_are_said_to_have_missed_it() -> None:
+    row = replay(planted(("outputs_agree_with_the_formula",)), 0, QUICK)
+    assert row.kills == ()
+    assert row.survives
+    assert row.missed == ("outputs_agree_with_the_formula",)
+
+
+def test_a_layer_whose_laws_are_never_asked_is_out_of_reach() -> None:
+    row = replay(planted(("torch_compile_agrees_with_eager",)), 0, QUICK)
+    assert not row.survives
+    assert row.missed == ()
+    assert row.out_of_reach == "it shows in the profile thorough alone"
+
+
+def test_one_law_that_is_asked_brings_a_fault_within_reach() -> None:
+    catalogue = load_catalogue()
+    compiled = catalogue.named("torch_compile_agrees_with_eager")
+    formula = catalogue.named("outputs_agree_with_the_formula")
+    assert why_not_asked(compiled, DEFAULT)
+    assert why_not_asked(compiled, PROFILES["thorough"]) is None
+    assert out_of_reach([compiled, formula], DEFAULT) is None
+    assert out_of_reach([], DEFAULT) is None
+
+
+@pytest.mark.parametrize("name", ["RemainderLoop", "SingleItemDetached", "SwappedBlend"])
+def test_the_first_kill_is_the_earliest_of_the_matrix(name: str) -> None:
+    whole = replay(named(name), 1, DEFAULT).first
+    first = replay(named(name), 1, DEFAULT, first_only=True)
+    assert whole is not None
+    assert [kill.task for kill in first.kills] == [whole.task]
+
+
+@pytest.mark.parametrize(
+    "name", ["AlphaSnapsToOne", "SubsampledStatistics", "VarianceByDifference"]
+)
+def test_a_matrix_tells_what_a_smaller_profile_finds(name: str) -> None:
+    derived = replay(named(name), 0, DEFAULT).under(QUICK)
+    assert derived.kills == replay(named(name), 0, QUICK).kills
+
+
+def test_processes_change_nothing() -> None:
+    faults = faults_of("task_isolation")[:3]
+    here, there = (take(faults, QUICK, [3], jobs=number) for number in (1, 2))
+
+    def timeless(census: Census) -> list[object]:
+        return [replace(row, seconds=0.0) for row in census.rows]
+
+    assert timeless(here) == timeless(there)
+    assert len(here.rows) == 3
+
+
+def test_the_first_seed_alone_has_the_matrix() -> None:
+    census = take(faults_of("task_isolation")[:1], QUICK, [0, 1])
+    assert [row.first_only for row in census.rows] == [False, True]
+    assert len(census.matrix) == 1
+
+
+def test_ctrl_c_keeps_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    faults = faults_of("task_isolation")[:3]
+
+    def stopped(calls: list[partial[object]], jobs: int) -> object:
+        yield calls[0]()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tnverify.power.census.done_in_order", stopped)
+    census = take(faults, QUICK, [0, 1], matrix=False)
+    assert census.interrupted
+    assert [row.name for row in census.rows] == [faults[0].name]
+
+
+def test_answers_come_in_the_order_of_the_calls() -> None:
+    calls = [partial(divmod, number, 3) for number in range(7)]
+    assert list(jobs.done_in_order(calls, 1)) == [divmod(number, 3) for number in range(7)]
+
+
+def test_more_than_one_job_means_other_processes() -> None:
+    found = set(jobs.done_in_order([os.getpid] * 3, 2))
+    assert os.getpid() not in found
+
+
+def test_what_a_call_raises_is_raised_here() -> None:
+    with pytest.raises(ZeroDivisionError):
+        list(jobs.done_in_order([partial(divmod, 1, 0)] * 2, 2))

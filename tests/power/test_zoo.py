@@ -1,0 +1,42 @@
+"""The zoo itself: it dies in every profile, soon, and a good part of it is hard."""
+
+from __future__ import annotations
+
+import pytest
+
+from tnverify.engine.profiles import PROFILES
+from tnverify.faults import FAMILIES, all_faults, faults_of
+from tnverify.power.census import take
+from tnverify.power.hardness import TASKS, shown_by
+from tnverify.power.score import score
+
+
+def test_there_are_enough_faults_and_a_third_of_them_is_hard() -> None:
+    faults = all_faults()
+    assert len(faults) >= 90
+    assert 3 * sum(fault.hard for fault in faults) >= len(faults)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_fault_dies(family: str) -> None:
+    census = take(faults_of(family), PROFILES["default"], [0], matrix=False)
+    found = score(census.profile, census.rows)
+    assert found.survivors == ()
+    assert found.median is not None
+    assert found.median <= 5
+
+
+def test_nearly_every_fault_dies_in_the_quick_profile() -> None:
+    census = take(all_faults(), PROFILES["quick"], [0], matrix=False)
+    assert score(census.profile, census.rows).share >= 0.97
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_no_hard_fault_is_shown_by_ten_random_tasks(family: str) -> None:
+    shown = {fault.name: shown_by(fault) for fault in faults_of(family) if fault.hard}
+    assert {name for name, tasks in shown.items() if tasks} == set()
+
+
+def test_a_fault_that_every_task_shows_is_shown_by_ten() -> None:
+    blunt = next(fault for fault in faults_of("moments") if fault.name == "UnbiasedVariance")
+    assert shown_by(blunt) == TASKS
