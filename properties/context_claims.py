@@ -115,7 +115,11 @@ def context_items_that_keep_apart_do(norm: Prober, task: Task) -> None:
 
 @law(family=FAMILY, kind="exact", source=WHOM, claimed=unless_items_keep_apart)
 def no_gradient_flows_between_context_items_that_keep_apart(norm: Prober, task: Task) -> None:
-    """Where context outputs claim their own item alone, derivatives by the others are zero."""
+    """Where context outputs claim their own item alone, derivatives by the others are zero.
+
+    A violation where replacing the other items changes nothing means that values agree
+    but training does not: another item enters through a term that cancels in the forward pass.
+    """
     task = with_context(task, 2)
     probe = norm.fresh(task)
     context = task.context.clone().requires_grad_()
