@@ -11,8 +11,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FAMILIES: tuple[str, ...] = (
-    "transductivity", "batch_size", "blending", "context", "task_isolation", "moments",
-    "numerics", "gradients", "state", "layouts",
+    "transductivity",
+    "batch_size",
+    "blending",
+    "context",
+    "task_isolation",
+    "moments",
+    "numerics",
+    "gradients",
+    "state",
+    "layouts",
 )
 """Families of laws, in the order of the catalogue; each has a module of faults of its name."""
 
@@ -69,9 +77,15 @@ def fault(
         if name in _register and _register[name].factory.__module__ != factory.__module__:
             raise ValueError(f"two faults are named {name}")
         _register[name] = Fault(
-            name=name, family=family, factory=factory, claims=claims,
-            kills=(kills,) if isinstance(kills, str) else kills, source=source,
-            adapter=adapter, hard=hard, canary=canary,
+            name=name,
+            family=family,
+            factory=factory,
+            claims=claims,
+            kills=(kills,) if isinstance(kills, str) else kills,
+            source=source,
+            adapter=adapter,
+            hard=hard,
+            canary=canary,
         )
         return factory
 
