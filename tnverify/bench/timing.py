@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -47,12 +47,13 @@ def pin_heap() -> None:
 def seconds_of(step: Callable[[], None], device: torch.device) -> float:
     """How long one step takes on its device."""
     if device.type == "cuda":
-        start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        make: Any = torch.cuda.Event  # torch leaves it without types
+        start, end = make(enable_timing=True), make(enable_timing=True)
         start.record()
         step()
         end.record()
         torch.cuda.synchronize()
-        return start.elapsed_time(end) / 1e3
+        return float(start.elapsed_time(end)) / 1e3
     started = time.thread_time()
     step()
     return time.thread_time() - started
