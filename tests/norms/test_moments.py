@@ -36,8 +36,9 @@ def test_batch_layer_and_group_moments(shape) -> None:
     expect_moments(instance, items)
     expect_moments(batch_moments(x), items.transpose(0, 1).flatten(1)[None])
     expect_moments(over_groups(instance, 1), items.flatten(1)[:, None])
-    groups = items.reshape(3, 2, -1).repeat_interleave(2, dim=1)
+    groups = items.reshape(3, 2, -1)
     expect_moments(over_groups(instance, 2), groups)
+    assert over_groups(instance, 4) is instance
 
 
 def test_merged_moments_are_those_of_the_union() -> None:

@@ -12,7 +12,8 @@ from torch import nn
 from torch.func import functional_call
 
 from tnverify.norms import BY_SCHEME, NotConditionedError, TaskNetwork, TaskNormI, convert
-from tnverify.tolerances import expect_same
+from tnverify.tolerances import expect_close, expect_same
+from tnverify.tolerances.bound import unit
 
 
 def images(items: int, seed: int = 0) -> torch.Tensor:
@@ -148,7 +149,10 @@ def test_a_network_compiles_in_one_graph() -> None:
 
     sets = images(4, 1).double(), images(3, 2).double()
     compiled = torch.compile(task, fullgraph=True, backend="aot_eager")
-    expect_same(compiled(*sets), task(*sets), "compiled")
+    came, expected = compiled(*sets), task(*sets)
+    # Computed in float64, of which four layers may lose some digits, but not half of them.
+    bound = unit(torch.float32) * expected.detach().abs().max()
+    expect_close(came.detach(), expected.detach(), bound, "compiled")
 
 
 @pytest.mark.parametrize("scheme", BY_SCHEME)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tnverify.norms.layer import Layer
-from tnverify.norms.moments import moments_dtype
+from tnverify.norms.moments import cast, compute_dtype
 
 AlphaForm = Literal["functional", "free"]
 
@@ -53,11 +53,11 @@ class BlendingLayer(Layer):
         self.alpha = None if functional else nn.Parameter(zeros + 0.5)
 
     def share(self, x: Tensor, size: Tensor | int) -> Tensor:
-        """alpha for a context of `size` items, in the dtype of moments of `x`."""
-        dtype = moments_dtype(x)
+        """alpha for a context of `size` items, in the dtype that `x` is computed in."""
+        dtype = compute_dtype(x.dtype)
         if self.alpha is not None:
-            alpha = self.alpha.to(dtype)
+            alpha = cast(self.alpha, dtype)
             return alpha.detach().clamp(0, 1) + (alpha - alpha.detach())
         assert self.scale is not None, "what is not free is functional"
         assert self.offset is not None, "what is not free is functional"
-        return torch.sigmoid(self.scale.to(dtype) * size + self.offset.to(dtype))
+        return torch.sigmoid(cast(self.scale, dtype) * size + cast(self.offset, dtype))

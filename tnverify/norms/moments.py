@@ -1,9 +1,9 @@
 """Means and variances as values, and how those of larger sets follow from those of instances.
 
 Every function takes and returns moments; nothing is kept. Moments of one kind of set have the
-shape (items, channels), (1, channels) or (items, 1), so any two broadcast. They are held in a
-dtype wider than the activations where there is one: differences of means then stay good to a
-few roundings however far the values lie from zero.
+shape (items, channels), (1, channels) or (items, 1), so any two broadcast; tasks may come first.
+They are held in a dtype wider than the activations where there is one: differences of means then
+stay good to a few roundings however far the values lie from zero.
 """
 
 from __future__ import annotations
@@ -39,31 +39,44 @@ def moments_dtype(x: Tensor) -> torch.dtype:
     return torch.float32 if x.dtype.itemsize < 4 or x.device.type == "mps" else torch.float64
 
 
+def cast(part: Tensor, dtype: torch.dtype) -> Tensor:
+    """`part.to(dtype)`, which where there is nothing to do costs as much as a small operation."""
+    return part if part.dtype == dtype else part.to(dtype)
+
+
 def over_items(instance: Moments) -> Moments:
     """Batch moments (1, channels) from instance moments (eqs. (3), (4)), by total variance."""
-    mean = instance.mean.mean(0, keepdim=True)
-    var = (instance.var + (instance.mean - mean).square()).mean(0, keepdim=True)
-    return Moments(mean, var, instance.count * instance.mean.shape[0])
+    mean = instance.mean.mean(-2, keepdim=True)
+    var = (instance.var + (instance.mean - mean).square()).mean(-2, keepdim=True)
+    return Moments(mean, var, instance.count * instance.mean.shape[-2])
 
 
 def over_groups(instance: Moments, groups: int) -> Moments:
-    """Moments over equal groups of channels, from instance moments, by total variance.
+    """Moments (items, groups) of equal groups of channels from instance moments, likewise.
 
-    One group gives layer moments (items, 1) (eqs. (6), (7)); as many groups as channels give
-    the instance moments back (eqs. (8), (9)); others (items, channels), equal within a group.
+    One group gives layer moments (eqs. (6), (7)); as many groups as channels give the instance
+    moments back (eqs. (8), (9)).
     """
-    items, channels = instance.mean.shape
+    channels = instance.mean.shape[-1]
     if groups == channels:
         return instance
-    mean, var = (part.reshape(items, groups, channels // groups) for part in instance[:2])
-    group_mean = mean.mean(2, keepdim=True)
-    group_var = (var + (mean - group_mean).square()).mean(2, keepdim=True)
-    count = instance.count * (channels // groups)
-    if groups == 1:
-        return Moments(group_mean.flatten(1), group_var.flatten(1), count)
-    return Moments(
-        group_mean.expand_as(mean).flatten(1), group_var.expand_as(mean).flatten(1), count
-    )
+    mean, var = (by_group(part, groups) for part in instance[:2])
+    group_mean = mean.mean(-1, keepdim=True)
+    group_var = (var + (mean - group_mean).square()).mean(-1)
+    return Moments(group_mean.squeeze(-1), group_var, instance.count * (channels // groups))
+
+
+def by_group(part: Tensor, groups: int) -> Tensor:
+    """(..., channels) as (..., groups, channels of a group)."""
+    return part.reshape(*part.shape[:-1], groups, part.shape[-1] // groups)
+
+
+def by_channel(part: Tensor, channels: int) -> Tensor:
+    """(..., groups) so that it broadcasts over channels: each group's value for its channels."""
+    groups = part.shape[-1]
+    if groups in (1, channels):
+        return part
+    return part.unsqueeze(-1).expand(*part.shape, channels // groups).flatten(-2)
 
 
 def pool(alpha: Tensor | float, base: Moments, own: Moments) -> Moments:

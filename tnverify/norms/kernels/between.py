@@ -1,0 +1,218 @@
+"""What lies between the sweeps: a blend on small tensors, and how those of tasks are arranged.
+
+For one task small tensors are (items, channels) or broadcast to it. For several that lie one
+after another in the items, as under vmap, they are (tasks, items, channels) in here, and what
+enters and leaves is (tasks * items, channels) or (tasks, channels).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import torch
+
+from tnverify.norms.kernels.adjoint import Line, Pair, by_values, over_group, spread
+from tnverify.norms.moments import (
+    Moments,
+    bessel,
+    cast,
+    compute_dtype,
+    moments_dtype,
+    over_groups,
+    over_items,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from torch import Tensor
+
+    from tnverify.norms.kernels.sweeps import Centred
+
+Part = TypeVar("Part")
+Two = tuple[Part, Part]
+
+FAR = 8.0
+"""Values whose mean lies further from zero, in deviations, are centred before anything else.
+
+Nearer ones lose no more than a few ulps in x * slope + constant, which is a cheaper sweep."""
+
+SMALL = 2**15
+"""Sets of fewer values are always centred: finding out whether they lie far would cost more."""
+
+
+class Between(NamedTuple):
+    """What a blend asks for, apart from its tensors; see `Blend`.
+
+    `batch` says that the base is the batch moments of each task's own items.
+    """
+
+    tasks: int
+    batch: bool
+    groups: int | None
+    unbiased: bool
+    eps: float
+
+    def by_task(self, part: Tensor) -> Tensor:
+        """What is (tasks * items, ...), each task apart."""
+        if self.tasks == 1:
+            return part
+        return part.view(self.tasks, len(part) // self.tasks, *part.shape[1:])
+
+    def of_task(self, part: Tensor) -> Tensor:
+        """What is (tasks, channels) or of fewer dimensions, so that it broadcasts to that."""
+        return part if self.tasks == 1 or part.dim() < 2 else part.unsqueeze(1)
+
+    def by_plane(self, part: Tensor, x: Tensor) -> Tensor:
+        """A small tensor so that it broadcasts to (tasks * items, channels)."""
+        if self.tasks == 1:
+            return part
+        return part.expand(self.tasks, len(x) // self.tasks, part.shape[-1]).flatten(0, 1)
+
+    def share(self, alpha: Tensor | None, x: Tensor) -> Tensor | float | None:
+        """alpha, as a number where it is one and need not be differentiated."""
+        if alpha is None:
+            return None
+        if alpha.numel() == 1 and not torch.is_grad_enabled():
+            return float(alpha)
+        return cast(self.of_task(alpha), compute_dtype(x.dtype))
+
+    def point(self, x: Tensor, planes: Centred | None, given: Pair | None) -> Tensor:
+        """A point near the means that a plane's normalisation reads, to measure them from.
+
+        It is the base's mean, or the item's own where there is no base. Where means of several
+        channels meet it is the same for them all.
+        """
+        dtype, own_channel = compute_dtype(x.dtype), self.groups in (None, x.shape[1])
+        if given is not None:
+            point = self.of_task(given.mean).to(dtype, copy=True)
+        else:
+            assert planes is not None, "a blend without a given base takes moments of its set"
+            point = planes.centre.mean(-2, keepdim=True) if self.batch else planes.centre
+        return point if own_channel else point.mean(-1, keepdim=True)
+
+    def moments(
+        self, x: Tensor, point: Tensor, planes: Centred | None, given: Pair | None
+    ) -> tuple[Pair | None, Pair | None]:
+        """The base's moments and each item's own, (items, groups), measured from the point."""
+        base = None if given is None else self.measured(given, point, x)
+        own = None
+        if planes is not None:
+            instance = Moments((planes.centre - point).add_(planes.rest), planes.var, 1)
+            base = Pair(*over_items(instance)[:2]) if self.batch else base
+            own = None if self.groups is None else Pair(*over_groups(instance, self.groups)[:2])
+        return base, own
+
+    def measured(self, base: Pair, point: Tensor | None, x: Tensor) -> Pair:
+        """Moments (tasks, channels) of a wide dtype, measured from the point (None: zero)."""
+        mean, var = (self.of_task(part) for part in base)
+        dtype = compute_dtype(x.dtype)
+        return Pair(cast(mean if point is None else mean - point, dtype), cast(var, dtype))
+
+    def by_convention(
+        self, base: Pair | None, own: Pair | None, x: Tensor
+    ) -> tuple[Pair | None, Pair | None]:
+        """For each channel, variances biased or not as asked for; a given base is so already."""
+        if base is not None and self.batch:
+            base = self.scaled(base, self.values(x, own=False))
+        if own is not None:
+            own = spread(self.scaled(own, self.values(x, own=True)), x.shape[1])
+        return base, own
+
+    def scaled(self, pair: Pair, count: int) -> Pair:
+        """Moments over `count` values, or derivatives by them, the variance by the convention."""
+        return Pair(pair.mean, pair.var * bessel(count)) if self.unbiased else pair
+
+    def values(self, x: Tensor, *, own: bool) -> int:
+        """How many values are behind one of an item's own moments, or behind a batch moment."""
+        pixels = x.shape[2:].numel()
+        if own:
+            return pixels * x.shape[1] // (self.groups or 1)
+        return pixels * len(x) // self.tasks
+
+    def lies_far(
+        self, x: Tensor, base: Pair | None, point: Tensor, share: Tensor | float | None
+    ) -> bool:
+        """Whether values may lie far from zero, in deviations of what normalises them.
+
+        An item's own values must not decide how others are computed: without a base the answer
+        is yes. With a share alpha of the base, whose mean lies m deviations away, the pooled
+        mean lies at most m / sqrt(alpha) + sqrt((1 - alpha) / alpha) away.
+        """
+        if base is None or x.numel() < SMALL:
+            return True
+        reach = (base.mean + point).abs() * torch.rsqrt(base.var + self.eps)
+        limit = FAR if share is None else FAR * share**0.5 - 1
+        return bool((reach > limit).any())
+
+    def found(
+        self, x: Tensor, base: Pair | None, own: Pair | None, point: Tensor, far: bool
+    ) -> list[Tensor]:
+        """What `Normalize` returns beside outputs: batch and own moments, and the point if far."""
+        parts: list[Tensor] = []
+        if self.batch and base is not None:
+            wide = moments_dtype(x)
+            parts += [cast(base.mean, wide) + point, cast(base.var, wide)]
+        if own is not None:
+            parts += [own.mean if far else own.mean + point, own.var]
+        if far:
+            parts.append(point)
+        return parts if self.tasks == 1 else [part.flatten(0, 1) for part in parts]
+
+    def found_again(
+        self, x: Tensor, given: Pair | None, found: Sequence[Tensor]
+    ) -> tuple[Pair | None, Pair | None, Tensor | None]:
+        """Base and own moments and the point (None: zero) out of what `found` gave."""
+        batch, own = self.split(found)
+        point = found[-1] if len(found) % 2 else None
+        if point is not None:
+            own_only = given is None and not self.batch
+            point = self.by_task(point) if own_only else self.of_task(point)
+        base = given if batch is None else Pair(*batch)
+        return (
+            None if base is None else self.measured(base, point, x),
+            None if own is None else Pair(*(self.by_task(part) for part in own)),
+            point,
+        )
+
+    def split(self, parts: Sequence[Part]) -> tuple[Two[Part] | None, Two[Part] | None]:
+        """Batch and own moments, or derivatives by them, as `found` puts them one after another."""
+        first = 2 if self.batch else 0
+        batch = (parts[0], parts[1]) if self.batch else None
+        own = None if self.groups is None else (parts[first], parts[first + 1])
+        return batch, own
+
+    def through_batch(
+        self, by: Pair, more: Two[Tensor | None] | None, batch: Pair, x: Tensor
+    ) -> Line:
+        """The line in the values of x that derivatives by its batch moments come to.
+
+        `more` are the derivatives by the same moments as outputs, None where there are none.
+        """
+        count = self.values(x, own=False)
+        by = self.scaled(by, count)
+        if more is not None:
+            by = plus(by, (None if part is None else self.of_task(part) for part in more))
+        return by_values(by, batch.mean, count)
+
+    def through_own(self, by: Pair, more: Two[Tensor | None] | None, own: Pair, x: Tensor) -> Line:
+        """The line in the values of x that derivatives by items' own moments come to, likewise."""
+        count, channels = self.values(x, own=True), x.shape[1]
+        by = self.scaled(over_group(by, own.mean.shape[-1]), count)
+        if more is not None:
+            by = plus(by, (None if part is None else self.by_task(part) for part in more))
+        return spread(by_values(by, own.mean, count), channels)
+
+
+def plus(pair: Pair, more: Iterable[Tensor | None]) -> Pair:
+    """The sum of two pairs, of which the second may lack a part."""
+    return Pair(*(a if b is None else a + b for a, b in zip(pair, more, strict=True)))
+
+
+def to_small(by: Tensor | None, like: Tensor | None) -> Tensor | None:
+    """A derivative (tasks, items, channels), tasks left out where there is one, summed to the
+    shape of what it is by."""
+    if by is None or like is None:
+        return None
+    by = by.sum() if like.dim() == 0 else by.sum(-2, keepdim=by.dim() == like.dim() == 2)
+    return cast(by if by.shape == like.shape else by.sum_to_size(like.shape), like.dtype)

@@ -1,0 +1,187 @@
+"""The fast path on the CPU: one sweep for the moments, one for the outputs, two back.
+
+Everything between the sweeps happens on small tensors, (items, channels) or broadcasting to it:
+
+    outputs = (x - mu) a + bias,  a = weight r,  r = 1 / sqrt(s + eps)
+
+with mu and s as `adjoint` pools them, and the backward pass is their derivative by hand. Means
+are measured from a point near them, so that their differences are good to a few roundings
+however far they lie from zero.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.autograd import Function
+
+from tnverify.norms.kernels import sweeps
+from tnverify.norms.kernels.adjoint import Line, Pair, pooled, shared_out, sum_of
+from tnverify.norms.kernels.between import Between, to_small
+from tnverify.norms.kernels.primitives import (
+    applied,
+    combine,
+    dots,
+    folded,
+    plane_moments,
+    unfolded,
+)
+from tnverify.norms.moments import (
+    Moments,
+    cast,
+    compute_dtype,
+    moments_dtype,
+    over_items,
+    with_convention,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tnverify.norms.blend import Blend
+
+
+def normalize(
+    x: Tensor, blend: Blend, weight: Tensor | None, bias: Tensor | None, eps: float
+) -> tuple[Tensor, Moments | None]:
+    """As `plain.normalize`, but for unbiased blends "by count"."""
+    base, alpha, pixels = blend.base, blend.alpha, x.shape[2:].numel()
+    how = Between(1, base == "batch", blend.groups, blend.unbiased, eps)
+    base_mean = base_var = None
+    if isinstance(base, Moments):
+        if alpha == "by count":
+            alpha = torch.as_tensor(base.count / (base.count + pixels))
+        base_mean, base_var = with_convention(base, blend.unbiased)[:2]
+    outputs, *found = applied(Normalize, x, base_mean, base_var, alpha, weight, bias, how)
+    batch = Moments(found[0], found[1], len(x) * pixels) if how.batch else None
+    return outputs, batch
+
+
+def batch_moments(x: Tensor) -> Moments:
+    """As `plain.batch_moments`."""
+    mean, var = plane_moments(x, moments_dtype(x))
+    return over_items(Moments(mean, var, x.shape[2:].numel()))
+
+
+class Normalize(Function):
+    """(x, base mean, base variance, alpha, weight, bias, how) -> outputs, moments, point.
+
+    `x` is (tasks * items, channels, *spatial); given base moments are (tasks or 1, channels),
+    alpha, weight and bias a single value, (channels) or (tasks, channels); each may be None.
+    The moments returned are those of the batch where they are the base, (tasks, channels) each,
+    then each item's own where they are blended in, (tasks * items, groups) each. They are
+    outputs, and saved as such, so that they are differentiated in their turn. Own means are
+    measured from the point, which comes last; where there is none, from zero.
+    """
+
+    @staticmethod
+    def forward(
+        x: Tensor,
+        base_mean: Tensor | None,
+        base_var: Tensor | None,
+        alpha: Tensor | None,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        how: Between,
+    ) -> tuple[Tensor, ...]:
+        given = None if base_mean is None or base_var is None else Pair(base_mean, base_var)
+        planes = None
+        if how.batch or how.groups is not None:
+            planes = sweeps.Centred(*(how.by_task(part) for part in sweeps.moments(x)))
+        dtype = compute_dtype(x.dtype)
+        point, share = how.point(x, planes, given), how.share(alpha, x)
+        base, own = how.moments(x, point, planes, given)
+        mean, var = pooled(*how.by_convention(base, own, x), share)
+        slope = torch.rsqrt(var + how.eps)
+        if weight is not None:
+            slope = slope * cast(how.of_task(weight), dtype)
+        zero = slope.new_zeros(()) if bias is None else cast(how.of_task(bias), dtype)
+        constant = torch.addcmul(zero, mean, slope, value=-1)
+        far = how.lies_far(x, base, point, share)
+        if not far:
+            constant = constant - point * slope
+        outputs = sweeps.affine(
+            x,
+            how.by_plane(slope, x),
+            how.by_plane(constant, x),
+            how.by_plane(point, x) if far else None,
+        )
+        return outputs, *how.found(x, base, own, point, far)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        *tensors, ctx.how = inputs
+        if len(output) % 2 == 0:  # the point comes last
+            ctx.mark_non_differentiable(output[-1])
+        ctx.save_for_backward(*tensors, *output[1:])
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        x, base_mean, base_var, alpha, weight, bias, *found = ctx.saved_tensors
+        how: Between = ctx.how
+        given = None if base_mean is None else Pair(base_mean, base_var)
+        base, own, point = how.found_again(x, given, found)
+        used_base, used_own = how.by_convention(base, own, x)
+        share = how.share(alpha, x)
+        mean, var = pooled(used_base, used_own, share)
+        r = torch.rsqrt(var + how.eps)
+        a = r if weight is None else r * cast(how.of_task(weight), r.dtype)
+
+        # Sums over each plane of g and of g (x - mu), and so what is by mu and by s.
+        g = torch.zeros_like(x) if grads[0] is None else grads[0]
+        at = None if point is None else how.by_plane(point, x)
+        total, dot = (how.by_task(part) for part in dots(g, x, at))
+        normalized = r * (dot - mean * total)
+        by = Pair(-a * total, a * r * normalized * -0.5)
+        to_base, to_own, to_alpha = shared_out(by, used_base, used_own, share)
+
+        # Carried back to the moments that were taken of x, and through them to its values.
+        lines = []
+        by_batch, by_own = how.split(grads[1:])
+        if own is not None and to_own is not None:
+            lines.append(how.through_own(to_own, by_own, own, x))
+        if to_base is not None:
+            to_base = Pair(*(part.sum(-2, keepdim=True) for part in to_base))
+            if how.batch and base is not None:
+                lines.append(how.through_batch(to_base, by_batch, base, x))
+        line = Line(*(how.by_plane(part, x) for part in sum_of(lines))) if lines else None
+        dx = combine(g, x, how.by_plane(a, x), line, at)
+        by_mean, by_var = (None, None) if to_base is None else to_base
+        return (
+            dx,
+            to_small(by_mean, base_mean),
+            to_small(by_var, base_var),
+            to_small(to_alpha, alpha),
+            to_small(normalized, weight),
+            to_small(total, bias),
+            None,
+        )
+
+    @staticmethod
+    def vmap(info: Any, dims: Any, *inputs: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+        x, how = inputs[0], inputs[-1]
+        tasks = info.batch_size * how.tasks
+        (x,) = folded(info.batch_size, dims[:1], [x])
+        base_mean, base_var, alpha, weight, bias = (
+            for_tasks(part, dim, info.batch_size, how.tasks)
+            for part, dim in zip(inputs[1:-1], dims[1:-1], strict=True)
+        )
+        if base_mean is not None and base_var is not None:
+            base_mean, base_var = (part.expand(tasks, -1) for part in (base_mean, base_var))
+        how = how._replace(tasks=tasks)
+        outputs = applied(Normalize, x, base_mean, base_var, alpha, weight, bias, how)
+        return tuple(unfolded(info.batch_size, part) for part in outputs), (0,) * len(outputs)
+
+
+def for_tasks(part: Tensor | None, dim: int | None, batch: int, tasks: int) -> Tensor | None:
+    """What belongs to channels, for `batch` times as many tasks; what all share stays as it is.
+
+    `part` is a single value, (channels) or (tasks or 1, channels), but for the vmapped `dim`.
+    """
+    if part is None or (dim is None and (part.dim() < 2 or len(part) == 1)):
+        return part
+    each = part.expand(batch, *part.shape) if dim is None else part.movedim(dim, 0)
+    each = each.reshape(batch, *(1,) * (3 - each.dim()), *each.shape[1:])
+    return each.expand(batch, tasks, each.shape[-1]).flatten(0, 1)
