@@ -118,7 +118,7 @@ def _carry_out_all(
     engine = open_engine(spec, runs=len(jobs), workers=workers, gpus=gpus)
     try:
         # Every run is handed over by itself, and by whichever thread is free.
-        parallel = Parallel(n_jobs=engine.lanes, backend="threading", batch_size=1)
+        parallel = Parallel(n_jobs=min(engine.lanes, len(jobs)), backend="threading", batch_size=1)
         failures = parallel(delayed(_finish)(engine, job, store) for job in jobs)
     except BaseException:
         for job in jobs:

@@ -10,10 +10,6 @@ from tnverify.analyses.sweep.engines.engine import Engine, EngineError, WorkerDi
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MOST_LANES = 500
-"""So many runs at most are in the hands of a cluster; the rest wait here. A cluster that grows
-with its work needs to see more of it than it has workers."""
-
 
 def open_engine(
     spec: str, *, runs: int, workers: int | None = None, gpus: Sequence[str] = ()
@@ -22,7 +18,7 @@ def open_engine(
 
     - `runs`: how many there are to do;
     - `workers`: how many at once at most; by default, locally, one for each of `gpus` or else
-      for each processor, and on a cluster as many as it takes;
+      for each processor, on Dask one for each thread of its workers, on Ray as many as it takes;
     - `gpus`: what CUDA_VISIBLE_DEVICES is to be for each worker, of every machine.
 
     Raises EngineError for an unknown word, a package that is missing, or a cluster that does not
@@ -34,20 +30,19 @@ def open_engine(
     if kind == "local" and not address:
         from tnverify.analyses.sweep.engines.local import LocalEngine, default_workers
 
-        return LocalEngine(max(1, min(runs, workers or default_workers(gpus))), gpus)
+        return LocalEngine(min(runs, workers or default_workers(gpus)), gpus)
     if kind not in ("dask", "ray") or not address:
         raise EngineError(f"unknown engine {spec!r}: pass local, dask:ADDRESS or ray:ADDRESS")
     package = "distributed" if kind == "dask" else "ray"
     if importlib.util.find_spec(package) is None:
         raise EngineError(f"engine {spec} needs {package}: pip install 'tnverify[{kind}]'")
-    lanes = max(1, min(runs, workers or MOST_LANES))
     if kind == "dask":
         from tnverify.analyses.sweep.engines.on_dask import DaskEngine
 
-        return DaskEngine(address, lanes, gpus)
+        return DaskEngine(address, workers, gpus)
     from tnverify.analyses.sweep.engines.on_ray import RayEngine
 
-    return RayEngine(address, lanes, gpus)
+    return RayEngine(address, workers, gpus)
 
 
-__all__ = ["MOST_LANES", "Engine", "EngineError", "WorkerDiedError", "open_engine"]
+__all__ = ["Engine", "EngineError", "WorkerDiedError", "open_engine"]

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import threading
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
 
 from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
-from tnverify.analyses.sweep.engines.engine import WorkerDiedError
+from tnverify.analyses.sweep.engines.engine import EngineError, WorkerDiedError
 from tnverify.analyses.sweep.gpu import VISIBLE
 from tnverify.analyses.sweep.job import Job, carry_out
 
@@ -57,21 +58,33 @@ class _Lane:
     def __init__(self, gpu: str | None) -> None:
         self._environment = ONE_THREAD | ({VISIBLE: gpu} if gpu is not None else {})
         self._process: Any = None
+        self._closed = False
+        self._lock = threading.Lock()
 
     def finish(self, job: Job) -> str | None:
-        if self._process is None:
-            self._process = ProcessPoolExecutor(
-                max_workers=1, env=self._environment, initializer=_leave_interrupts_to_the_sweep
-            )
+        # Once closed there must be no new process, whoever still waits for a lane.
+        with self._lock:
+            if self._closed:
+                raise EngineError("the sweep was stopped")
+            if self._process is None:
+                self._process = ProcessPoolExecutor(
+                    max_workers=1, env=self._environment, initializer=_leave_interrupts_to_the_sweep
+                )
+            process = self._process
+            ending = process.submit(carry_out, job)
         try:
-            error: str | None = self._process.submit(carry_out, job).result()
+            error: str | None = ending.result()
         except BrokenProcessPool as died:
-            self.close(now=True)
+            with self._lock:
+                self._process = None
+            process.shutdown(wait=True, kill_workers=True)
             raise WorkerDiedError(_exit_code(str(died))) from died
         return error
 
     def close(self, *, now: bool) -> None:
-        process, self._process = self._process, None
+        with self._lock:
+            self._closed = True
+            process, self._process = self._process, None
         if process is not None:
             process.shutdown(wait=True, kill_workers=now)
 

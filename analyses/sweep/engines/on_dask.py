@@ -25,8 +25,7 @@ class DaskEngine:
 
     attempts = 1  # the scheduler has tried several workers by then ("allowed-failures")
 
-    def __init__(self, address: str, lanes: int, gpus: Sequence[str] = ()) -> None:
-        self.lanes = lanes
+    def __init__(self, address: str, workers: int | None, gpus: Sequence[str] = ()) -> None:
         self._gpus = tuple(gpus)
         self._address = address
         try:
@@ -37,13 +36,22 @@ class DaskEngine:
                 "scheduler` and workers with `dask worker`, and pass its address, as "
                 "dask:tcp://HOST:8786"
             ) from error
+        # No more at once than there are threads: a run that waits behind another on one worker
+        # would be blamed by Dask when that one brings the worker down.
+        self.lanes = workers or sum(self._client.nthreads().values())
+        if not self.lanes:
+            self.close(now=True)
+            raise EngineError(
+                f"the Dask cluster at {address} has no workers: start some with `dask worker "
+                f"{address}`, or pass how many runs to hand over at once if it grows with them"
+            )
 
     def finish(self, job: Job) -> str | None:
         """See `Engine`."""
         future = self._client.submit(
             carry_out,
             replace(job, gpus=self._gpus),
-            key=f"{job.name}-{uuid.uuid4().hex}",
+            key=f"tnverify_run-{uuid.uuid4().hex}",
             pure=False,
         )
         try:

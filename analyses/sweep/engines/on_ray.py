@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+MOST_LANES = 500
+"""So many runs at most are in Ray's hands; the others wait here."""
+
+
 class RayEngine:
     """Each run is a Ray task that takes one CPU and, with `gpus`, one of the cluster's GPUs.
 
@@ -24,9 +28,12 @@ class RayEngine:
 
     attempts = 2
 
-    def __init__(self, address: str, lanes: int, gpus: Sequence[str] = ()) -> None:
-        self.lanes = lanes
+    def __init__(self, address: str, workers: int | None, gpus: Sequence[str] = ()) -> None:
+        # More than there are workers: Ray queues them, and a cluster that grows with its work
+        # has to see it.
+        self.lanes = workers or MOST_LANES
         self._running: set[Any] = set()
+        self._closed = False
         self._lock = threading.Lock()
         self._started = not ray.is_initialized()
         if self._started:
@@ -42,8 +49,11 @@ class RayEngine:
 
     def finish(self, job: Job) -> str | None:
         """See `Engine`."""
-        running = self._remote.remote(job)
         with self._lock:
+            # Ray would start a cluster of its own for what is handed over after its end.
+            if self._closed:
+                raise EngineError("the sweep was stopped")
+            running = self._remote.remote(job)
             self._running.add(running)
         try:
             error: str | None = ray.get(running)
@@ -54,6 +64,8 @@ class RayEngine:
             ray.exceptions.OwnerDiedError,
         ) as died:
             raise WorkerDiedError(str(died).splitlines()[0]) from died
+        except ray.exceptions.TaskCancelledError as stopped:
+            raise EngineError("the sweep was stopped") from stopped
         except ray.exceptions.RaySystemError as lost:
             raise EngineError(
                 f"the Ray cluster was lost ({lost}): what is finished is kept; start the cluster "
@@ -69,9 +81,10 @@ class RayEngine:
 
     def close(self, *, now: bool) -> None:
         """See `Engine`."""
+        with self._lock:
+            self._closed = True
+            running = list(self._running)
         if now:
-            with self._lock:
-                running = list(self._running)
             for each in running:
                 ray.cancel(each, force=True)
         if self._started:
