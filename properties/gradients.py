@@ -165,14 +165,15 @@ def the_target_loss_reaches_the_context(norm: Prober, task: Task) -> None:
     if not bool(used.any()):
         says_nothing("every weight is zero")
     norm.bound(task)  # where it is too wide, gradients may have underflowed
-    probe = norm.fresh(task)
-    context = task.context.detach().clone().requires_grad_()
-    _, state = probe.condition(context)
-    outputs = probe.normalize(task.targets.detach().clone(), state)
-    # Positive weights without a common grid, so that no sum of them vanishes by chance.
-    drawn = torch.as_tensor(uniforms(tuple(outputs.shape), task.salt, 91), device=outputs.device)
-    (gradient,) = probe.grad((outputs * (0.5 + drawn).to(outputs.dtype)).sum(), [context])
-    reached = gradient.flatten(2).ne(0).any(2) if gradient.dim() > 2 else gradient.ne(0)
+    gradient = _by_context(norm, task)
+    reached = _reached(gradient)
+    if not bool(reached[:, used].all()):
+        # What is cut off is so whatever the values are; a derivative may also vanish at a point,
+        # as by the farther of two items where a target equals the nearer.
+        drawn = torch.as_tensor(uniforms(tuple(task.context.shape), task.salt, 92))
+        elsewhere = task.with_sets(context=(4 * drawn - 2).to(task.context))
+        norm.bound(elsewhere)
+        reached = reached | _reached(_by_context(norm, elsewhere))
     missed = (~reached[:, used]).nonzero()
     if len(missed):
         item = int(missed[0, 0])
@@ -184,6 +185,23 @@ def the_target_loss_reaches_the_context(norm: Prober, task: Task) -> None:
             symptom="gradient",
         )
     expect_finite(gradient, "the gradient of the target loss by the context")
+
+
+def _by_context(norm: Prober, task: Task) -> Tensor:
+    """The derivative of a weighted sum of target outputs by the context."""
+    probe = norm.fresh(task)
+    context = task.context.detach().clone().requires_grad_()
+    _, state = probe.condition(context)
+    outputs = probe.normalize(task.targets.detach().clone(), state)
+    # Positive weights without a common grid, so that no sum of them vanishes by chance.
+    drawn = torch.as_tensor(uniforms(tuple(outputs.shape), task.salt, 91), device=outputs.device)
+    (gradient,) = probe.grad((outputs * (0.5 + drawn).to(outputs.dtype)).sum(), [context])
+    return gradient
+
+
+def _reached(gradient: Tensor) -> Tensor:
+    """Which items and channels have a derivative that is not zero, (items, channels)."""
+    return gradient.flatten(2).ne(0).any(2) if gradient.dim() > 2 else gradient.ne(0)
 
 
 def _constant(values: Tensor, at: int) -> Tensor:

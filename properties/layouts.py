@@ -65,18 +65,20 @@ def dtype_and_device_are_kept(norm: Prober, task: Task) -> None:
 def _channels_last(task: Task) -> tuple[Task, Task]:
     """The task near zero, and the same values with the channels innermost in memory.
 
-    Values are moved by their channel's mean, so that the order of summation hardly matters and
-    what these laws see is the order in memory.
+    Each plane of values is moved to a mean of zero, so that neither the order of summation nor
+    a variance taken as a difference matters, and what these laws see is the order in memory.
     """
     form = CHANNELS_LAST.get(task.context.dim())
     if form is None:
         not_claimed("only two and three spatial dimensions have a channels-last layout")
     if task.channels < 2 or pixels(task) < 2:
         says_nothing("with one channel or one pixel the two layouts are the same")
-    mean = task.context.double().mean((0, *range(2, task.context.dim())), keepdim=True)
-    near = task.with_sets(
-        (task.context.double() - mean).to(task.dtype), (task.targets.double() - mean).to(task.dtype)
-    )
+
+    def centred(values: Tensor) -> Tensor:
+        wide = values.double()
+        return (wide - wide.mean(tuple(range(2, values.dim())), keepdim=True)).to(task.dtype)
+
+    near = task.with_sets(centred(task.context), centred(task.targets))
     moved = near.with_sets(
         near.context.contiguous(memory_format=form), near.targets.contiguous(memory_format=form)
     )
@@ -168,6 +170,14 @@ def _has_formula(claims: Claims) -> str | None:
     return None if claims.has_formula else "inductive claims no formula"
 
 
+def _tells_channels(norm: Prober, task: Task) -> bool:
+    """Whether parameters differ between channels, so that items are not taken for channels; true
+    of a layer that has none."""
+    given = {"weight": task.parameters.weight, "bias": task.parameters.bias}
+    held = [values for handle, values in given.items() if norm.has(handle)]
+    return not held or any(len(set(values or ())) > 1 for values in held)
+
+
 @contextmanager
 def _as_a_batch(norm: Prober, task: Task) -> Iterator[None]:
     """Turns a violation into not claimed if the subject read the task as one item, unbatched.
@@ -185,6 +195,8 @@ def _as_a_batch(norm: Prober, task: Task) -> Iterator[None]:
             unbatched = torch.equal(norm.run(alone).context[0], norm.run(task).context)
         except (SubjectRaised, Violation):
             unbatched = False
+        if unbatched and not _tells_channels(norm, task):
+            says_nothing("with parameters that are alike, a batch and its one item look alike")
         if unbatched:
             not_claimed("the layer takes input of this rank for one item without a batch")
         raise

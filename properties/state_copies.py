@@ -35,11 +35,17 @@ _TASKS = 12
 """Copies cost more than calls, and what breaks them rarely depends on the task."""
 
 
-def _surviving(what: str, call: Callable[[], Any]) -> Any:
-    """What the call returns; a Violation that carries what it raised, where it did."""
+def _surviving(
+    what: str, call: Callable[[], Any], original: Callable[[], Any] = lambda: None
+) -> Any:
+    """What the call returns; a Violation that carries what it raised, where it did.
+
+    `original` makes the same call without a copy: what it raises too is no matter of copying.
+    """
     try:
         return call()
     except Exception as error:  # noqa: BLE001 - whatever is raised is the finding
+        original()
         inner = error.error if isinstance(error, SubjectRaised) else error
         violate(
             f"{what}: {type(inner).__name__}: {first_line(inner)}",
@@ -72,9 +78,20 @@ def _copied(probe: Probe, state: object, *, graph: bool) -> tuple[Norm, object]:
     return twin, state if graph else copy.deepcopy(state, memo)
 
 
-def _answer(norm: Norm, task: Task, state: object) -> Tensor:
+def _answer(norm: Norm | Probe, task: Task, state: object) -> Tensor:
     with torch.no_grad():
         return norm.normalize(task.targets.clone(), state).clone()
+
+
+def _answer_of_copy(
+    what: str, twin: tuple[Norm, object], probe: Probe, state: object, task: Task
+) -> Tensor:
+    """The answer of a copy of the layer and its state. A task that the original refuses too, as
+    one without any target, is no matter of copying."""
+    answer: Tensor = _surviving(
+        what, lambda: _answer(twin[0], task, twin[1]), lambda: _answer(probe, task, state)
+    )
+    return answer
 
 
 @law(family=FAMILY, kind="exact", level="should", source=SOURCE, max_tasks=_TASKS)
@@ -91,7 +108,7 @@ def a_conditioned_layer_survives_deep_copying(norm: Prober, task: Task) -> None:
     twin, twin_state = _surviving(
         f"deep copying {which}", lambda: _copied(probe, state, graph=graph)
     )
-    answer = _surviving("the copy's answer", lambda: _answer(twin, task, twin_state))
+    answer = _answer_of_copy("the copy's answer", (twin, twin_state), probe, state, task)
     with torch.no_grad():
         _surviving("conditioning the copy anew", lambda: twin.condition(noise(task, task.context)))
         original = probe.normalize(task.targets.clone(), state)
@@ -112,7 +129,8 @@ def a_conditioned_layer_survives_pickling(norm: Prober, task: Task) -> None:
         return pickle.loads(data)  # type: ignore[no-any-return]  # noqa: S301 - written just above
 
     twin, twin_state = _surviving("pickling a conditioned layer", through_pickle)
-    answer = _surviving("the unpickled layer's answer", lambda: _answer(twin, task, twin_state))
+    what = "the unpickled layer's answer"
+    answer = _answer_of_copy(what, (twin, twin_state), probe, state, task)
     with torch.no_grad():
         original = probe.normalize(task.targets.clone(), state)
     expect_same(answer, original, "an unpickled layer's answer", symptom="state")
@@ -144,9 +162,8 @@ def a_conditioned_layer_survives_saving_and_loading(norm: Prober, task: Task) ->
         return other.module if live else loaded["state"]
 
     other_state = _surviving("saving and loading a conditioned layer", through_file)
-    answer = _surviving(
-        "a saved and loaded layer's answer", lambda: _answer(other.norm, task, other_state)
-    )
+    what = "a saved and loaded layer's answer"
+    answer = _answer_of_copy(what, (other.norm, other_state), probe, state, task)
     with torch.no_grad():
         original = probe.normalize(task.targets.clone(), state)
     expect_same(answer, original, "a saved and loaded layer's answer", symptom="state")

@@ -80,6 +80,16 @@ class Handles:
                 if held is not None:
                     held.fill_(value)
 
+    def move(self, layer: Any, device: torch.device, dtype: torch.dtype) -> None:
+        """Move the tensors behind handles, for a layer that is no torch module: it has no `to`.
+
+        Left in float32, a parameter could not be moved by the small steps of the float64 lane.
+        """
+        for handle, _ in self.paths:
+            held = self.get(layer, handle)
+            if isinstance(held, torch.Tensor) and held.is_floating_point():
+                held.data = held.data.to(device=device, dtype=dtype)
+
     def with_eps(self, layer: Any, eps: float) -> None:
         path = self.path("eps")
         if path is not None:

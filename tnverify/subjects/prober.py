@@ -177,11 +177,12 @@ class SubjectProber:
         handles = subject.handles
         with calling("build"):
             layer = subject.factory(task.channels, task.spatial)
-            if isinstance(layer, torch.nn.Module) and (
-                task.dtype is not subject.native or task.device.type != "cpu"
-            ):
+            if task.dtype is not subject.native or task.device.type != "cpu":
                 dtype = task.dtype if _is_computed_in(task.dtype) else subject.native
-                layer = _moved(layer, task.device, dtype)
+                if isinstance(layer, torch.nn.Module):
+                    layer = _moved(layer, task.device, dtype)
+                else:
+                    handles.move(layer, task.device, dtype)
             if handles.paths:
                 handles.give(layer, task.parameters, blends=subject.claims.scheme.blends)
                 if handles.path("alpha") and not handles.path("scale"):
