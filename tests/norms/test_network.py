@@ -104,7 +104,7 @@ def test_a_layer_used_twice_has_two_states() -> None:
     expected = layer.normalize(layer.normalize(targets, first_state).square(), second_state)
     expect_same(network.normalize(targets, state), expected, "targets")
     del state["norm#2"]
-    with pytest.raises(NotConditionedError, match="call 2 of layer 'norm'"):
+    with pytest.raises(NotConditionedError, match="nothing for 'norm#2'"):
         network.normalize(targets, state)
 
 

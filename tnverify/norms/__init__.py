@@ -5,9 +5,11 @@
     target_outputs = layer.normalize(targets, state)
 
 A whole network: `TaskNetwork(convert(network, "tasknorm_i"))`, with the same two calls.
+Contexts too large for memory: `state_of_chunks` for a layer, `condition_in_chunks` for a network.
 """
 
 from tnverify.norms.batch_renorm import BatchRenorm
+from tnverify.norms.chunks import condition_in_chunks, state_of_chunks
 from tnverify.norms.conventional_bn import ConventionalBN
 from tnverify.norms.convert import convert
 from tnverify.norms.layer import Layer
@@ -44,5 +46,7 @@ __all__ = [
     "TaskNormL",
     "TaskNormR",
     "TransductiveBN",
+    "condition_in_chunks",
     "convert",
+    "state_of_chunks",
 ]

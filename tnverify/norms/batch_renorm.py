@@ -24,6 +24,7 @@ class BatchRenorm(RunningLayer):
     """
 
     scheme = "batch_renorm"
+    state_kind = EmptyState
 
     def __init__(
         self,

@@ -20,6 +20,7 @@ class ConventionalBN(RunningLayer):
     """
 
     scheme = "conventional_bn"
+    state_kind = EmptyState
 
     def condition(self, context: Tensor) -> tuple[Tensor, EmptyState]:
         self.checked_context(context)

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from tnverify.norms.blend import Blend
-from tnverify.norms.kernels import normalize
+from tnverify.norms.kernels import batch_moments, normalize
 from tnverify.norms.network_pass import current_pass
-from tnverify.norms.state import ContextState, remembered
+from tnverify.norms.state import ContextState, EmptyState, context_size, remembered
 
 
 class Layer(nn.Module):
@@ -32,6 +32,9 @@ class Layer(nn.Module):
 
     scheme: ClassVar[str]
     """The name of the scheme in `tnverify.contract.SCHEMES`."""
+
+    state_kind: ClassVar[type[ContextState | EmptyState]] = ContextState
+    """What conditioning leaves: moments of the context, or nothing of it."""
 
     weight: nn.Parameter | None
     bias: nn.Parameter | None
@@ -61,6 +64,17 @@ class Layer(nn.Module):
     def normalize(self, targets: Tensor, state: object) -> Tensor:
         """Outputs for the targets; see `tnverify.contract.Norm`."""
         raise NotImplementedError
+
+    def summarized(self, part: Tensor) -> ContextState | EmptyState:
+        """The task state that a part of a context alone would leave, to be merged with others'."""
+        self.checked_context(part)
+        if self.state_kind is EmptyState:
+            return EmptyState(context_size(part))
+        return remembered(part, batch_moments(part))
+
+    def of_context(self, part: Tensor, state: object) -> Tensor:
+        """Outputs for items of the very context that `state` is of, as `condition` gives them."""
+        return self.normalize(part, state)
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs for `x` as the context or as targets, whichever the network's pass is about.

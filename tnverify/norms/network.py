@@ -54,11 +54,12 @@ class TaskNetwork(nn.Module):
 
     def forward(self, inputs: Any, state: NetworkState | None = None) -> Any:
         """As `condition` where there is no state, else as `normalize`."""
-        with passing(Pass(self._names(), state)) as over:
+        with passing(Pass(self.layer_names(), state)) as over:
             outputs = self.network(inputs)
         return (outputs, over.left) if state is None else outputs
 
-    def _names(self) -> dict[int, str]:
+    def layer_names(self) -> dict[int, str]:
+        """The name of each normalisation layer in the network, by its identity."""
         return {
             id(module): name
             for name, module in self.network.named_modules()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tnverify.norms.layer import Layer
+    from tnverify.norms.state import ContextState, EmptyState
 
 
 class Pass:
@@ -41,17 +42,44 @@ class Pass:
             )
         call = self.calls.get(name, 0)
         self.calls[name] = call + 1
-        key = name if call == 0 else f"{name}#{call + 1}"
+        return self.called(layer, x, name if call == 0 else f"{name}#{call + 1}")
+
+    def called(self, layer: Layer, x: Tensor, key: str) -> Tensor:
+        """The layer's outputs for `x` in the call that `key` names."""
         if self.given is None:
             outputs, self.left[key] = layer.condition(x)
             return outputs
         if key not in self.given:
             raise NotConditionedError(
-                f"the task state has nothing for call {call + 1} of layer {name!r}: pass the"
-                " state that conditioning this network returned, and let it call its layers as"
-                " often for targets as for a context"
+                f"the task state has nothing for {key!r}, a layer and its call: pass the state"
+                " that conditioning this network returned, and let it call its layers as often"
+                " for targets as for a context"
             )
         return layer.normalize(x, self.given[key])
+
+
+class Reached(BaseException):
+    """A pass over a part of a context came to a layer whose state is not known yet.
+
+    No network may catch it by catching what is an error, so it is none.
+    """
+
+    def __init__(self, key: str, state: ContextState | EmptyState) -> None:
+        super().__init__(key)
+        self.key, self.state = key, state
+
+
+class PassOverPart(Pass):
+    """One forward over a part of a context, as far as the states of the whole are known."""
+
+    def __init__(self, names: Mapping[int, str], known: Mapping[str, object]) -> None:
+        super().__init__(names, known)
+        self.known = known
+
+    def called(self, layer: Layer, x: Tensor, key: str) -> Tensor:
+        if key not in self.known:
+            raise Reached(key, layer.summarized(x))
+        return layer.of_context(x, self.known[key])
 
 
 _current: ContextVar[Pass | None] = ContextVar("tnverify_network_pass", default=None)

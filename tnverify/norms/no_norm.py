@@ -20,6 +20,7 @@ class NoNorm(Layer):
     """
 
     scheme = "none"
+    state_kind = EmptyState
 
     def condition(self, context: Tensor) -> tuple[Tensor, EmptyState]:
         self.checked_context(context)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class _OwnMoments(Layer):
     """An item's own moments over `_own_groups` groups of its channels."""
 
+    state_kind = EmptyState
+
     @property
     def _own_groups(self) -> int:
         raise NotImplementedError

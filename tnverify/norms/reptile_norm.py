@@ -30,3 +30,7 @@ class ReptileNorm(Layer):
         if self.training:
             return self.output(targets, Blend("batch", unbiased=self.unbiased))
         return self.output(targets, Blend(context, self.channels, "by count", self.unbiased))
+
+    def of_context(self, part: Tensor, state: object) -> Tensor:
+        context = expect_context(state, self.checked(part)).moments
+        return self.output(part, Blend(context, unbiased=self.unbiased))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from tnverify.norms.kernels import batch_moments
 from tnverify.norms.layer import Layer
 from tnverify.norms.moments import Moments, bessel
+
+if TYPE_CHECKING:
+    from tnverify.norms.state import ContextState, EmptyState
 
 
 class RunningLayer(Layer):
@@ -43,6 +48,14 @@ class RunningLayer(Layer):
         self.register_buffer("running_var", ones)
         tracked = torch.zeros((), device=device, dtype=torch.long)
         self.register_buffer("num_batches_tracked", tracked)
+
+    def summarized(self, part: Tensor) -> ContextState | EmptyState:
+        if self.training:
+            raise RuntimeError(
+                f"{type(self).__name__} in train mode keeps the moments of each set that it is"
+                " given, and a part of a context is not one: call eval() first"
+            )
+        return super().summarized(part)
 
     @property
     def running(self) -> Moments:

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 
 from torch import Tensor
 
-from tnverify.norms.moments import Moments, moments_dtype
+from tnverify.norms.moments import Moments, merge, moments_dtype
 
 
 class NotConditionedError(RuntimeError):
@@ -43,6 +43,16 @@ def remembered(context: Tensor, batch: Moments) -> ContextState:
     if not isinstance(count, Tensor):
         count = context.new_full((), count, dtype=moments_dtype(context))
     return ContextState(batch._replace(count=count), context_size(context))
+
+
+def merged(
+    first: ContextState | EmptyState, second: ContextState | EmptyState
+) -> ContextState | EmptyState:
+    """The state of a context out of those of two parts of it, of one kind."""
+    size = first.size + second.size
+    if isinstance(first, ContextState) and isinstance(second, ContextState):
+        return ContextState(merge(first.moments, second.moments), size)
+    return EmptyState(size)
 
 
 def expect_state(state: object, kind: type[State]) -> State:

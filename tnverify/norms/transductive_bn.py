@@ -26,3 +26,7 @@ class TransductiveBN(Layer):
     def normalize(self, targets: Tensor, state: object) -> Tensor:
         expect_context(state, self.checked(targets))
         return self.output(targets, Blend("batch", unbiased=self.unbiased))
+
+    def of_context(self, part: Tensor, state: object) -> Tensor:
+        context = expect_context(state, self.checked(part)).moments
+        return self.output(part, Blend(context, unbiased=self.unbiased))
