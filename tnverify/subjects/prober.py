@@ -222,10 +222,11 @@ class SubjectProber:
     def _run(self, task: Task) -> Run:
         probe = self.fresh(task)
         with torch.no_grad():
-            context, state = probe.condition(task.context)
-            # A layer may write later calls into a buffer that it returned: keep copies.
+            # Copies in, for a layer may edit what it is given; copies out, for it may write later
+            # calls into a buffer that it returned.
+            context, state = probe.condition(_copied(task.context))
             context = context.clone()
-            targets = probe.normalize(task.targets, state)
+            targets = probe.normalize(_copied(task.targets), state)
         return Run(context, targets.clone())
 
     def _expected(self, task: Task) -> Answer:
@@ -313,6 +314,12 @@ class SubjectProber:
             return self.expected(task)
         except NotClaimed:
             return _worst_case(task, self.run(task), self.eps)
+
+
+def _copied(x: Tensor) -> Tensor:
+    """A copy of plain input. Input of any other layout is handed on as it is: a copy would not
+    have it, and the laws about layouts mean just that."""
+    return x.clone() if x.is_contiguous() and x.storage_offset() == 0 else x
 
 
 def _moved(layer: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
