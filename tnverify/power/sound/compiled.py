@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
@@ -10,7 +11,11 @@ from tnverify.power.sound.common import Blended, required, space, wide
 from tnverify.power.sound.register import sound
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
+
+T = TypeVar("T")
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -31,8 +36,10 @@ def _pooled(
     return y * weight.reshape(row) + bias.reshape(row)
 
 
-_compiled_moments = torch.compile(_moments, dynamic=True)
-_compiled_pooled = torch.compile(_pooled, dynamic=True)
+@cache
+def _compiled(function: Callable[..., T]) -> Callable[..., T]:
+    """Compiled when it is first called: asking torch.compile alone takes seconds."""
+    return torch.compile(function, dynamic=True)
 
 
 @sound("tasknorm_i,first_order", compiled=True)
@@ -40,11 +47,12 @@ class CompiledTaskNorm(Blended):
     """Both functions compiled; what is compiled cannot be differentiated twice."""
 
     def condition(self, context: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, int]]:
-        state = (*_compiled_moments(wide(context)), len(context))
+        state = (*_compiled(_moments)(wide(context)), len(context))
         return self.normalize(context, state), state
 
     def normalize(self, targets: Tensor, state: tuple[Tensor, Tensor, int] | None) -> Tensor:
         mean, var, items = required(state)
-        return _compiled_pooled(
+        outputs: Tensor = _compiled(_pooled)(
             wide(targets), mean, var, self.alpha(items), self.weight, self.bias, self.eps
-        ).to(targets.dtype)
+        )
+        return outputs.to(targets.dtype)

@@ -1,0 +1,106 @@
+"""No law may blame a sound layer, however it is formulated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tnverify.contract import parse_claims
+from tnverify.engine.profiles import PROFILES, Profile
+from tnverify.faults import faults_of
+from tnverify.power import alarms
+from tnverify.power.alarms import Candidate, candidates, study, study_one
+from tnverify.power.sound import all_sound, sound
+from tnverify.subjects import SubjectRequest, resolve
+
+FEW = Profile("few", tasks=7, corpus=9, native_every=3)
+CANDIDATES = [each for each in candidates() if not each.compiled]
+SOUND = [each for each in all_sound() if not each.compiled]
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PROFILES, "few", FEW)
+    monkeypatch.setattr(alarms, "HALF_TASKS", 2)
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda each: each.name)
+def test_a_sound_layer_raises_no_alarm(candidate: Candidate) -> None:
+    found = study_one(candidate, "few", 5)
+    assert found.alarms == ()
+    assert found.verdict == "conforms"
+    assert {"float64", "float32"} <= set(found.checked)
+
+
+def test_the_study_has_layers_enough_and_of_every_kind() -> None:
+    layers = all_sound()
+    assert len(layers) >= 15
+    assert any(each.compiled for each in layers)
+    schemes = {parse_claims(each.claims).scheme.name for each in layers}
+    assert {"meta_bn", "tasknorm_i", "tasknorm_l", "tasknorm_r", "instance_norm", "layer_norm",
+            "group_norm", "reptile_norm", "conventional_bn", "batch_renorm", "transductive_bn",
+            "none", "inductive"} <= schemes  # fmt: skip
+    adapters = {each.adapter for each in layers}
+    assert {"frozen", "no_context", None} <= adapters
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("layer", [s for s in SOUND if s.shows], ids=lambda each: each.name)
+def test_what_a_sound_layer_is_known_to_show_is_shown(layer: alarms.Candidate) -> None:
+    known = next(each for each in CANDIDATES if each.name == layer.name)
+    found = [study_one(replace(known, shows=()), "few", seed) for seed in (5, 6)]
+    shown = {alarm.law for each in found for alarm in each.alarms if alarm.level == "should"}
+    assert shown >= set(layer.shows)
+    assert {each.verdict for each in found} == {"conforms"}
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [s for s in SOUND if s.claims in ("meta_bn", "tasknorm_i", "tasknorm_l", "instance_norm",
+                                      "layer_norm", "reptile_norm", "tasknorm_i,unbiased")],
+    ids=lambda each: each.name,
+)  # fmt: skip
+def test_what_a_sound_layer_is_can_be_measured(layer: Candidate) -> None:
+    found = resolve(SubjectRequest(layer.spec, adapter=layer.adapter))
+    assert str(found.subject.claims) == layer.claims
+
+
+@pytest.mark.usefixtures("few")
+def test_a_layer_that_is_not_sound_raises_alarms() -> None:
+    fault = faults_of("transductivity")[0]
+    spec = f"{fault.factory.__module__}:{fault.name}"
+    found = study_one(Candidate(fault.name, spec, fault.claims, fault.adapter), "few", 0)
+    assert found.verdict == "violates"
+    assert found.false_alarms
+    assert {"bfloat16", "float16", "float64"} & {alarm.lane for alarm in found.alarms}
+
+
+@pytest.mark.usefixtures("few")
+def test_a_law_that_decides_nothing_is_counted_apart() -> None:
+    """Seven tasks hold no large one, on which alone this law would have something to say."""
+    spec = "tnverify.power.sound.functional:NoModule"
+    found = study_one(Candidate("NoModule", spec, "meta_bn", None), "few", 5)
+    undecided = replace(
+        found, alarms=(alarms.Alarm("law", "must", "inconclusive", "both", "no task counted"),)
+    )
+    assert (undecided.false_alarms, undecided.inconclusive) == (0, 1)
+
+
+@pytest.mark.usefixtures("few")
+def test_compiled_layers_meet_few_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(alarms, "study_one", lambda c, profile, seed: asked.append((c.name, seed)))
+    plain = Candidate("plain", "a:B", None, None)
+    list(study([plain, replace(plain, name="compiled", compiled=True)], FEW, range(5)))
+    assert [seed for name, seed in asked if name == "plain"] == [0, 1, 2, 3, 4]
+    assert [seed for name, seed in asked if name == "compiled"] == [0, 1, 2]
+
+
+def test_a_sound_layer_must_tell_its_formulation() -> None:
+    with pytest.raises(TypeError, match="no docstring"):
+
+        @sound("meta_bn")
+        class Silent:
+            pass
