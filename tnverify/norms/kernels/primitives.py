@@ -14,6 +14,7 @@ import torch
 from torch.autograd import Function
 
 from tnverify.norms.kernels import sweeps
+from tnverify.norms.kernels.plain import as_planes
 from tnverify.norms.moments import compute_dtype
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ Dims = tuple[int | None, ...]
 
 def dots(g: Tensor, x: Tensor, centre: Tensor | None) -> tuple[Tensor, Tensor]:
     """The sums of g and of g * (x - centre) over each plane; centre 0 where it is None."""
+    if _batched_by_autograd(g):
+        pixels = tuple(range(2, x.dim()))
+        centred = x if centre is None else x - as_planes(centre, x)
+        parts = (g, g * centred)
+        return tuple(part.sum(pixels) if pixels else part for part in parts)  # type: ignore[return-value]  # two
     if _plain():
         return sweeps.dots(g, x, centre)
     sums: tuple[Tensor, Tensor] = applied(PlaneDots, g, x, centre)
@@ -38,6 +44,12 @@ def combine(
     g: Tensor, x: Tensor, slope: Tensor, line: Line | None, centre: Tensor | None
 ) -> Tensor:
     """g * slope and, where there is one, the line at x - centre, summed; for each plane."""
+    if _batched_by_autograd(g):
+        dx = g * as_planes(slope, x)
+        if line is None:
+            return dx
+        centred = x if centre is None else x - as_planes(centre, x)
+        return dx + centred * as_planes(line.slope, x) + as_planes(line.constant, x)
     if line is not None and _plain():
         return sweeps.combine(g, x, slope, *line, centre)
     zeros = torch.zeros_like(slope)
@@ -186,6 +198,14 @@ def _plain() -> bool:
 
 # torch's own Function.apply asks the same; there is no public name for it.
 _transforms_active = torch._C._are_functorch_transforms_active  # noqa: SLF001 - see above
+
+
+def _batched_by_autograd(g: Tensor) -> bool:
+    """Whether g is a batch of gradients, as `torch.autograd.grad(is_grads_batched=True)` has it.
+
+    These are no transform of `torch.func` and know plain operations alone.
+    """
+    return torch._C._functorch.is_legacy_batchedtensor(g)  # noqa: SLF001 - no public name
 
 
 @cache

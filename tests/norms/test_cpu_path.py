@@ -1,0 +1,254 @@
+"""The fast path on the CPU agrees with the plain one, whatever it chooses to do on the way.
+
+Its choices hang on sizes: blocks, fused sweeps, and values that lie far from zero. So here the
+sizes at which it turns to them are made small, and every choice is taken on small input.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from torch.autograd import gradcheck, gradgradcheck
+from torch.func import vmap
+
+from tnverify.norms import BY_SCHEME, InstanceNorm, MetaBN, TaskNormI
+from tnverify.norms.kernels import between, cpu, dispatch, plain, sweeps
+from tnverify.tolerances import expect_close, expect_same
+from tnverify.tolerances.bound import unit
+
+SCHEMES = sorted(set(BY_SCHEME) - {"none"})
+SHAPES = {
+    "maps": (4, 6, 3, 4), "long maps": (3, 4, 5, 5), "one pixel": (4, 6, 1, 1), "rows": (5, 4, 7),
+    "volumes": (2, 4, 2, 3, 2), "no space": (4, 6), "one item": (1, 4, 3, 3),
+}  # fmt: skip
+CHOICES = {
+    "whole and centred": (2**17, 2**15), "blocks and centred": (16, 2**15),
+    "whole and near": (2**17, 0), "blocks and near": (16, 0),
+}  # fmt: skip
+
+
+@pytest.fixture(params=CHOICES.values(), ids=CHOICES)
+def choice(request, monkeypatch) -> None:
+    block, small = request.param
+    monkeypatch.setattr(sweeps, "BLOCK", block)
+    monkeypatch.setattr(between, "SMALL", small)
+
+
+@pytest.fixture
+def plain_path(monkeypatch):
+    def take() -> None:
+        monkeypatch.setattr(dispatch, "_fast", lambda x: False)
+
+    return take
+
+
+def drawn(*shape: int, seed: int = 0, offset: float = 0.5) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=torch.float64) + offset
+
+
+def laid_out(x: torch.Tensor, memory: str) -> torch.Tensor:
+    if memory == "channels last" and x.dim() == 4:
+        return x.contiguous(memory_format=torch.channels_last)
+    if memory == "channels last" and x.dim() == 5:
+        return x.contiguous(memory_format=torch.channels_last_3d)
+    return x.repeat_interleave(2, dim=-1)[..., ::2] if memory == "strided" else x
+
+
+def answers(layer: torch.nn.Module, context: torch.Tensor, targets: torch.Tensor) -> list:
+    """Outputs, state, and gradients by everything, of a task."""
+    leaves = [x.detach().requires_grad_() for x in (context, targets)]
+    outputs, state = layer.condition(leaves[0])
+    came = [outputs, layer.normalize(leaves[1], state)]
+    weights = [drawn(*part.shape, seed=9 + i) for i, part in enumerate(came)]
+    loss = sum((w * part).sum() for w, part in zip(weights, came, strict=True))
+    wanted = [*leaves, *layer.parameters()]
+    grads = torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True)
+    return [*came, *torch.utils._pytree.tree_leaves(state), *grads]
+
+
+@pytest.mark.usefixtures("choice")
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize(
+    ("shape", "memory"),
+    [(shape, "contiguous") for shape in SHAPES.values()]
+    + [(SHAPES[name], "channels last") for name in ("maps", "long maps", "volumes")]
+    + [(SHAPES[name], "strided") for name in ("maps", "rows")],
+)
+def test_outputs_state_and_gradients_are_those_of_the_plain_path(
+    scheme, shape, memory, plain_path
+) -> None:
+    """In float64, to more digits than float32 has."""
+    options = {"per_channel": True} if scheme.startswith("tasknorm") else {}
+    layer = BY_SCHEME[scheme](shape[1], unbiased=len(shape) == 3, **options).double().eval()
+    with torch.no_grad():
+        for i, parameter in enumerate(layer.parameters()):
+            parameter.add_(drawn(*parameter.shape, seed=i, offset=0.0) / 4)
+    context = laid_out(drawn(*shape), memory)
+    targets = laid_out(drawn(2, *shape[1:], seed=1), memory)
+    fast = answers(layer, context, targets)
+    plain_path()
+    for i, (a, e) in enumerate(zip(fast, answers(layer, context, targets), strict=True)):
+        bound = unit(torch.float32) * (1 + e.detach().abs().max())
+        expect_close(a.detach(), e.detach(), bound, f"answer {i}")
+    if memory == "channels last" and min(shape[1:]) > 1:
+        assert fast[0].stride() == context.stride()
+
+
+@pytest.mark.usefixtures("choice")
+@pytest.mark.parametrize("scheme", ["tasknorm_i", "tasknorm_l", "meta_bn", "group_norm"])
+def test_every_choice_is_twice_differentiable(scheme) -> None:
+    layer = BY_SCHEME[scheme](2, unbiased=True).double().eval()
+
+    def task(context: torch.Tensor, targets: torch.Tensor, weight: torch.Tensor) -> tuple:
+        outputs, state = layer.condition(context)
+        return (
+            outputs * weight,
+            layer.normalize(targets, state),
+            state.moments.var if hasattr(state, "moments") else outputs,
+        )
+
+    sets = tuple(drawn(n, 2, 3, 3, seed=n).requires_grad_() for n in (3, 2))
+    inputs = (*sets, torch.ones((), dtype=torch.float64, requires_grad=True))
+    assert gradcheck(task, inputs)
+    assert gradgradcheck(task, inputs)
+
+
+def test_moments_saved_as_intermediates_are_found_by_second_order_alone(monkeypatch) -> None:
+    """Why the moments are outputs: kept otherwise, their own derivatives are lost in silence."""
+
+    def forgets(ctx, inputs, output) -> None:
+        *tensors, ctx.how = inputs
+        ctx.mark_non_differentiable(output[-1])
+        ctx.save_for_backward(*tensors, *(part.detach().clone() for part in output[1:]))
+        ctx.set_materialize_grads(False)
+
+    layer = TaskNormI(2).double()
+    context = drawn(3, 2, 2, 2).requires_grad_()
+    assert gradgradcheck(lambda x: layer.condition(x)[0], context)
+    monkeypatch.setattr(cpu.Normalize, "setup_context", staticmethod(forgets))
+    assert gradcheck(lambda x: layer.condition(x)[0], context)
+    with pytest.raises(RuntimeError, match="Jacobian mismatch"):
+        gradgradcheck(lambda x: layer.condition(x)[0], context)
+
+
+@pytest.mark.usefixtures("choice")
+@pytest.mark.parametrize("ratio", [0, 1, 3, 8, 30, 1_000, 10_000])
+@pytest.mark.parametrize("scheme", ["meta_bn", "instance_norm", "tasknorm_i", "tasknorm_l"])
+def test_the_error_does_not_grow_with_the_distance_from_zero(scheme, ratio) -> None:
+    """Also where the nearer values take the shorter way: a few ulps of an output everywhere."""
+    layer = BY_SCHEME[scheme](4)
+    sets = [drawn(8, 4, 5, 5, seed=seed, offset=ratio).float() for seed in (0, 1)]
+    outputs, state = layer.condition(sets[0])
+    came = torch.cat([outputs, layer.normalize(sets[1], state)])
+    exact, exact_state = layer.double().condition(sets[0].double())
+    expected = torch.cat([exact, layer.normalize(sets[1].double(), exact_state)])
+    ulps = torch.finfo(torch.float32).eps * float(expected.detach().abs().max())
+    assert (came - expected).abs().max() <= 4 * ulps
+
+
+@pytest.mark.usefixtures("choice")
+@pytest.mark.parametrize("scheme", ["meta_bn", "instance_norm", "layer_norm", "tasknorm_i"])
+def test_other_targets_do_not_change_how_a_target_is_computed(scheme) -> None:
+    """Bit for bit, however far from zero they lie."""
+    layer = BY_SCHEME[scheme](4)
+    _, state = layer.condition(drawn(5, 4, 5, 5).float())
+    targets = drawn(6, 4, 5, 5, seed=1).float()
+    others = targets.clone()
+    others[1:] = others[1:] * 100 + 10_000
+    expect_same(layer.normalize(others, state)[0], layer.normalize(targets, state)[0], scheme)
+
+
+def test_near_and_far_are_told_apart(monkeypatch) -> None:
+    """By the base's mean in deviations and by its share, where there is a base and no less."""
+    monkeypatch.setattr(between, "SMALL", 0)
+    asked = between.Between.lies_far
+    found = []
+    monkeypatch.setattr(
+        between.Between, "lies_far", lambda *a: found.append(asked(*a)) or found[-1]
+    )
+    for layer, offset, far in (
+        (MetaBN(3), 0, False), (MetaBN(3), 7, False), (MetaBN(3), 9, True),
+        (TaskNormI(3), 0, False), (TaskNormI(3), 4, False), (TaskNormI(3), 7, True),
+        (InstanceNorm(3), 0, True),
+    ):  # fmt: skip
+        layer.condition(drawn(50, 3, 4, 4, offset=offset).float())
+        assert found[-1] is far, (layer, offset)
+    nearly_own = TaskNormI(3)
+    with torch.no_grad():
+        nearly_own.offset.fill_(-9.0)
+    nearly_own.condition(drawn(50, 3, 4, 4, offset=0).float())
+    assert found[-1]
+
+
+@pytest.mark.usefixtures("choice")
+@pytest.mark.parametrize("scheme", ["tasknorm_i", "tasknorm_l", "meta_bn", "reptile_norm"])
+def test_tasks_and_their_parameters_nest_under_vmap(scheme) -> None:
+    """Two dimensions of tasks, own weights for the outer one, shared contexts for the inner."""
+    layer = BY_SCHEME[scheme](4).double().eval()
+    parameters = {
+        name: torch.stack([value.detach() + i / 4 for i in range(2)])
+        for name, value in layer.named_parameters()
+    }
+    contexts, targets = drawn(2, 5, 4, 3), drawn(2, 3, 6, 4, 3, seed=1)
+
+    def task(parameters, context, target):
+        def call(context, target):
+            outputs, state = layer.condition(context)
+            return outputs, layer.normalize(target, state)
+
+        with torch.nn.utils.stateless._reparametrize_module(layer, parameters):
+            return call(context, target)
+
+    inner = vmap(task, (None, None, 0))
+    outputs, came = vmap(inner)(parameters, contexts, targets)
+    for i, j in itertools.product(range(2), range(3)):
+        own = {name: value[i] for name, value in parameters.items()}
+        expected = task(own, contexts[i], targets[i, j])
+        for part, e in zip((outputs[i, j], came[i, j]), expected, strict=True):
+            expect_close(part, e, unit(torch.float32) * e.abs().max(), f"task {i}, {j}")
+
+
+def test_batched_gradients_of_the_first_order() -> None:
+    """vmap over the backward pass alone, as vectorised Jacobians take it."""
+    layer, context = TaskNormI(2).double(), drawn(3, 2, 4).requires_grad_()
+    outputs, _ = layer.condition(context)
+    rows = torch.eye(outputs.numel(), dtype=torch.float64).view(-1, *outputs.shape)
+    (together,) = torch.autograd.grad(
+        outputs, context, rows, is_grads_batched=True, retain_graph=True
+    )
+    alone = torch.stack(
+        [torch.autograd.grad(outputs, context, row, retain_graph=True)[0] for row in rows]
+    )
+    expect_close(together, alone, unit(torch.float32) * alone.abs().max(), "Jacobian")
+
+
+def test_half_precision_is_computed_in_float32() -> None:
+    for dtype in (torch.bfloat16, torch.float16):
+        layer, x = TaskNormI(4), drawn(5, 4, 6, 6).to(dtype).requires_grad_()
+        outputs, state = layer.condition(x)
+        exact, _ = layer.condition(x.float())
+        expect_same(outputs, exact.to(dtype), "outputs")
+        assert state.moments.mean.dtype is torch.float32
+        assert torch.autograd.grad(outputs.float().square().sum(), x)[0].dtype is dtype
+
+
+def test_the_dispatch_takes_the_plain_path_where_the_sweeps_do_not_apply(monkeypatch) -> None:
+    taken = []
+    for module in (plain, cpu):
+        real = module.normalize
+        monkeypatch.setattr(
+            module, "normalize",
+            lambda *a, _real=real, _name=module.__name__.rpartition(".")[2]: (
+                taken.append(_name), _real(*a)
+            )[1],
+        )  # fmt: skip
+    layer = TaskNormI(3)
+    x = drawn(4, 3, 2).float()
+    _, state = layer.condition(x)
+    layer.normalize(x[:0], state)
+    torch.func.jvp(lambda c: layer.condition(c)[0], (x,), (x,))
+    layer.to("meta").condition(x.to("meta"))
+    assert taken == ["cpu", "plain", "plain", "plain"]
