@@ -235,16 +235,17 @@ def test_half_precision_is_computed_in_float32() -> None:
         assert torch.autograd.grad(outputs.float().square().sum(), x)[0].dtype is dtype
 
 
+@pytest.mark.filterwarnings(  # torch's own forward mode still scripts its decompositions
+    "ignore:.torch.jit.script. is deprecated:DeprecationWarning"
+)
 def test_the_dispatch_takes_the_plain_path_where_the_sweeps_do_not_apply(monkeypatch) -> None:
     taken = []
-    for module in (plain, cpu):
-        real = module.normalize
-        monkeypatch.setattr(
-            module, "normalize",
-            lambda *a, _real=real, _name=module.__name__.rpartition(".")[2]: (
-                taken.append(_name), _real(*a)
-            )[1],
-        )  # fmt: skip
+
+    def noted(name: str, real):
+        return lambda *arguments: (taken.append(name), real(*arguments))[1]
+
+    monkeypatch.setattr(plain, "normalize", noted("plain", plain.normalize))
+    monkeypatch.setattr(cpu, "normalize", noted("cpu", cpu.normalize))
     layer = TaskNormI(3)
     x = drawn(4, 3, 2).float()
     _, state = layer.condition(x)
