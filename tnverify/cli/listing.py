@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 @click.command("list")
-@click.argument("what", required=False, metavar="[schemes|laws|adapters|faults]")
+@click.argument("what", required=False, metavar="[schemes|laws|adapters|profiles|faults]")
 @color_option
 def command(what: str | None, *, no_color: bool) -> int:
-    """List the schemes, laws and adapters; or one of these; or the planted faults."""
+    """List the schemes, laws and adapters; or one of these; or the profiles or planted faults."""
     if what is not None and what not in _LISTS:
         raise unknown("list", what, tuple(_LISTS))
     from rich.text import Text
@@ -72,6 +72,24 @@ def _adapters(width: int) -> Iterator[Text]:
         yield from entry(adapter.name, adapter.summary, width)
 
 
+def _profiles(width: int) -> Iterator[Text]:
+    from tnverify.engine.profiles import PROFILES
+    from tnverify.power.measured import measured
+    from tnverify.report.budget import at_most, caught
+    from tnverify.report.listing import entry, title
+    from tnverify.report.words import count
+
+    yield from title("Profiles", "how much is spent (--profile), and what that buys")
+    for profile in PROFILES.values():
+        missed = f"{at_most(profile.tasks):.1%}".replace("%", " %")
+        what = f"{profile.summary}; what shows in over {missed} of tasks is seen (3/N, at 95 %)"
+        kept = measured(profile.name)
+        if kept is not None:
+            seeds = count(kept.seeds, "seed")
+            what += f"; catches {caught(kept)}, at each of {seeds} ({kept.command})"
+        yield from entry(profile.name, what, width)
+
+
 def _faults(width: int) -> Iterator[Text]:
     from tnverify.faults import all_faults
     from tnverify.report.listing import entry, title
@@ -86,5 +104,6 @@ def _faults(width: int) -> Iterator[Text]:
 
 
 _LISTS: dict[str, Callable[[int], Iterator[Text]]] = {
-    "schemes": _schemes, "laws": _laws, "adapters": _adapters, "faults": _faults,
+    "schemes": _schemes, "laws": _laws, "adapters": _adapters, "profiles": _profiles,
+    "faults": _faults,
 }  # fmt: skip

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tnverify.report import words
+from tnverify.report.budget import budget_text
 from tnverify.report.layout import paragraph
 from tnverify.report.matrix import matrix_lines
 from tnverify.report.subject import heading_lines, identity_lines, subject_lines
@@ -74,6 +75,9 @@ def _summary(run: RunReport, width: int) -> Iterator[Text]:
     text += f" {run.seconds:.1f} s)."
     lines = list(paragraph(text[0].upper() + text[1:], width))
     yield from lines
+    budget = budget_text(run)
+    if budget is not None:
+        yield from paragraph(budget, width, style="dim")
     if any(s.verdict == "violates" for s in run.subjects):
         yield from paragraph("`tnverify explain LAW` tells more about a law.", width, style="dim")
 
