@@ -10,7 +10,7 @@ from census_rows import census, row
 from command_line import Terminal
 from jsonschema import Draft202012Validator
 
-from tnverify.power import figure, measured
+from tnverify.power import measured
 from tnverify.power.alarms import Alarm, Study
 from tnverify.power.as_json import schema
 from tnverify.power.rows import Kill
@@ -132,7 +132,7 @@ def test_the_figure_is_drawn(tnverify: Terminal, taken: Taken, tmp_path: Path) -
 
 
 def test_a_missing_extra_is_named(tnverify: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figure.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     ended = tnverify("power", "--figure", "matrix.svg")
     assert ended.code == 2
     assert "pip install 'tnverify[analyses]'" in ended.complaint

@@ -89,13 +89,15 @@ def test_a_law_that_decides_nothing_is_counted_apart() -> None:
 
 
 @pytest.mark.usefixtures("few")
-def test_compiled_layers_meet_few_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_layer_meets_no_more_seeds_than_it_is_bound_to(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(alarms, "study_one", lambda c, profile, seed: asked.append((c.name, seed)))
     plain = Candidate("plain", "a:B", None, None)
-    list(study([plain, replace(plain, name="compiled", compiled=True)], FEW, range(5)))
+    list(study([plain, replace(plain, name="bound", most_seeds=3)], FEW, range(5)))
     assert [seed for name, seed in asked if name == "plain"] == [0, 1, 2, 3, 4]
-    assert [seed for name, seed in asked if name == "compiled"] == [0, 1, 2]
+    assert [seed for name, seed in asked if name == "bound"] == [0, 1, 2]
+    bounds = {each.most_seeds for each in candidates() if each.compiled}
+    assert bounds == {alarms.COMPILED_SEEDS}
 
 
 def test_a_sound_layer_must_tell_its_formulation() -> None:

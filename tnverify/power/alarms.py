@@ -39,8 +39,14 @@ if TYPE_CHECKING:
     from tnverify.subjects.subject import Subject
 
 HALVES = (torch.bfloat16, torch.float16)
-HALF_TASKS = 6
+HALF_TASKS = 3
 """Tasks in each half precision, at every seed."""
+
+KNOWN_SEEDS = 20
+"""Seeds at which the reference layers and torch's own are studied, at most."""
+
+COMPILED_SEEDS = 3
+"""Seeds at which compiled layers are studied, at most: each costs minutes."""
 
 _LARGEST_HALF = 16.0
 """Over the root of eps, and times a weight, larger values leave float16."""
@@ -56,7 +62,7 @@ class Candidate:
     """A sound layer as it is named on the command line.
 
     `shows` names should-level laws that it is known to fail; `compiled` says that it is compiled
-    for the shapes that it meets.
+    for the shapes that it meets; `most_seeds` bounds the seeds at which it is studied.
     """
 
     name: str
@@ -65,6 +71,7 @@ class Candidate:
     adapter: str | None
     shows: tuple[str, ...] = ()
     compiled: bool = False
+    most_seeds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +114,26 @@ def candidates() -> tuple[Candidate, ...]:
     from tnverify.power.sound import all_sound
 
     sound = tuple(
-        Candidate(s.name, s.spec, s.claims, s.adapter, tuple(s.shows), s.compiled)
+        Candidate(
+            s.name,
+            s.spec,
+            s.claims,
+            s.adapter,
+            tuple(s.shows),
+            s.compiled,
+            COMPILED_SEEDS if s.compiled else None,
+        )
         for s in all_sound()
     )
     known = tuple(
-        Candidate(r.spec, r.spec, r.claims, r.adapter, tuple(_OF_TORCH.get(r.spec, {})))
+        Candidate(
+            r.spec,
+            r.spec,
+            r.claims,
+            r.adapter,
+            tuple(_OF_TORCH.get(r.spec, {})),
+            most_seeds=KNOWN_SEEDS,
+        )
         for r in default_requests()
     )
     return (*sound, *known)
@@ -139,15 +161,14 @@ def study(
     seeds: Sequence[int],
     *,
     jobs: int = 1,
-    most_compiled: int = 3,
     progress: Progress | None = None,
 ) -> Iterator[Study]:
-    """Every layer at every seed, by layer; compiled ones at `most_compiled` of them."""
+    """Every layer at every seed, or at the first of them that it is bound to, by layer."""
     progress = progress or Silent()
     calls = [
         partial(study_one, candidate, profile.name, seed)
         for candidate in found
-        for seed in (seeds[:most_compiled] if candidate.compiled else seeds)
+        for seed in seeds[: candidate.most_seeds]
     ]
     progress.on_subject(f"{len(found)} sound layers, {len(seeds)} seeds", 1, 1)
     for done, result in enumerate(done_in_order(calls, jobs), 1):
