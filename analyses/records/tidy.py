@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tnverify.analyses.records.record import Record
 
-RUN = ("run", "code", "seconds", "finished")
+RUN = ("record.name", "record.code", "record.seconds", "record.finished")
 """Columns of every table beside those of the configuration."""
 
 

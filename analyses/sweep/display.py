@@ -64,6 +64,7 @@ def _as_a_bar(console: Console, title: str) -> Iterator[Callable[[Progress], Non
                 if progress.finished < progress.total
                 else progress.total,
                 left=time_left(progress),
+                refresh=True,
             )
 
         yield update

@@ -12,12 +12,9 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tnverify.analyses.sweep import Trained, Workplace, run_sweep
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SOURCES = ["tnverify.analyses.records"]
 

@@ -10,6 +10,7 @@ import os
 import queue
 import signal
 import threading
+import time
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 """Set before a worker imports anything, for libraries that look once."""
+
+ORPHANED = 0.5
+"""Seconds after which a worker notices that the process of its sweep was killed."""
 
 
 class LocalEngine:
@@ -68,7 +72,10 @@ class _Lane:
                 raise EngineError("the sweep was stopped")
             if self._process is None:
                 self._process = ProcessPoolExecutor(
-                    max_workers=1, env=self._environment, initializer=_leave_interrupts_to_the_sweep
+                    max_workers=1,
+                    env=self._environment,
+                    initializer=_belong_to_the_sweep,
+                    initargs=(os.getpid(),),
                 )
             process = self._process
             ending = process.submit(carry_out, job)
@@ -89,9 +96,17 @@ class _Lane:
             process.shutdown(wait=True, kill_workers=now)
 
 
-def _leave_interrupts_to_the_sweep() -> None:
+def _belong_to_the_sweep(sweep: int) -> None:
+    """Called in a new worker: it ends when the sweep says so, or when the sweep is gone."""
     # Ctrl-C reaches every process of the terminal; the sweep ends its workers itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == sweep:
+            time.sleep(ORPHANED)
+        os._exit(1)  # what is unfinished goes on with the next call
+
+    threading.Thread(target=watch, name="watch the sweep", daemon=True).start()
 
 
 def _exit_code(message: str) -> str:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+PATIENCE = 20.0
+"""Seconds to wait for a scheduler to answer."""
+
+
 class DaskEngine:
     """Each run is a task of the cluster's scheduler, which finds it another worker if one dies.
 
@@ -29,7 +33,7 @@ class DaskEngine:
         self._gpus = tuple(gpus)
         self._address = address
         try:
-            self._client = distributed.Client(address, timeout=20, set_as_default=False)
+            self._client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
         except (OSError, ValueError) as error:
             raise EngineError(
                 f"no Dask scheduler answers at {address!r} ({error}): start one with `dask "

@@ -44,7 +44,7 @@ def test_a_row_a_run(records: tuple[Record, ...]) -> None:
     assert len(table) == 3
     assert list(table["accuracy"][:2]) == [60.0, 61.0]
     assert table["optimiser.rate"].isna().tolist() == [False, False, True]
-    assert set(table["run"]) == {record.name for record in records}
+    assert set(table["record.name"]) == {record.name for record in records}
 
 
 def test_a_row_an_entry(records: tuple[Record, ...]) -> None:
