@@ -19,14 +19,17 @@ def drawn(shape: tuple[int, ...], seed: int) -> np.ndarray:
 
 
 def parameters(channels: int) -> tuple[torch.Tensor, torch.Tensor]:
-    return (torch.tensor(WEIGHT[:channels], dtype=torch.float64),
-            torch.tensor(BIAS[:channels], dtype=torch.float64))
+    return (
+        torch.tensor(WEIGHT[:channels], dtype=torch.float64),
+        torch.tensor(BIAS[:channels], dtype=torch.float64),
+    )
 
 
 def assert_within_rounding(ours: SetAnswer, theirs: torch.Tensor) -> None:
     channels = theirs.shape[1]
-    bound = rounding_bound(ours, weight=WEIGHT[:channels], bias=BIAS[:channels],
-                           unit=unit(torch.float64))
+    bound = rounding_bound(
+        ours, weight=WEIGHT[:channels], bias=BIAS[:channels], unit=unit(torch.float64)
+    )
     assert ours.outputs.shape == tuple(theirs.shape)
     assert (np.abs(ours.outputs - theirs.numpy()) <= bound).all()
     # The bound is small, so that the line above can fail: far below one part in 1e9.
@@ -52,7 +55,9 @@ def test_layer_norm_is_torchs_over_channels_and_space(shape: tuple[int, ...]) ->
     wide = (-1, *(1,) * (len(shape) - 2))
     for part, values in ((ours.context, x), (ours.targets, t)):
         theirs = functional.layer_norm(
-            torch.from_numpy(values), shape[1:], weight.view(wide).expand(shape[1:]),
+            torch.from_numpy(values),
+            shape[1:],
+            weight.view(wide).expand(shape[1:]),
             bias.view(wide).expand(shape[1:]),
         )
         assert_within_rounding(part, theirs)
@@ -91,8 +96,14 @@ def test_conventional_bn_is_torchs_in_evaluation() -> None:
     x, t = drawn((3, 3, 2, 2), 9), drawn((2, 3, 2, 2), 10)
     weight, bias = parameters(3)
     mean, var = torch.tensor([3.0, 2.0, 4.0]).double(), torch.tensor([1.0, 0.5, 2.0]).double()
-    ours = answer("conventional_bn", x, t, weight=weight.numpy(), bias=bias.numpy(),
-                  running=Moments(mean.numpy(), var.numpy()))
+    ours = answer(
+        "conventional_bn",
+        x,
+        t,
+        weight=weight.numpy(),
+        bias=bias.numpy(),
+        running=Moments(mean.numpy(), var.numpy()),
+    )
     for part, values in ((ours.context, x), (ours.targets, t)):
         theirs = functional.batch_norm(torch.from_numpy(values), mean, var, weight, bias)
         assert_within_rounding(part, theirs)
@@ -101,8 +112,11 @@ def test_conventional_bn_is_torchs_in_evaluation() -> None:
 def test_unbiased_variances_are_torchs() -> None:
     x = drawn((3, 2, 2, 3), 11)
     tensor, few = torch.from_numpy(x), 20 * unit(torch.float64)
-    for scheme, dims in (("meta_bn", (0, 2, 3)), ("instance_norm", (2, 3)),
-                         ("layer_norm", (1, 2, 3))):
+    for scheme, dims in (
+        ("meta_bn", (0, 2, 3)),
+        ("instance_norm", (2, 3)),
+        ("layer_norm", (1, 2, 3)),
+    ):
         ours = answer(scheme, x, x, variance="unbiased").context.var
         theirs = tensor.var(dims, keepdim=True).expand(3, 2, 1, 1).numpy()
         assert (np.abs(ours - theirs) <= few * np.abs(ours)).all(), scheme
@@ -120,6 +134,7 @@ def test_the_authors_formulation_is_tasknorm_i() -> None:
     spread = spread + (1 - alpha) * (own_var + (own_mean - pooled) ** 2)
     theirs = (targets - pooled) / torch.sqrt(spread + 1e-5)
     ours = answer("tasknorm_i", x, t, alpha=alpha.item(), variance="unbiased").targets
-    bound = rounding_bound(ours, weight=None, bias=None, unit=unit(torch.float64), scale=0.25,
-                           offset=-0.5, size=4)
+    bound = rounding_bound(
+        ours, weight=None, bias=None, unit=unit(torch.float64), scale=0.25, offset=-0.5, size=4
+    )
     assert (np.abs(ours.outputs - theirs.numpy()) <= bound).all()

@@ -84,8 +84,9 @@ def test_tasknorm_l_pools_with_moments_over_channels() -> None:
     # layer variance 4. Channel 0, alpha 1/4: mean 1/4 * 2 + 3/4 * 3 = 2.75, distances 0.75 and
     # 0.25; variance 1/4 (1 + 0.5625) + 3/4 (4 + 0.0625) = 0.390625 + 3.046875 = 3.4375.
     context = np.array([[1.0, 0.0], [3.0, 0.0]])[:, :, None, None]
-    got = answer("tasknorm_l", context, np.array([[5.0, 1.0]])[:, :, None, None], eps=0.0,
-                 alpha=0.25)
+    got = answer(
+        "tasknorm_l", context, np.array([[5.0, 1.0]])[:, :, None, None], eps=0.0, alpha=0.25
+    )
     assert got.targets.mean[0, 0].item() == 2.75
     assert got.targets.var[0, 0].item() == 3.4375
     # 5 entered channel 1 too, by way of the layer moments.

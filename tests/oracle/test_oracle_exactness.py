@@ -72,9 +72,13 @@ def blended(
     """Eqs. (10) and (11) in fifty digits for one item and channel, all values moved by `far`."""
     context, targets = CONTEXT + far, TARGETS + far
     batch = exact_moments(context[:, channel].ravel().tolist())
-    own = exact_moments(
-        (targets[item, channel] if scheme == "tasknorm_i" else targets[item]).ravel().tolist()
-    ) if scheme != "tasknorm_r" else (Fraction(7), Fraction(3))
+    own = (
+        exact_moments(
+            (targets[item, channel] if scheme == "tasknorm_i" else targets[item]).ravel().tolist()
+        )
+        if scheme != "tasknorm_r"
+        else (Fraction(7), Fraction(3))
+    )
     (batch_mean, batch_var), (own_mean, own_var) = (
         (as_decimal(mean), as_decimal(var)) for mean, var in (batch, own)
     )
@@ -89,8 +93,13 @@ def blended(
 @pytest.mark.parametrize("alpha", [0.0, 2.0**-30, 0.25, 0.9, 1.0])
 def test_blend_and_its_derivative_by_alpha(scheme: str, alpha: float) -> None:
     """Values against fifty digits, dy/dalpha against differences so fine that they are exact."""
-    got = answer(scheme, CONTEXT, TARGETS, alpha=Alpha(np.array(alpha), np.array(1.0 - alpha)),
-                 running=Moments([7.0, 7.0], [3.0, 3.0])).targets
+    got = answer(
+        scheme,
+        CONTEXT,
+        TARGETS,
+        alpha=Alpha(np.array(alpha), np.array(1.0 - alpha)),
+        running=Moments([7.0, 7.0], [3.0, 3.0]),
+    ).targets
     with localcontext() as precise:
         precise.prec = 60
         step = Decimal(10) ** -20

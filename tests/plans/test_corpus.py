@@ -124,8 +124,12 @@ def test_nothing_outside_changes_a_corpus(tmp_path: Path) -> None:
     numbers = ", ".join(str(number) for number in range(2, 1000))
     (tmp_path / "local_layer.py").write_text(f"CONSTANTS = [{numbers}]\n", encoding="utf-8")
     there = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE], cwd=tmp_path, check=True, capture_output=True,
-        text=True, env={**os.environ, "CI": "1", "PYTHONHASHSEED": "7", "PYTHONSAFEPATH": ""},
+        [sys.executable, "-c", ELSEWHERE],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CI": "1", "PYTHONHASHSEED": "7", "PYTHONSAFEPATH": ""},
     )
     plans = [Plan.from_json(plan) for plan in json.loads(there.stdout)]
     assert plans == corpus(5, 48)

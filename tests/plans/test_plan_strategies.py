@@ -15,7 +15,11 @@ from tnverify.plans import PROFILES, Plan, plans
 from tnverify.plans.strategies import LARGEST
 
 QUIET = settings(
-    max_examples=200, database=None, deadline=None, derandomize=False, phases=[Phase.generate],
+    max_examples=200,
+    database=None,
+    deadline=None,
+    derandomize=False,
+    phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 SEARCH = settings(QUIET, max_examples=500, phases=[Phase.generate, Phase.shrink])
@@ -55,8 +59,16 @@ def test_rank_and_step_are_kept(rank: int) -> None:
 
 
 def test_limits_hold_for_small_and_large_plans() -> None:
-    limits = {"min_context": 3, "max_context": 14, "min_targets": 1, "max_targets": 9,
-              "min_channels": 3, "max_channels": 7, "min_side": 2, "max_side": 11}
+    limits = {
+        "min_context": 3,
+        "max_context": 14,
+        "min_targets": 1,
+        "max_targets": 9,
+        "min_channels": 3,
+        "max_channels": 7,
+        "min_side": 2,
+        "max_side": 11,
+    }
     found = drawn(**limits)
     for plan in found:
         assert 3 <= plan.context <= 14
@@ -68,8 +80,17 @@ def test_limits_hold_for_small_and_large_plans() -> None:
 
 
 def test_one_value_limits_leave_nothing_to_draw() -> None:
-    fixed = drawn(min_context=2, max_context=2, min_targets=7, max_targets=7, min_channels=6,
-                  max_channels=6, min_side=5, max_side=5, step=3)
+    fixed = drawn(
+        min_context=2,
+        max_context=2,
+        min_targets=7,
+        max_targets=7,
+        min_channels=6,
+        max_channels=6,
+        min_side=5,
+        max_side=5,
+        step=3,
+    )
     assert {(p.context, p.targets, p.channels, p.spatial) for p in fixed} == {(2, 7, 6, (5, 5))}
 
 
@@ -92,8 +113,14 @@ def test_a_plan_builds_a_task_of_its_sizes() -> None:
 def test_parameters_are_exact_in_half_precision() -> None:
     for plan in drawn():
         overrides = [value for _, _, value in plan.overrides]
-        given_values = [*plan.weight, *plan.bias, *overrides, plan.scale, plan.alpha_offset,
-                        plan.offset]
+        given_values = [
+            *plan.weight,
+            *plan.bias,
+            *overrides,
+            plan.scale,
+            plan.alpha_offset,
+            plan.offset,
+        ]
         assert [float(np.float16(value)) for value in given_values] == given_values
 
 
@@ -108,8 +135,7 @@ def test_the_simplest_plan_is_the_default_one() -> None:
     [
         (lambda p: p.context >= 4 and p.targets >= 2, Plan(context=4, targets=2)),
         (lambda p: p.profile == "normal" and p.targets, Plan(profile="normal")),
-        (lambda p: 0.0 in p.weight and p.targets,
-         Plan(channels=2, weight=(1.0, 0.0))),
+        (lambda p: 0.0 in p.weight and p.targets, Plan(channels=2, weight=(1.0, 0.0))),
         (lambda p: p.spatial[0] > 1 and p.targets, Plan(spatial=(2, 1))),
         (lambda p: p.past and p.targets, Plan(past=1)),
         (lambda p: len(p.overrides) == 1 and p.targets, Plan(overrides=((0, 0, 0.0),))),

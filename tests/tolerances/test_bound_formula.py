@@ -15,14 +15,23 @@ from tnverify.tolerances import TOO_WIDE, rounding_bound, too_wide, unit
 def by_hand() -> SetAnswer:
     """One output with y = 3, kappa = 5, n = 8, alpha = 1/4 and dy/dalpha = -8."""
     one = np.ones((1, 1, 1, 1))
-    return SetAnswer(outputs=one * -2.0, normalized=one * -3.0, mean=one, var=one,
-                     kappa=one * 5.0, count=8, dy_dalpha=one * -8.0, alpha=one * 0.25)
+    return SetAnswer(
+        outputs=one * -2.0,
+        normalized=one * -3.0,
+        mean=one,
+        var=one,
+        kappa=one * 5.0,
+        count=8,
+        dy_dalpha=one * -8.0,
+        alpha=one * 0.25,
+    )
 
 
 def test_the_formula_by_hand() -> None:
     u = 2.0**-10
-    got = rounding_bound(by_hand(), weight=[-2.0], bias=[-4.0], unit=u, scale=-2.0, offset=1.0,
-                         size=3)
+    got = rounding_bound(
+        by_hand(), weight=[-2.0], bias=[-4.0], unit=u, scale=-2.0, offset=1.0, size=3
+    )
     sums = u * (16 * 9 + 60)  # u ((8 + 8) (1 + 3 + 5) + 4 * 5 * 3)
     variance = 3 * 8 * 25 * u * u  # 3 * 8 (5 u)^2
     blend = 8 * u * (1.0 + 2.625)  # 4 alpha = 1; 2 alpha (1 - alpha) = 0.375, times 2 * 3 + 1
@@ -40,22 +49,25 @@ def test_a_lost_variance_counts_whole() -> None:
 
 def test_half_precision_storage_adds_half_an_ulp_of_the_output() -> None:
     plain, stored = (
-        rounding_bound(by_hand(), weight=None, bias=None, unit=unit(torch.float32),
-                       storage_unit=storage)
+        rounding_bound(
+            by_hand(), weight=None, bias=None, unit=unit(torch.float32), storage_unit=storage
+        )
         for storage in (0.0, unit(torch.float16))
     )
     assert stored.item() - plain.item() == 2.0**-11 * 2.0  # |output| is 2
     near_zero = replace(by_hand(), outputs=np.zeros((1, 1, 1, 1)))
-    subnormal = rounding_bound(near_zero, weight=None, bias=None, unit=0.0,
-                               storage_unit=unit(torch.float16))
+    subnormal = rounding_bound(
+        near_zero, weight=None, bias=None, unit=0.0, storage_unit=unit(torch.float16)
+    )
     zero = rounding_bound(near_zero, weight=None, bias=None, unit=0.0)
     # Half of 2**-24, the spacing of float16 around zero.
     assert subnormal.item() - zero.item() == 2.0**-25
 
 
 def test_units_are_half_an_ulp_at_one() -> None:
-    assert [unit(dtype) for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-            ] == [2.0**-11, 2.0**-8, 2.0**-24, 2.0**-53]
+    assert [
+        unit(dtype) for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+    ] == [2.0**-11, 2.0**-8, 2.0**-24, 2.0**-53]
     with pytest.raises(TypeError):
         unit(torch.int32)
 

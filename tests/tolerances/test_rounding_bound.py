@@ -58,8 +58,10 @@ def folded(task: Task, mean: Tensor, var: Tensor) -> Tensor:
 def pooled(task: Task, own: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     """Eqs. (10) and (11)."""
     mean, var = moments(task.context, (0, 2, 3))
-    scale, offset = (torch.tensor(value, dtype=task.dtype)
-                     for value in (task.parameters.scale, task.parameters.offset))
+    scale, offset = (
+        torch.tensor(value, dtype=task.dtype)
+        for value in (task.parameters.scale, task.parameters.offset)
+    )
     alpha = torch.sigmoid(scale * task.context.shape[0] + offset)
     middle = alpha * mean + (1 - alpha) * own[0]
     spread = alpha * (var + (mean - middle).square())
@@ -74,8 +76,10 @@ def running(task: Task) -> tuple[Tensor, Tensor]:
 
 def kernel(task: Task, name: str) -> Tensor:
     """torch's own kernels."""
-    weight, bias = (torch.tensor(values, dtype=task.dtype)
-                    for values in (task.parameters.weight, task.parameters.bias))
+    weight, bias = (
+        torch.tensor(values, dtype=task.dtype)
+        for values in (task.parameters.weight, task.parameters.bias)
+    )
     if name == "instance":
         return functional.instance_norm(task.targets, weight=weight, bias=bias, eps=EPS)
     if name == "group":
@@ -84,14 +88,17 @@ def kernel(task: Task, name: str) -> Tensor:
         return functional.batch_norm(task.targets, None, None, weight, bias, training=True, eps=EPS)
     wide = (-1, *(1,) * len(task.spatial))
     shape = task.targets.shape[1:]
-    return functional.layer_norm(task.targets, shape, weight.view(wide).expand(shape),
-                                 bias.view(wide).expand(shape), EPS)
+    return functional.layer_norm(
+        task.targets, shape, weight.view(wide).expand(shape), bias.view(wide).expand(shape), EPS
+    )
 
 
 def reptile(task: Task) -> Tensor:
     each = [
-        finish(task.with_sets(targets=task.targets[i : i + 1]),
-               *moments(torch.cat([task.context, task.targets[i : i + 1]]), (0, 2, 3)))
+        finish(
+            task.with_sets(targets=task.targets[i : i + 1]),
+            *moments(torch.cat([task.context, task.targets[i : i + 1]]), (0, 2, 3)),
+        )
         for i in range(len(task.targets))
     ]
     return torch.cat(each)
@@ -111,15 +118,11 @@ LAYERS = {
     "reptile_norm": Layer("reptile_norm", reptile),
     "meta_bn": Layer("meta_bn", lambda t: finish(t, *moments(t.context, BATCH))),
     "meta_bn, folded": Layer("meta_bn", lambda t: folded(t, *moments(t.context, BATCH))),
-    "tasknorm_i": Layer(
-        "tasknorm_i", lambda t: finish(t, *pooled(t, moments(t.targets, SPACE)))
-    ),
+    "tasknorm_i": Layer("tasknorm_i", lambda t: finish(t, *pooled(t, moments(t.targets, SPACE)))),
     "tasknorm_i, folded": Layer(
         "tasknorm_i", lambda t: folded(t, *pooled(t, moments(t.targets, SPACE)))
     ),
-    "tasknorm_l": Layer(
-        "tasknorm_l", lambda t: finish(t, *pooled(t, moments(t.targets, LAYER)))
-    ),
+    "tasknorm_l": Layer("tasknorm_l", lambda t: finish(t, *pooled(t, moments(t.targets, LAYER)))),
     "tasknorm_r": Layer("tasknorm_r", lambda t: finish(t, *pooled(t, running(t)))),
 }
 
@@ -130,22 +133,30 @@ def expected(scheme: str, task: Task) -> SetAnswer:
         mean, var = running(task)
         kept = Moments(mean.double().numpy().ravel(), var.double().numpy().ravel())
     return answer(
-        scheme, task.context.double().numpy(), task.targets.double().numpy(),
-        weight=task.parameters.weight, bias=task.parameters.bias, eps=EPS, running=kept,
+        scheme,
+        task.context.double().numpy(),
+        task.targets.double().numpy(),
+        weight=task.parameters.weight,
+        bias=task.parameters.bias,
+        eps=EPS,
+        running=kept,
         alpha=alpha_of(task.parameters.scale, task.parameters.offset, len(task.context)),
     ).targets
 
 
 def bound_of(ours: SetAnswer, task: Task, dtype: torch.dtype) -> np.ndarray:
     return rounding_bound(
-        ours, weight=task.parameters.weight, bias=task.parameters.bias, unit=unit(dtype),
-        scale=task.parameters.scale, offset=task.parameters.offset, size=len(task.context),
+        ours,
+        weight=task.parameters.weight,
+        bias=task.parameters.bias,
+        unit=unit(dtype),
+        scale=task.parameters.scale,
+        offset=task.parameters.offset,
+        size=len(task.context),
     )
 
 
-def margins(
-    layer: Layer, dtype: torch.dtype, plans: list[Plan] = PLANS
-) -> tuple[list[float], int]:
+def margins(layer: Layer, dtype: torch.dtype, plans: list[Plan] = PLANS) -> tuple[list[float], int]:
     """The worst error as a share of its bound for every plan that counts, and how many do not."""
     found, silent = [], 0
     for plan in plans:
@@ -184,9 +195,14 @@ def test_half_precision_outputs_of_a_float32_layer_stay_within() -> None:
             continue  # the plan's exponent is beyond half precision
         ours = expected("tasknorm_i", single)
         bound = rounding_bound(
-            ours, weight=single.parameters.weight, bias=single.parameters.bias,
-            unit=unit(torch.float32), storage_unit=unit(torch.float16), scale=plan.scale,
-            offset=plan.alpha_offset, size=plan.context,
+            ours,
+            weight=single.parameters.weight,
+            bias=single.parameters.bias,
+            unit=unit(torch.float32),
+            storage_unit=unit(torch.float16),
+            scale=plan.scale,
+            offset=plan.alpha_offset,
+            size=plan.context,
         )
         outputs = LAYERS["tasknorm_i"].targets(single).half().double().numpy()
         error = np.abs(outputs - ours.outputs)
@@ -204,7 +220,8 @@ def off_by_a_thousandth(task: Task) -> Tensor:
 def test_an_error_of_a_thousandth_is_caught_on_normal_plans(dtype: torch.dtype) -> None:
     plans = [
         replace(plan, profile="normal", offset=0.0, exponent=0, overrides=())
-        for plan in PLANS[:80] if plan.targets and plan.context * max(plan.spatial) > 1
+        for plan in PLANS[:80]
+        if plan.targets and plan.context * max(plan.spatial) > 1
     ]
     found, silent = margins(Layer("meta_bn", off_by_a_thousandth), dtype, plans)
     assert silent == 0
@@ -214,8 +231,15 @@ def test_an_error_of_a_thousandth_is_caught_on_normal_plans(dtype: torch.dtype) 
 
 def saturated(offset: float) -> Task:
     """Context moments far from the target's own, and an alpha near one."""
-    return Plan(context=4, targets=3, channels=2, spatial=(3, 3), profile="normal", seed=1,
-                alpha_offset=offset).build(torch.float32)
+    return Plan(
+        context=4,
+        targets=3,
+        channels=2,
+        spatial=(3, 3),
+        profile="normal",
+        seed=1,
+        alpha_offset=offset,
+    ).build(torch.float32)
 
 
 def test_without_the_alpha_term_sound_layers_would_be_blamed() -> None:
@@ -229,8 +253,9 @@ def test_without_the_alpha_term_sound_layers_would_be_blamed() -> None:
         # Moments of values near 4096 round too: alone the blend's own term is looked at.
         quiet = replace(ours, kappa=np.zeros_like(ours.kappa))
         full = bound_of(quiet, task, torch.float32)
-        bare = bound_of(replace(quiet, dy_dalpha=np.zeros_like(ours.dy_dalpha)), task,
-                        torch.float32)
+        bare = bound_of(
+            replace(quiet, dy_dalpha=np.zeros_like(ours.dy_dalpha)), task, torch.float32
+        )
         with_term = max(with_term, float((error / full).max()))
         without_term = max(without_term, float((error / bare).max()))
     assert with_term <= 1.0 < without_term

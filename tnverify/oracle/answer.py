@@ -89,8 +89,14 @@ def answer(
         if scheme == "none":
             parts = [_untouched(values) for values in sets]
         elif scheme in _BLENDS:
-            parts = _blended(scheme, sets, checked_alpha(scheme, alpha, channels), running,
-                             eps, unbiased=unbiased)
+            parts = _blended(
+                scheme,
+                sets,
+                checked_alpha(scheme, alpha, channels),
+                running,
+                eps,
+                unbiased=unbiased,
+            )
         else:
             used = _moments(scheme, sets, running, groups, unbiased=unbiased)
             parts = [_normalized(values, m, eps) for values, m in zip(sets, used, strict=True)]
@@ -115,7 +121,11 @@ class _Part:
 
 
 def _moments(
-    scheme: str, sets: tuple[Array, Array], running: Moments | None, groups: int | None, *,
+    scheme: str,
+    sets: tuple[Array, Array],
+    running: Moments | None,
+    groups: int | None,
+    *,
     unbiased: bool,
 ) -> tuple[Reduced, Reduced]:
     """The moments that normalise the context and those that normalise the targets."""
@@ -148,12 +158,24 @@ def _normalized(values: Array, used: Reduced, eps: float) -> _Part:
     """y = (x - mean) / sqrt(var + eps) (eq. (2) before the affine)."""
     deviation = np.sqrt(used.var + eps)
     y = ((values - used.mean) - used.rest) / deviation
-    return _Part(y, used.mean, used.var, _peak(values, used) / deviation, used.count,
-                 np.zeros_like(y), np.zeros((1, 1, 1)))
+    return _Part(
+        y,
+        used.mean,
+        used.var,
+        _peak(values, used) / deviation,
+        used.count,
+        np.zeros_like(y),
+        np.zeros((1, 1, 1)),
+    )
 
 
 def _blended(
-    scheme: str, sets: tuple[Array, Array], alpha: Alpha, running: Moments | None, eps: float, *,
+    scheme: str,
+    sets: tuple[Array, Array],
+    alpha: Alpha,
+    running: Moments | None,
+    eps: float,
+    *,
     unbiased: bool,
 ) -> list[_Part]:
     """Context moments pooled with each item's own, or with running ones (eqs. (10), (11))."""
@@ -210,8 +232,14 @@ def _finished(
         for each in (part.mean, part.var, part.kappa, part.alpha)
     )
     return SetAnswer(
-        outputs.reshape(shape), part.normalized.reshape(shape), mean, var, kappa, part.count,
-        part.dy_dalpha.reshape(shape), alpha,
+        outputs.reshape(shape),
+        part.normalized.reshape(shape),
+        mean,
+        var,
+        kappa,
+        part.count,
+        part.dy_dalpha.reshape(shape),
+        alpha,
     )
 
 

@@ -86,7 +86,10 @@ def _reduced(rows: Array, shape: tuple[int, int, int], *, unbiased: bool) -> Red
         raise OracleError("a reduction over no values has no moments: the set must not be empty")
     mean, rest, var, peak = reduce_rows(rows, unbiased=unbiased)
     return Reduced(
-        mean.reshape(shape), rest.reshape(shape), var.reshape(shape), peak.reshape(shape),
+        mean.reshape(shape),
+        rest.reshape(shape),
+        var.reshape(shape),
+        peak.reshape(shape),
         rows.shape[1],
     )
 
