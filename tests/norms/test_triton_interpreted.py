@@ -1,0 +1,24 @@
+"""The tests of the Triton kernels, without a GPU: in a process where Triton interprets them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="needs Triton (pip install triton)")
+def test_the_kernels_hold_in_the_interpreter() -> None:
+    tests = Path(__file__).with_name("test_triton.py")
+    came = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests)],
+        env={**os.environ, "TRITON_INTERPRET": "1"},
+        cwd=tests.parents[2], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert came.returncode == 0, came.stdout + came.stderr
+    assert re.search(r"[1-9]\d* passed", came.stdout), came.stdout
