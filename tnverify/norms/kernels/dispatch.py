@@ -33,12 +33,12 @@ def batch_moments(x: Tensor) -> Moments:
 def _swept(x: Tensor, blend: Blend) -> bool:
     """Whether the sweeps know this blend.
 
-    They measure all means of an item from one point. Several groups of channels must not share
-    one: a group of huge values would take the bias from a group of small ones.
+    They measure the means that meet in a formula from one point. Channels must not share one: a
+    channel of large values would take digits, or the bias, from one that is constant.
     """
     if blend.unbiased and blend.alpha == "by count":
         return False
-    return blend.groups in (None, 1, x.shape[1])
+    return blend.groups in (None, x.shape[1])
 
 
 def _fast(x: Tensor) -> bool:
