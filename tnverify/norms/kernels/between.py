@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import torch
 
+from tnverify.norms.kernels import sweeps
 from tnverify.norms.kernels.adjoint import Line, Pair, by_values, over_group, spread
 from tnverify.norms.moments import (
     Moments,
     bessel,
+    by_channel,
     cast,
     compute_dtype,
     moments_dtype,
@@ -69,6 +71,10 @@ class Between(NamedTuple):
             return part
         return part.expand(self.tasks, len(x) // self.tasks, part.shape[-1]).flatten(0, 1)
 
+    def centre(self, point: Tensor | None, x: Tensor) -> Tensor | None:
+        """The point as a centre of planes."""
+        return None if point is None else self.by_plane(point, x)
+
     def share(self, alpha: Tensor | None, x: Tensor) -> Tensor | float | None:
         """alpha, as a number where it is one and need not be differentiated."""
         if alpha is None:
@@ -77,31 +83,73 @@ class Between(NamedTuple):
             return float(alpha)
         return cast(self.of_task(alpha), compute_dtype(x.dtype))
 
-    def point(self, x: Tensor, planes: Centred | None, given: Pair | None) -> Tensor:
-        """A point near the means that a plane's normalisation reads, to measure them from.
+    def own_share(self, share: Tensor | float | None, x: Tensor) -> float:
+        """The share of an item's own instance moments, where it is a number and not about 0."""
+        if not isinstance(share, float) or self.groups != x.shape[1] or self.unbiased:
+            return 0.0
+        return 1 - share if share < 1 - 2**-20 else 0.0
 
-        It is the base's mean, or the item's own where there is no base. Where means of several
-        channels meet it is the same for them all.
+    def planes(self, x: Tensor, *, quick: bool) -> Centred | None:
+        """Moments of the planes of x, where the blend reads any; quick ones lack the rest."""
+        if not self.batch and self.groups is None:
+            return None
+        taken = sweeps.quick_moments(x) if quick else sweeps.moments(x)
+        rest = None if taken.rest is None else self.by_task(taken.rest)
+        return sweeps.Centred(self.by_task(taken.centre), rest, self.by_task(taken.var))
+
+    def may_be_near(self, x: Tensor, given: Pair | None) -> bool:
+        """Whether values may lie so near to zero that they need no centring.
+
+        An item's own values must not decide how others are computed, so there must be a base.
         """
-        dtype, own_channel = compute_dtype(x.dtype), self.groups in (None, x.shape[1])
+        return x.numel() >= SMALL and (self.batch or given is not None)
+
+    def point(self, x: Tensor, planes: Centred | None, given: Pair | None) -> Tensor:
+        """For each channel a point near the means that it is normalised with, to measure from.
+
+        It is the base's mean, or the item's own where there is no base.
+        """
+        dtype = compute_dtype(x.dtype)
         if given is not None:
-            point = self.of_task(given.mean).to(dtype, copy=True)
-        else:
-            assert planes is not None, "a blend without a given base takes moments of its set"
-            point = planes.centre.mean(-2, keepdim=True) if self.batch else planes.centre
-        return point if own_channel else point.mean(-1, keepdim=True)
+            return self.of_task(given.mean).to(dtype, copy=True)
+        assert planes is not None, "a blend without a given base takes moments of its set"
+        if self.batch:
+            return planes.centre.mean(-2, keepdim=True)
+        if self.by_instance(x):
+            return planes.centre
+        groups = over_groups(Moments(planes.centre, planes.var, 1), self.groups or 1)
+        return by_channel(groups.mean, x.shape[1])
+
+    def by_instance(self, x: Tensor) -> bool:
+        """Whether an item's own moments are those of its instances, a group for each channel."""
+        return self.groups == x.shape[1]
 
     def moments(
-        self, x: Tensor, point: Tensor, planes: Centred | None, given: Pair | None
+        self, x: Tensor, point: Tensor | None, planes: Centred | None, given: Pair | None
     ) -> tuple[Pair | None, Pair | None]:
-        """The base's moments and each item's own, (items, groups), measured from the point."""
+        """The base's moments and each item's own, (items, groups), measured from the point.
+
+        From zero where that is None, and so are those of groups: channels differ in their points.
+        """
         base = None if given is None else self.measured(given, point, x)
         own = None
         if planes is not None:
-            instance = Moments((planes.centre - point).add_(planes.rest), planes.var, 1)
+            mean = planes.centre if point is None else planes.centre - point
+            mean = mean if planes.rest is None else mean + planes.rest
+            instance = Moments(mean, planes.var, 1)
             base = Pair(*over_items(instance)[:2]) if self.batch else base
-            own = None if self.groups is None else Pair(*over_groups(instance, self.groups)[:2])
+            if self.by_instance(x):
+                own = Pair(*instance[:2])
+            elif self.groups is not None:
+                own = self.of_groups(x, point, planes)
         return base, own
+
+    def of_groups(self, x: Tensor, point: Tensor | None, planes: Centred) -> Pair:
+        """Own moments of groups of channels, of a wide dtype where values may lie far."""
+        dtype = compute_dtype(x.dtype) if point is None else moments_dtype(x)
+        mean = cast(planes.centre, dtype)
+        mean = mean if planes.rest is None else mean + planes.rest
+        return Pair(*over_groups(Moments(mean, cast(planes.var, dtype), 1), self.groups or 1)[:2])
 
     def measured(self, base: Pair, point: Tensor | None, x: Tensor) -> Pair:
         """Moments (tasks, channels) of a wide dtype, measured from the point (None: zero)."""
@@ -110,13 +158,19 @@ class Between(NamedTuple):
         return Pair(cast(mean if point is None else mean - point, dtype), cast(var, dtype))
 
     def by_convention(
-        self, base: Pair | None, own: Pair | None, x: Tensor
+        self, base: Pair | None, own: Pair | None, point: Tensor | None, x: Tensor
     ) -> tuple[Pair | None, Pair | None]:
-        """For each channel, variances biased or not as asked for; a given base is so already."""
+        """All for each channel, measured from its point, and variances by the convention.
+
+        Those of a given base are by it already.
+        """
         if base is not None and self.batch:
             base = self.scaled(base, self.values(x, own=False))
         if own is not None:
             own = spread(self.scaled(own, self.values(x, own=True)), x.shape[1])
+            if not self.by_instance(x) and point is not None:
+                dtype = compute_dtype(x.dtype)
+                own = Pair(cast(own.mean - point, dtype), cast(own.var, dtype))
         return base, own
 
     def scaled(self, pair: Pair, count: int) -> Pair:
@@ -130,32 +184,28 @@ class Between(NamedTuple):
             return pixels * x.shape[1] // (self.groups or 1)
         return pixels * len(x) // self.tasks
 
-    def lies_far(
-        self, x: Tensor, base: Pair | None, point: Tensor, share: Tensor | float | None
-    ) -> bool:
-        """Whether values may lie far from zero, in deviations of what normalises them.
+    def lies_far(self, base: Pair, share: Tensor | float | None) -> bool:
+        """Whether values that may lie near to zero do not, in deviations of what normalises them.
 
-        An item's own values must not decide how others are computed: without a base the answer
-        is yes. With a share alpha of the base, whose mean lies m deviations away, the pooled
-        mean lies at most m / sqrt(alpha) + sqrt((1 - alpha) / alpha) away.
+        With a share alpha of the base, whose mean lies m deviations away, the pooled mean lies
+        at most m / sqrt(alpha) + sqrt((1 - alpha) / alpha) away.
         """
-        if base is None or x.numel() < SMALL:
-            return True
-        reach = (base.mean + point).abs() * torch.rsqrt(base.var + self.eps)
+        reach = base.mean.abs() * torch.rsqrt(base.var + self.eps)
         limit = FAR if share is None else FAR * share**0.5 - 1
         return bool((reach > limit).any())
 
     def found(
-        self, x: Tensor, base: Pair | None, own: Pair | None, point: Tensor, far: bool
+        self, x: Tensor, base: Pair | None, own: Pair | None, point: Tensor | None
     ) -> list[Tensor]:
-        """What `Normalize` returns beside outputs: batch and own moments, and the point if far."""
+        """What `Normalize` returns beside outputs: batch and own moments, and the point, if any."""
         parts: list[Tensor] = []
         if self.batch and base is not None:
             wide = moments_dtype(x)
-            parts += [cast(base.mean, wide) + point, cast(base.var, wide)]
+            mean = cast(base.mean, wide)
+            parts += [mean if point is None else mean + point, cast(base.var, wide)]
         if own is not None:
-            parts += [own.mean if far else own.mean + point, own.var]
-        if far:
+            parts += own
+        if point is not None:
             parts.append(point)
         return parts if self.tasks == 1 else [part.flatten(0, 1) for part in parts]
 
@@ -195,13 +245,20 @@ class Between(NamedTuple):
             by = plus(by, (None if part is None else self.of_task(part) for part in more))
         return by_values(by, batch.mean, count)
 
-    def through_own(self, by: Pair, more: Two[Tensor | None] | None, own: Pair, x: Tensor) -> Line:
-        """The line in the values of x that derivatives by items' own moments come to, likewise."""
+    def through_own(
+        self, by: Pair | None, more: Two[Tensor | None] | None, own: Pair, used: Pair, x: Tensor
+    ) -> list[Line]:
+        """The line in the values of x that derivatives by items' own moments come to, likewise.
+
+        None where there are no derivatives at all. `used` is what the moments were used as.
+        """
         count, channels = self.values(x, own=True), x.shape[1]
-        by = self.scaled(over_group(by, own.mean.shape[-1]), count)
-        if more is not None:
+        if by is not None:
+            by = self.scaled(over_group(by, own.mean.shape[-1]), count)
+        if more is not None and any(part is not None for part in more):
+            by = Pair(*(torch.zeros_like(part) for part in own)) if by is None else by
             by = plus(by, (None if part is None else self.by_task(part) for part in more))
-        return spread(by_values(by, own.mean, count), channels)
+        return [] if by is None else [by_values(spread(by, channels), used.mean, count)]
 
 
 def plus(pair: Pair, more: Iterable[Tensor | None]) -> Pair:

@@ -17,12 +17,11 @@ import torch
 from torch.autograd import Function
 
 from tnverify.norms.kernels import sweeps
-from tnverify.norms.kernels.adjoint import Line, Pair, pooled, shared_out, sum_of
+from tnverify.norms.kernels.adjoint import Pair, pooled, shared_out
 from tnverify.norms.kernels.between import Between, to_small
+from tnverify.norms.kernels.gradient import Gradient
 from tnverify.norms.kernels.primitives import (
     applied,
-    combine,
-    dots,
     folded,
     plane_moments,
     unfolded,
@@ -86,28 +85,25 @@ class Normalize(Function):
         how: Between,
     ) -> tuple[Tensor, ...]:
         given = None if base_mean is None or base_var is None else Pair(base_mean, base_var)
-        planes = None
-        if how.batch or how.groups is not None:
-            planes = sweeps.Centred(*(how.by_task(part) for part in sweeps.moments(x)))
-        dtype = compute_dtype(x.dtype)
-        point, share = how.point(x, planes, given), how.share(alpha, x)
-        base, own = how.moments(x, point, planes, given)
-        mean, var = pooled(*how.by_convention(base, own, x), share)
+        dtype, share = compute_dtype(x.dtype), how.share(alpha, x)
+        point = planes = base = own = None
+        if how.may_be_near(x, given):
+            planes = how.planes(x, quick=sweeps.fuses(x))
+            base, own = how.moments(x, None, planes, given)
+        if base is None or how.lies_far(base, share):
+            if planes is None or planes.rest is None:
+                planes = how.planes(x, quick=False)
+            point = how.point(x, planes, given)
+            base, own = how.moments(x, point, planes, given)
+        mean, var = pooled(*how.by_convention(base, own, point, x), share)
         slope = torch.rsqrt(var + how.eps)
         if weight is not None:
             slope = slope * cast(how.of_task(weight), dtype)
         zero = slope.new_zeros(()) if bias is None else cast(how.of_task(bias), dtype)
         constant = torch.addcmul(zero, mean, slope, value=-1)
-        far = how.lies_far(x, base, point, share)
-        if not far:
-            constant = constant - point * slope
-        outputs = sweeps.affine(
-            x,
-            how.by_plane(slope, x),
-            how.by_plane(constant, x),
-            how.by_plane(point, x) if far else None,
-        )
-        return outputs, *how.found(x, base, own, point, far)
+        slope, constant = how.by_plane(slope, x), how.by_plane(constant, x)
+        outputs = sweeps.affine(x, slope, constant, how.centre(point, x))
+        return outputs, *how.found(x, base, own, point)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -123,31 +119,29 @@ class Normalize(Function):
         how: Between = ctx.how
         given = None if base_mean is None else Pair(base_mean, base_var)
         base, own, point = how.found_again(x, given, found)
-        used_base, used_own = how.by_convention(base, own, x)
+        used_base, used_own = how.by_convention(base, own, point, x)
         share = how.share(alpha, x)
         mean, var = pooled(used_base, used_own, share)
         r = torch.rsqrt(var + how.eps)
         a = r if weight is None else r * cast(how.of_task(weight), r.dtype)
 
-        # Sums over each plane of g and of g (x - mu), and so what is by mu and by s.
+        # Sums over each plane of g and of g (x - mu) r, and so what is by mu and by s.
         g = torch.zeros_like(x) if grads[0] is None else grads[0]
-        at = None if point is None else how.by_plane(point, x)
-        total, dot = (how.by_task(part) for part in dots(g, x, at))
-        normalized = r * (dot - mean * total)
+        gradient = Gradient(g, x, mean, r, a, point, how, share)
+        total, normalized = gradient.total, gradient.normalized
         by = Pair(-a * total, a * r * normalized * -0.5)
         to_base, to_own, to_alpha = shared_out(by, used_base, used_own, share)
 
         # Carried back to the moments that were taken of x, and through them to its values.
         lines = []
         by_batch, by_own = how.split(grads[1:])
-        if own is not None and to_own is not None:
-            lines.append(how.through_own(to_own, by_own, own, x))
+        if own is not None and used_own is not None:
+            lines += how.through_own(None if gradient.own else to_own, by_own, own, used_own, x)
         if to_base is not None:
             to_base = Pair(*(part.sum(-2, keepdim=True) for part in to_base))
             if how.batch and base is not None:
                 lines.append(how.through_batch(to_base, by_batch, base, x))
-        line = Line(*(how.by_plane(part, x) for part in sum_of(lines))) if lines else None
-        dx = combine(g, x, how.by_plane(a, x), line, at)
+        dx = gradient.finished(by, lines)
         by_mean, by_var = (None, None) if to_base is None else to_base
         return (
             dx,

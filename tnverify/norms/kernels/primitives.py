@@ -29,13 +29,12 @@ Dims = tuple[int | None, ...]
 
 def dots(g: Tensor, x: Tensor, centre: Tensor | None) -> tuple[Tensor, Tensor]:
     """The sums of g and of g * (x - centre) over each plane; centre 0 where it is None."""
+    if undisturbed(g):
+        return sweeps.dots(g, x, centre)
     if _batched_by_autograd(g):
         pixels = tuple(range(2, x.dim()))
-        centred = x if centre is None else x - as_planes(centre, x)
-        parts = (g, g * centred)
-        return tuple(part.sum(pixels) if pixels else part for part in parts)  # type: ignore[return-value]  # two
-    if _plain():
-        return sweeps.dots(g, x, centre)
+        product = g * (x if centre is None else x - as_planes(centre, x))
+        return (g.sum(pixels), product.sum(pixels)) if pixels else (g, product)
     sums: tuple[Tensor, Tensor] = applied(PlaneDots, g, x, centre)
     return sums
 
@@ -44,19 +43,19 @@ def combine(
     g: Tensor, x: Tensor, slope: Tensor, line: Line | None, centre: Tensor | None
 ) -> Tensor:
     """g * slope and, where there is one, the line at x - centre, summed; for each plane."""
-    if _batched_by_autograd(g):
-        dx = g * as_planes(slope, x)
-        if line is None:
-            return dx
-        centred = x if centre is None else x - as_planes(centre, x)
-        return dx + centred * as_planes(line.slope, x) + as_planes(line.constant, x)
-    if line is not None and _plain():
+    if line is not None and undisturbed(g):
         return sweeps.combine(g, x, slope, *line, centre)
+    if _batched_by_autograd(g):
+        by_g = g * as_planes(slope, x)
+        if line is None:
+            return by_g
+        centred = x if centre is None else x - as_planes(centre, x)
+        return by_g + centred * as_planes(line.slope, x) + as_planes(line.constant, x)
     zeros = torch.zeros_like(slope)
-    if _plain():
+    if undisturbed(g):
         return sweeps.affine(g, slope, zeros)
-    by_g: Tensor = applied(PlaneAffine, g, slope, zeros, None)
-    return by_g if line is None else by_g + applied(PlaneAffine, x, *line, centre)
+    added: Tensor = applied(PlaneAffine, g, slope, zeros, None)
+    return added if line is None else added + applied(PlaneAffine, x, *line, centre)
 
 
 def plane_moments(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -132,7 +131,8 @@ class PlaneMoments(Function):
     @staticmethod
     def forward(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         centre, rest, var = sweeps.moments(x)
-        return centre.to(dtype) + rest, var.to(dtype)
+        mean = centre.to(dtype)
+        return mean if rest is None else mean + rest, var.to(dtype)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -191,9 +191,9 @@ def applied(function: type[Function], *inputs: Any) -> Any:
     return _without_transforms(function).apply(*inputs)  # type: ignore[no-untyped-call]  # likewise
 
 
-def _plain() -> bool:
-    """Whether a sweep may be called as it is: nothing is to be recorded or transformed."""
-    return not torch.is_grad_enabled() and not _transforms_active()
+def undisturbed(g: Tensor) -> bool:
+    """Whether sweeps may be called as they are: nothing is to be recorded or transformed."""
+    return not (torch.is_grad_enabled() or _transforms_active() or _batched_by_autograd(g))
 
 
 # torch's own Function.apply asks the same; there is no public name for it.
