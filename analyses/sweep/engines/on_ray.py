@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 MOST_LANES = 500
 """So many runs at most are in Ray's hands; the others wait here."""
+
+PATIENCE = 20.0
+"""Seconds to wait for a cluster to answer."""
 
 
 class RayEngine:
@@ -38,6 +42,7 @@ class RayEngine:
         self._started = not ray.is_initialized()
         if self._started:
             try:
+                _knock(address)
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
             except (ConnectionError, OSError, RuntimeError, ValueError) as error:
                 raise EngineError(
@@ -66,14 +71,14 @@ class RayEngine:
             raise WorkerDiedError(str(died).splitlines()[0]) from died
         except ray.exceptions.TaskCancelledError as stopped:
             raise EngineError("the sweep was stopped") from stopped
-        except ray.exceptions.RaySystemError as lost:
+        except ray.exceptions.RayTaskError as failed:
+            # Not the run itself, which tells its failures: it never began.
+            return str(failed)
+        except ray.exceptions.RayError as lost:
             raise EngineError(
                 f"the Ray cluster was lost ({lost}): what is finished is kept; start the cluster "
                 "and run the same command again"
             ) from lost
-        except ray.exceptions.RayTaskError as failed:
-            # Not the run itself, which tells its failures: it never began.
-            return str(failed)
         finally:
             with self._lock:
                 self._running.discard(running)
@@ -89,3 +94,10 @@ class RayEngine:
                 ray.cancel(each, force=True)
         if self._started:
             ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raises OSError where nothing listens at HOST:PORT; Ray itself would try for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdigit() and "/" not in host:
+        socket.create_connection((host, int(port)), timeout=PATIENCE).close()

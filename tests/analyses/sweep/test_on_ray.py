@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sweep_commands import Command, wait_until
 
+from tnverify.analyses.sweep.engines import EngineError, open_engine
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -95,3 +97,8 @@ def test_the_same_command_finishes_what_one_that_was_killed_began(
     begun = command.journal()["begin"]
     assert kept
     assert all(begun[run] == 1 for run in kept)
+
+
+def test_a_cluster_that_does_not_answer_is_named() -> None:
+    with pytest.raises(EngineError, match=r"no Ray cluster answers at '127\.0\.0\.1:9'"):
+        open_engine("ray:127.0.0.1:9", runs=1)
