@@ -18,9 +18,7 @@ def row(
     out_of_reach: str | None = None,
     first_only: bool = False,
 ) -> Row:
-    return Row(
-        name, family, True, seed, kills, out_of_reach=out_of_reach, first_only=first_only
-    )
+    return Row(name, family, True, seed, kills, out_of_reach=out_of_reach, first_only=first_only)
 
 
 def census(*rows: Row, profile: Profile = DEFAULT, interrupted: bool = False) -> Census:
