@@ -253,3 +253,23 @@ def test_the_dispatch_takes_the_plain_path_where_the_sweeps_do_not_apply(monkeyp
     torch.func.jvp(lambda c: layer.condition(c)[0], (x,), (x,))
     layer.to("meta").condition(x.to("meta"))
     assert taken == ["cpu", "plain", "plain", "plain"]
+
+
+@pytest.mark.usefixtures("choice")
+@pytest.mark.parametrize("scheme", ["tasknorm_l", "layer_norm", "group_norm"])
+@pytest.mark.parametrize("share", [-20.0, 0.0, 20.0])
+def test_a_channel_of_large_values_takes_nothing_from_a_constant_one(
+    scheme, share, agrees_with_the_oracle
+) -> None:
+    """Channels that share moments do not share the point that they are measured from."""
+    layer = BY_SCHEME[scheme](4)
+    with torch.no_grad():
+        layer.bias.add_(0.3)
+        if scheme == "tasknorm_l":
+            layer.offset.fill_(share)
+    sets = [drawn(n, 4, 5, 5, seed=n).float() for n in (6, 3)]
+    for x in sets:
+        x[:, 0] = 0.7
+        x[:, 1] = x[:, 1] * 100 + 30_000
+        x[:, 3] = x[:, 3] * 1_000
+    agrees_with_the_oracle(layer, *sets)

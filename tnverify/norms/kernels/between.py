@@ -83,12 +83,6 @@ class Between(NamedTuple):
             return float(alpha)
         return cast(self.of_task(alpha), compute_dtype(x.dtype))
 
-    def own_share(self, share: Tensor | float | None, x: Tensor) -> float:
-        """The share of an item's own instance moments, where it is a number and not about 0."""
-        if not isinstance(share, float) or self.groups != x.shape[1] or self.unbiased:
-            return 0.0
-        return 1 - share if share < 1 - 2**-20 else 0.0
-
     def planes(self, x: Tensor, *, quick: bool) -> Centred | None:
         """Moments of the planes of x, where the blend reads any; quick ones lack the rest."""
         if not self.batch and self.groups is None:
@@ -246,19 +240,17 @@ class Between(NamedTuple):
         return by_values(by, batch.mean, count)
 
     def through_own(
-        self, by: Pair | None, more: Two[Tensor | None] | None, own: Pair, used: Pair, x: Tensor
-    ) -> list[Line]:
+        self, by: Pair, more: Two[Tensor | None] | None, own: Pair, used: Pair, x: Tensor
+    ) -> Line:
         """The line in the values of x that derivatives by items' own moments come to, likewise.
 
-        None where there are no derivatives at all. `used` is what the moments were used as.
+        `used` is what the moments were used as, for each channel.
         """
-        count, channels = self.values(x, own=True), x.shape[1]
-        if by is not None:
-            by = self.scaled(over_group(by, own.mean.shape[-1]), count)
-        if more is not None and any(part is not None for part in more):
-            by = Pair(*(torch.zeros_like(part) for part in own)) if by is None else by
+        count = self.values(x, own=True)
+        by = self.scaled(over_group(by, own.mean.shape[-1]), count)
+        if more is not None:
             by = plus(by, (None if part is None else self.by_task(part) for part in more))
-        return [] if by is None else [by_values(spread(by, channels), used.mean, count)]
+        return by_values(spread(by, x.shape[1]), used.mean, count)
 
 
 def plus(pair: Pair, more: Iterable[Tensor | None]) -> Pair:

@@ -17,11 +17,12 @@ import torch
 from torch.autograd import Function
 
 from tnverify.norms.kernels import sweeps
-from tnverify.norms.kernels.adjoint import Pair, pooled, shared_out
-from tnverify.norms.kernels.between import Between, to_small
-from tnverify.norms.kernels.gradient import Gradient
+from tnverify.norms.kernels.adjoint import Line, Pair, pooled, shared_out, sum_of
+from tnverify.norms.kernels.between import Between, Two, to_small
 from tnverify.norms.kernels.primitives import (
     applied,
+    combine,
+    dots,
     folded,
     plane_moments,
     unfolded,
@@ -127,31 +128,31 @@ class Normalize(Function):
 
         # Sums over each plane of g and of g (x - mu) r, and so what is by mu and by s.
         g = torch.zeros_like(x) if grads[0] is None else grads[0]
-        gradient = Gradient(g, x, mean, r, a, point, how, share)
-        total, normalized = gradient.total, gradient.normalized
+        centre = how.centre(point, x)
+        total, dot = (how.by_task(part) for part in dots(g, x, centre))
+        normalized = r * (dot - mean * total)
         by = Pair(-a * total, a * r * normalized * -0.5)
         to_base, to_own, to_alpha = shared_out(by, used_base, used_own, share)
+        by_affine = to_small(normalized, weight), to_small(total, bias)
+        by_alpha = to_small(to_alpha, alpha)
 
         # Carried back to the moments that were taken of x, and through them to its values.
         lines = []
         by_batch, by_own = how.split(grads[1:])
-        if own is not None and used_own is not None:
-            lines += how.through_own(None if gradient.own else to_own, by_own, own, used_own, x)
+        if own is not None and to_own is not None and used_own is not None:
+            lines.append(how.through_own(to_own, by_own, own, used_own, x))
+        by_given: Two[Tensor | None] = (None, None)
         if to_base is not None:
             to_base = Pair(*(part.sum(-2, keepdim=True) for part in to_base))
+            by_given = to_small(to_base.mean, base_mean), to_small(to_base.var, base_var)
             if how.batch and base is not None:
                 lines.append(how.through_batch(to_base, by_batch, base, x))
-        dx = gradient.finished(by, lines)
-        by_mean, by_var = (None, None) if to_base is None else to_base
-        return (
-            dx,
-            to_small(by_mean, base_mean),
-            to_small(by_var, base_var),
-            to_small(to_alpha, alpha),
-            to_small(normalized, weight),
-            to_small(total, bias),
-            None,
-        )
+        line = Line(*(how.by_plane(part, x) for part in sum_of(lines))) if lines else None
+        a = how.by_plane(a, x)
+        # Where planes are small, what is per plane adds up: only what is needed is kept.
+        del r, mean, var, total, dot, normalized, by, to_own, to_base, to_alpha, used_own, lines
+        dx = combine(g, x, a, line, centre)
+        return dx, *by_given, by_alpha, *by_affine, None
 
     @staticmethod
     def vmap(info: Any, dims: Any, *inputs: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:

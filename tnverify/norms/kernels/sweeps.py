@@ -103,13 +103,13 @@ def quick_moments(x: Tensor) -> Centred:
     rows, pixels = _rows(laid_out(x)), x.shape[2:].numel()
     tiny = 1e-30  # keeps the variance of a constant plane finite, and is lost in any other
     step = max(1, BLOCK // 2 // pixels)  # what is put out takes as much room again
-    taken = [
-        torch.native_group_norm(part, None, None, 1, part.shape[1], pixels, part.shape[1], tiny)
-        for part in torch.split(rows, step, dim=1)
-    ]
-    mean, inverse = (
-        torch.cat([each[which] for each in taken], 1).view(x.shape[:2]) for which in (1, 2)
-    )
+    mean, inverse = (rows.new_empty(x.shape[:2]) for _ in range(2))
+    small = (torch.split(part.view(1, -1), step, dim=1) for part in (mean, inverse))
+    for block, m, i in zip(torch.split(rows, step, dim=1), *small, strict=True):
+        planes = block.shape[1]
+        _, own, over = torch.native_group_norm(block, None, None, 1, planes, pixels, planes, tiny)
+        m.copy_(own)
+        i.copy_(over)
     return Centred(mean, None, inverse.square_().reciprocal_())
 
 
@@ -117,7 +117,10 @@ def affine(x: Tensor, slope: Tensor, constant: Tensor, centre: Tensor | None = N
     """(x - centre) * slope + constant for each plane; centre 0 where it is left out."""
     layout = laid_out(x)
     if centre is None and _fuses(layout):
-        return _like(layout, _multiply_add(layout, slope, constant), x)
+        rows, out = _rows(layout), torch.empty_like(layout.values)
+        slope, constant = _each(layout, slope, constant)
+        _MultiplyAdd(rows, rows.shape[1])(rows, slope, constant, out.view_as(rows))
+        return _like(layout, out, x)
     small = [layout.small(part) for part in (slope, constant)]
     if layout.values.numel() <= BLOCK:
         values = layout.values if centre is None else layout.values - layout.small(centre)
@@ -154,44 +157,6 @@ def dots(g: Tensor, x: Tensor, centre: Tensor | None = None) -> tuple[Tensor, Te
     return total, dot
 
 
-def start(
-    g: Tensor, x: Tensor, mean: Tensor, slope: Tensor, own: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The sums of g and of g * (x - mean) * own over each plane, and the start of a gradient.
-
-    That is g * slope where there is no `own`, else slope * (g - (sum of g) / pixels
-    - (x - mean) * own * (sum of g * (x - mean) * own) / pixels): batch norm's backward in one
-    sweep, with a plane for a channel, of a set that `fuses`. `finish` adds what is left.
-    """
-    layout = laid_out(x)
-    rows, by = _rows(layout), laid_out(g, like=x).values.view(1, -1, layout.values.shape[-1])
-    (mean, slope), ones = _each(layout, mean, slope), rows.new_ones(rows.shape[1])
-    backward = torch.ops.aten.native_batch_norm_backward
-    if own is None:
-        dx, dot, total = backward(
-            by, rows, slope, mean, ones, None, None, False, 0.0, [True, True, True]
-        )
-    else:
-        (own,) = _each(layout, own)
-        dx, dot, total = backward(
-            by, rows, slope / own, None, None, mean, own, True, 0.0, [True, True, True]
-        )
-    return total.view(x.shape[:2]), dot.view(x.shape[:2]), dx.view(x.shape)
-
-
-def finish(dx: Tensor, x: Tensor, slope: Tensor | None, constant: Tensor) -> Tensor:
-    """dx + x * slope + constant for each plane, in the place of dx, which `start` gave."""
-    layout, out = laid_out(x), laid_out(dx).values
-    if slope is None:
-        for _, to, b in layout.blocks(out, layout.small(constant), backwards=True):
-            to.add_(b)
-    else:
-        small = (layout.small(slope), layout.small(constant))
-        for block, to, k, b in layout.blocks(out, *small, backwards=True):
-            to.addcmul_(block, k).add_(b)
-    return dx
-
-
 def fuses(x: Tensor) -> bool:
     """Whether a set is large and laid out so that torch's own norms can sweep it in one go."""
     return x.dtype.itemsize >= 4 and _fuses(laid_out(x))
@@ -207,8 +172,15 @@ def combine(
 ) -> Tensor:
     """g * slope_g + (x - centre) * slope_x + constant for each plane; centre 0 if left out."""
     layout, by = laid_out(x), laid_out(g, like=x).values
-    small = [layout.small(part) for part in (slope_g, slope_x, constant)]
     out = torch.empty_like(layout.values)
+    if centre is None and _fuses(layout):
+        parts = (by, *(layout.small(part) for part in (slope_g, slope_x, constant)), out)
+        line = _MultiplyAdd(out, max(1, BLOCK // layout.values.shape[-1]))
+        for block, by_block, a, k, b, to in layout.blocks(*parts, backwards=True):
+            line(block[None], k.view(-1), b.view(-1), to[None])
+            to.addcmul_(by_block, a)
+        return _like(layout, out, x)
+    small = [layout.small(part) for part in (slope_g, slope_x, constant)]
     if centre is None:
         for block, by_block, a, k, b, to in layout.blocks(by, *small, out, backwards=True):
             torch.mul(by_block, a, out=to).addcmul_(block, k).add_(b)
@@ -258,11 +230,22 @@ def _fuses(layout: Layout) -> bool:
     return layout.over == -1 and layout.values.numel() > BLOCK and layout.values.shape[-1] >= 16
 
 
-def _multiply_add(layout: Layout, slope: Tensor, constant: Tensor) -> Tensor:
-    """values * slope + constant in one sweep: batch norm with mean 0 and variance 1."""
-    rows, (slope, constant) = _rows(layout), _each(layout, slope, constant)
-    zeros, ones = torch.zeros_like(slope), torch.ones_like(slope)
-    return torch.native_batch_norm(rows, slope, constant, zeros, ones, False, 0.0, 0.0)[0]
+class _MultiplyAdd:
+    """rows * slope + constant in one sweep: batch norm with mean 0 and variance 1.
+
+    `rows` are (1, planes, pixels), at most `most` planes; slope and constant one number each.
+    """
+
+    def __init__(self, like: Tensor, most: int) -> None:
+        self.zeros, self.ones = like.new_zeros(most), like.new_ones(most)
+        self.nothing = like.new_empty(0)
+
+    def __call__(self, rows: Tensor, slope: Tensor, constant: Tensor, out: Tensor) -> None:
+        planes = rows.shape[1]
+        torch.native_batch_norm(
+            rows, slope, constant, self.zeros[:planes], self.ones[:planes], False, 0.0, 0.0,
+            out=(out, self.nothing, self.nothing),
+        )  # fmt: skip
 
 
 def _sum_and_dot(by: Tensor, layout: Layout, centre: Tensor | None) -> tuple[Tensor, Tensor]:
