@@ -273,3 +273,12 @@ def test_a_channel_of_large_values_takes_nothing_from_a_constant_one(
         x[:, 1] = x[:, 1] * 100 + 30_000
         x[:, 3] = x[:, 3] * 1_000
     agrees_with_the_oracle(layer, *sets)
+
+
+def test_quick_moments_are_moments() -> None:
+    """Of tiny, huge and constant values too, within what both may round."""
+    x = drawn(2, 6, 5, 5).float() * torch.tensor([1e-15, 1e-3, 1.0, 1e3, 1e15, 0.0]).view(-1, 1, 1)
+    quick, exact = sweeps.quick_moments(x), sweeps.moments(x.double())
+    relative = unit(torch.float32) * (8 + 25)
+    expect_close(quick.centre, exact.centre, relative * x.abs().amax((2, 3)), "means")
+    expect_close(quick.var, exact.var, 4 * relative * exact.var + 1e-37, "variances")

@@ -101,7 +101,7 @@ def quick_moments(x: Tensor) -> Centred:
     Group norm takes them on its way, with a channel for a group; what it puts out is dropped.
     """
     rows, pixels = _rows(laid_out(x)), x.shape[2:].numel()
-    tiny = 1e-30  # keeps the variance of a constant plane finite, and is lost in any other
+    tiny = 1e-37  # keeps what a constant plane gives finite, in float32 too; lost in any other
     step = max(1, BLOCK // 2 // pixels)  # what is put out takes as much room again
     mean, inverse = (rows.new_empty(x.shape[:2]) for _ in range(2))
     small = (torch.split(part.view(1, -1), step, dim=1) for part in (mean, inverse))
