@@ -63,22 +63,24 @@ def fault(
     adapter: str | None = None,
     hard: bool = False,
     canary: bool = False,
+    family: str | None = None,
 ) -> Callable[[Callable[..., object]], Callable[..., object]]:
     """Register the decorated class (or factory) as a planted fault of its module's family.
 
-    Its name in words is the fault's name; its docstring, which is required, tells the defect.
+    A family with more faults than fit one module names itself as `family` in the others, which
+    its own module imports. The name in words is the fault's name; the docstring, which is
+    required, tells the defect.
     """
 
     def declare(factory: Callable[..., object]) -> Callable[..., object]:
         name = factory.__name__
-        family = factory.__module__.rsplit(".", 1)[-1]
         if not inspect.getdoc(factory) or "__doc__" not in vars(factory):
             raise TypeError(f"fault {name} has no docstring: it must tell the defect")
         if name in _register and _register[name].factory.__module__ != factory.__module__:
             raise ValueError(f"two faults are named {name}")
         _register[name] = Fault(
             name=name,
-            family=family,
+            family=family or factory.__module__.rsplit(".", 1)[-1],
             factory=factory,
             claims=claims,
             kills=(kills,) if isinstance(kills, str) else kills,

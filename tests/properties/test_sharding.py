@@ -1,0 +1,105 @@
+"""Laws about contexts in parts: sound layers keep them, planted faults break their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+import trials
+from replaying import replay
+
+from tnverify.faults import sharding as planted
+from tnverify.faults.fault import faults_of
+from tnverify.faults.plain import PlainNorm, State
+from tnverify.norms import BY_SCHEME, state_of_chunks
+from tnverify.properties import sharding
+from tnverify.subjects import from_fault
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tnverify.faults import Fault
+    from tnverify.norms import Layer
+
+FAULTS = [f for f in faults_of("context") if f.factory.__module__ == planted.__name__]
+
+
+class Merging(PlainNorm):
+    """Offers `merge` and no `condition_shards`, as processes that send each other their states."""
+
+    def merge(self, states: list[State]) -> State:
+        return planted.ShardedNorm.merge(self, states)
+
+    merged_mean = planted.ShardedNorm.merged_mean
+    merged_var = planted.ShardedNorm.merged_var
+    merged_size = planted.ShardedNorm.merged_size
+
+
+def reference(scheme: str, channels: int) -> Layer:
+    layer = BY_SCHEME[scheme](channels)
+
+    def condition_shards(shards: list[Tensor]) -> tuple[list[Tensor], object]:
+        state = state_of_chunks(layer, shards)
+        return [layer.of_context(shard, state) for shard in shards], state
+
+    layer.condition_shards = condition_shards
+    return layer
+
+
+SOUND = {
+    "ShardedNorm": (planted.ShardedNorm, "meta_bn"),
+    "ShardedTaskNorm": (planted.ShardedTaskNorm, "tasknorm_i"),
+    "Merging": (Merging, "meta_bn"),
+    **{
+        f"norms: {scheme}": (lambda channels, scheme=scheme: reference(scheme, channels), scheme)
+        for scheme in ("transductive_bn", "reptile_norm", "meta_bn", "tasknorm_i", "tasknorm_l")
+    },
+}
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_sound_layers_keep_the_laws(name: str) -> None:
+    for record in replay(trials.subject_of(*SOUND[name]), sharding.LAWS, tasks=24):
+        assert record.failure is None, f"{record.law.name}: {record.failure}"
+        claimed = name != "norms: transductive_bn" or record.law.kind == "rounded"
+        assert bool(record.counted) == claimed, record.law.name
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_planted_fault_breaks_its_law(fault: Fault) -> None:
+    laws = [law for law in sharding.LAWS if law.name in fault.kills]
+    assert len(laws) == len(fault.kills)
+    records = replay(from_fault(fault), laws, tasks=72)
+    assert [record.law.name for record in records if record.failure is None] == []
+
+
+def test_every_law_has_a_planted_fault() -> None:
+    assert {law.name for law in sharding.LAWS} == {name for f in FAULTS for name in f.kills}
+
+
+def test_what_offers_neither_way_is_not_claimed() -> None:
+    for record in replay(trials.subject_of(PlainNorm, "meta_bn"), sharding.LAWS, tasks=4):
+        assert "neither condition_shards(shards) nor merge(states)" in str(record.not_claimed)
+
+
+class Raises(PlainNorm):
+    def merge(self, states: list[State]) -> State:
+        raise ValueError("these states do not fit")
+
+
+class AnswersOne(planted.ShardedNorm):
+    def condition_shards(self, shards: list[Tensor]) -> tuple[list[Tensor], State]:
+        outputs, state = super().condition_shards(shards)
+        return [torch.cat(outputs)], state
+
+
+@pytest.mark.parametrize(
+    ("layer", "ending", "words"),
+    [(Raises, "broken", "do not fit"), (AnswersOne, "violated", "outputs of shapes")],
+)
+def test_what_it_does_instead_is_said(layer: type, ending: str, words: str) -> None:
+    record = replay(trials.subject_of(layer, "meta_bn"), sharding.LAWS[:1], tasks=24)[0]
+    assert record.failure is not None
+    assert words in str(record.failure)
+    assert ending in str(record.failure)
