@@ -24,7 +24,10 @@ class TransductiveBN(Layer):
         return self.output_and_state(context)
 
     def normalize(self, targets: Tensor, state: object) -> Tensor:
-        expect_context(state, self.checked(targets))
+        context = expect_context(state, self.checked(targets)).moments
+        if not len(targets):
+            # No targets have no moments: NaN would reach the gradients of weight and bias.
+            return self.output(targets, Blend(context, unbiased=self.unbiased))
         return self.output(targets, Blend("batch", unbiased=self.unbiased))
 
     def of_context(self, part: Tensor, state: object) -> Tensor:
