@@ -194,4 +194,17 @@ def test_what_was_measured_is_kept_and_read_again(
     assert kept is not None
     assert (kept.caught, kept.reachable, kept.planted, kept.seeds) == (1, 2, 3, 1)
     assert kept.command == "tnverify power --profile default --seeds 1 --refresh"
+    assert kept.alone == {}
     assert measured.measured("quick") is None
+
+
+def test_what_one_law_alone_sees_is_kept_and_explained(
+    tnverify: Terminal, taken: Taken, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(measured, "files", lambda package: tmp_path)
+    taken.answer = census(row("OneSeesIt", FORMULA), row("TwoSeeIt", *DEAD.kills))
+    tnverify("power", "--refresh")
+    out = tnverify("explain", FORMULA.law).out
+    assert "no other law catches OneSeesIt" in out
+    assert "TwoSeeIt" not in out
+    assert "no other law" not in tnverify("explain", DEAD.kills[1].law).out

@@ -13,7 +13,7 @@ from tnverify.report import budget
 from tnverify.report.budget import at_most, budget_text, tasks_behind
 from tnverify.report.terminal import run_lines
 
-KEPT = Measured("default", "tnverify power", 150, 151, 153, 3, 10, 1.0, "digest")
+KEPT = Measured("default", "tnverify power", 150, 151, 153, 3, 10, 1.0, "digest", {})
 
 
 def test_three_over_n_leaves_a_chance_below_one_in_twenty() -> None:

@@ -15,6 +15,7 @@ def command(law: str, *, no_color: bool) -> int:
     """Explain a law: what it states, why, and the faulty layers that it catches."""
     from tnverify.catalogue import CatalogueError, load_catalogue
     from tnverify.faults import all_faults
+    from tnverify.power.measured import measured
     from tnverify.report.listing import law_lines
     from tnverify.report.terminal import console, show
 
@@ -24,5 +25,7 @@ def command(law: str, *, no_color: bool) -> int:
         raise bad(error) from None
     on = console(color=not no_color)
     caught = [fault for fault in all_faults() if found.name in fault.kills]
-    show(law_lines(found, caught, on.width), on)
+    kept = measured("default")
+    alone = () if kept is None else kept.alone.get(found.name, ())
+    show(law_lines(found, caught, on.width, alone), on)
     return 0

@@ -15,7 +15,10 @@ from typing import TYPE_CHECKING
 from tnverify.report.paths import write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from tnverify.power.census import Census
+    from tnverify.power.standing import Standing
 
 _FILE = "measured.json"
 
@@ -26,7 +29,8 @@ class Measured:
 
     `caught` of `reachable` faults died at every one of `seeds` seeds; `planted` counts also those
     that this profile could not see on that machine. `laws` is the number of laws that were
-    asked, `of` a digest of their names and the faults'.
+    asked, `of` a digest of their names and the faults'. `alone` has the faults that one law alone
+    kills, by law, where the whole matrix was made.
     """
 
     profile: str
@@ -38,6 +42,7 @@ class Measured:
     seeds: int
     median_tasks: float
     of: str
+    alone: Mapping[str, Sequence[str]]
 
 
 def measured(profile: str) -> Measured | None:
@@ -82,7 +87,15 @@ def _measured(census: Census) -> Measured:
         seeds=len(census.seeds),
         median_tasks=found.median or 0.0,
         of=digest(census),
+        alone={each.law: each.alone for each in _standings(census) if each.alone},
     )
+
+
+def _standings(census: Census) -> tuple[Standing, ...]:
+    from tnverify.catalogue import load_catalogue
+    from tnverify.power.standing import standings
+
+    return standings(load_catalogue(), census.matrix) if census.matrix else ()
 
 
 def digest(census: Census) -> str:

@@ -27,8 +27,11 @@ def entry(name: str, what: str, width: int, *, indent: int = 2) -> Iterator[Text
     yield from paragraph(what, width, indent=indent + 4)
 
 
-def law_lines(law: Law, faults: Sequence[Fault], width: int) -> Iterator[Text]:
-    """A law explained: its statement and declaration, and known-bad layers that it catches."""
+def law_lines(
+    law: Law, faults: Sequence[Fault], width: int, alone: Sequence[str] = ()
+) -> Iterator[Text]:
+    """A law explained: its statement and declaration, and known-bad layers that it catches;
+    `alone` names those that no other law does."""
     yield Text(law.name, style="bold cyan")
     statement, _, rest = law.doc.partition("\n")
     yield from paragraph(statement, width, indent=2, style="bold")
@@ -51,3 +54,5 @@ def law_lines(law: Law, faults: Sequence[Fault], width: int) -> Iterator[Text]:
     for position, fault in enumerate(faults):
         label = "catches" if position == 0 else ""
         yield from labelled(label, f"{fault.name}: {' '.join(fault.story.split())}", width)
+    if alone:
+        yield from labelled("alone", f"no other law catches {joined(alone)}", width)
