@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 _held: list[int] = []
-"""The descriptor of this process's lock, open for as long as the process lives."""
+"""Descriptors of this process's locks, open for as long as the process lives."""
 
 
 def take_gpu(gpus: Sequence[str]) -> None:
@@ -27,7 +27,7 @@ def take_gpu(gpus: Sequence[str]) -> None:
     Raises RuntimeError where all are taken, or where CUDA is in use and would not notice.
     """
     visible = os.environ.get(VISIBLE, "")
-    if not gpus or _held or (visible and "," not in visible):
+    if not gpus or (visible and "," not in visible):
         return
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -65,6 +66,7 @@ def test_a_run_that_fails_is_told_and_tried_again_by_the_next_call(tmp_path: Pat
 
     first = sweep(tmp_path, 4, train_one, workers=2)
     assert runs_of(first) == [0, 3]
+    assert list(first.trained) == [record.name for record in first.records]
     reasons = {failure.configuration["run"]: failure.reason for failure in first.failures}
     assert reasons[1].endswith("ArithmeticError: the loss is not a number\n")
     assert "SystemExit: 3" in reasons[2]
@@ -123,6 +125,14 @@ def test_each_worker_sees_a_gpu_of_its_own(tmp_path: Path) -> None:
     train_one = trainer(tmp_path, seconds=0.4, kill=None, always=False)
     swept = sweep(tmp_path, 4, train_one, gpus=("3", "7"))
     assert {record.results["saw"]["CUDA_VISIBLE_DEVICES"] for record in swept.records} == {"3", "7"}
+
+
+def test_workers_leave_ctrl_c_to_the_sweep(tmp_path: Path) -> None:
+    def train_one(configuration: dict[str, Any], workplace: Workplace) -> Trained:
+        return Trained({"ignored": signal.getsignal(signal.SIGINT) == signal.SIG_IGN})
+
+    (record,) = sweep(tmp_path, 1, train_one, workers=1).records
+    assert record.results["ignored"]
 
 
 def test_two_sweeps_do_not_work_in_one_folder(tmp_path: Path) -> None:

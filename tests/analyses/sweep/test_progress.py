@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
+from sweep_commands import wait_until
 
 from tnverify.analyses.records import RecordStore
 from tnverify.analyses.sweep import Workplace
@@ -71,8 +72,7 @@ def test_it_is_shown_until_the_end(terminal: bool, monkeypatch: pytest.MonkeyPat
 
     file = io.StringIO()
     with shown(read, "training", Console(file=file, force_terminal=terminal, width=100)):
-        while len(told) < 4:
-            pass
+        wait_until(lambda: len(told) >= 4, "the fourth look")
     text = file.getvalue()
     if terminal:
         assert "4/4" in text
