@@ -40,10 +40,10 @@ def instance_moments(x: Tensor) -> Moments:
     # far from zero, and is taken from the centred values.
     centre = x.detach().mean(pixels, keepdim=True)
     centred = x - centre
-    rest = centred.mean(pixels, keepdim=True)
-    var = (centred - rest).square().mean(pixels)
-    mean = centre.to(dtype) + rest.to(dtype)
-    return Moments(mean.flatten(1), var.to(dtype), x.shape[2:].numel())
+    rest = centred.mean(pixels)
+    var = centred.square().mean(pixels) - rest.square()
+    mean = centre.flatten(1).to(dtype) + rest.to(dtype)
+    return Moments(mean, var.to(dtype), x.shape[2:].numel())
 
 
 def standardize(

@@ -146,13 +146,14 @@ def dots(g: Tensor, x: Tensor, centre: Tensor | None = None) -> tuple[Tensor, Te
             return by.sum(over), (values * by).sum(over)
         return by.sum(over), (values - layout.small(centre)).mul_(by).sum(over)
     total, dot = (values.new_empty(x.shape[:2]) for _ in range(2))
-    zero = values.new_zeros(1, 1) if centre is None else centre
-    parts = (layout.small(zero), total.unsqueeze(over), dot.unsqueeze(over))
+    parts = [by, total.unsqueeze(over), dot.unsqueeze(over)]
+    parts += [] if centre is None else [layout.small(centre)]
     room = None
-    for block, by_block, c, t, d in layout.blocks(by, *parts):
+    for block, by_block, t, d, *c in layout.blocks(*parts):
         room = torch.empty_like(block) if room is None else room
+        product = room[: len(block)]
+        torch.mul(torch.sub(block, *c, out=product) if c else block, by_block, out=product)
         torch.sum(by_block, over, keepdim=True, out=t)
-        product = torch.sub(block, c, out=room[: len(block)]).mul_(by_block)
         torch.sum(product, over, keepdim=True, out=d)
     return total, dot
 
