@@ -39,7 +39,7 @@ def choice(request, monkeypatch) -> None:
 @pytest.fixture
 def plain_path(monkeypatch):
     def take() -> None:
-        monkeypatch.setattr(dispatch, "_fast", lambda x: False)
+        monkeypatch.setattr(dispatch, "_plainly", lambda x: True)
 
     return take
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch.autograd import forward_ad
 
-from tnverify.norms.kernels import cpu, plain
+from tnverify.norms.kernels import cpu, plain, triton_path
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,23 +20,31 @@ def normalize(
     x: Tensor, blend: Blend, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> tuple[Tensor, Moments | None]:
     """As `plain.normalize`, by the fastest way there is for such a set."""
-    if _fast(x) and not (blend.unbiased and blend.alpha == "by count"):
+    if _plainly(x):
+        return plain.normalize(x, blend, weight, bias, eps)
+    if triton_path.triton_takes(x):
+        return triton_path.normalize(x, blend, weight, bias, eps)
+    if x.device.type == "cpu" and not (blend.unbiased and blend.alpha == "by count"):
         return cpu.normalize(x, blend, weight, bias, eps)
     return plain.normalize(x, blend, weight, bias, eps)
 
 
 def batch_moments(x: Tensor) -> Moments:
     """As `plain.batch_moments`, likewise."""
-    return cpu.batch_moments(x) if _fast(x) else plain.batch_moments(x)
+    if _plainly(x):
+        return plain.batch_moments(x)
+    if triton_path.triton_takes(x):
+        return triton_path.batch_moments(x)
+    return cpu.batch_moments(x) if x.device.type == "cpu" else plain.batch_moments(x)
 
 
-def _fast(x: Tensor) -> bool:
-    """Whether the sweeps of the CPU apply.
+def _plainly(x: Tensor) -> bool:
+    """Whether plain operations must do.
 
-    A compiler fuses plain operations better than it could these; forward-mode derivatives are
-    not written for them; and without values there is nothing to sweep.
+    A compiler fuses them better than it could our sweeps and kernels, forward-mode derivatives
+    are not written for these, and without values there is nothing to sweep.
     """
-    if x.device.type != "cpu" or torch.compiler.is_compiling() or x.numel() == 0:
-        return False
+    if torch.compiler.is_compiling() or x.numel() == 0:
+        return True
     dual = forward_ad.unpack_dual(x)  # type: ignore[no-untyped-call]  # so torch has it
-    return dual.tangent is None
+    return dual.tangent is not None
