@@ -39,7 +39,7 @@ KERNELS = ["plane_moments", "normalize_set", "local_derivatives", "gather_deriva
            "plane_dots", "plane_affine"]  # fmt: skip
 # How programs share out the work: as they would; all that is possible in one program; nothing
 # read twice, and planes in several runs of pixels.
-SHARES = {"usual": {}, "few": {"_ENOUGH": 1}, "many": {"_CACHED": 0, "_TILE": 4}}
+SHARES = {"usual": {}, "few": {"_ENOUGH": 1}, "many": {"_CACHED": 0, "_TILE": 8}}
 
 
 def drawn(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> Tensor:
@@ -147,7 +147,7 @@ def test_agrees_with_the_oracle_however_work_is_shared_out(
 @pytest.mark.usefixtures("layers_take_it")
 def test_the_error_does_not_grow_with_the_distance_from_zero(scheme, ratio, shared_out) -> None:
     layer = built(scheme, 2)
-    x, t = (drawn(4, 2, 3, 4, seed=seed) + 2 * ratio for seed in (0, 1))
+    x, t = (drawn(4, 2, 3, 5, seed=seed) + 2 * ratio for seed in (0, 1))
     x, t = x.float(), t.float()
     outputs, state = layer.condition(x)
     wide = built(scheme, 2).double()
@@ -182,13 +182,13 @@ ALL_WAYS = ["batch_instance", "batch_layer", "base_groups"]
 
 @pytest.mark.parametrize(
     ("form", "share"),
-    [(form, share) for share in SHARES for form in (blends(4) if share == "usual" else ALL_WAYS)],
+    [(form, share) for share in SHARES for form in (blends(4) if share == "few" else ALL_WAYS)],
 )
 def test_derivatives_of_first_and_second_order_are_the_plain_ones(form, share, monkeypatch) -> None:
     """By everything that goes in, weights on everything that comes out, moments among it."""
     share_out(share, monkeypatch)
     make, per_channel = blends(4)[form]
-    x = drawn(2, 4, 3, 2)
+    x = drawn(2, 4, 3, 3)
     base_mean, base_var = drawn(1, 4, seed=1), drawn(1, 4, seed=2).abs() + 0.5
     alpha = (drawn(4, seed=3) if per_channel else drawn(1, seed=3)[0]).sigmoid()
     inputs = [x, base_mean, base_var, alpha, drawn(4, seed=4), drawn(4, seed=5)]
@@ -247,6 +247,24 @@ def test_first_and_second_derivatives_are_right() -> None:
     given = (context, targets, *values)
     assert torch.autograd.gradcheck(outputs, given, fast_mode=True)
     assert torch.autograd.gradgradcheck(outputs, given, fast_mode=True)
+
+
+@pytest.mark.parametrize("scheme", ["meta_bn", "tasknorm_l"])
+@pytest.mark.usefixtures("layers_take_it")
+def test_a_batch_of_gradients_at_once(scheme) -> None:
+    """`is_grads_batched`, with which torch takes the rows of a Jacobian together."""
+    layer, x = built(scheme).double(), drawn(3, 4, 2, 2).requires_grad_()
+    outputs, state = layer.condition(x)
+    inputs = [x, *(p for p in layer.parameters())]
+    made = [outputs, state.moments.var]
+    weights = [drawn(2, *out.shape, seed=i) for i, out in enumerate(made)]
+    how = {"retain_graph": True, "allow_unused": True}
+    together = torch.autograd.grad(made, inputs, weights, is_grads_batched=True, **how)
+    for row in range(2):
+        alone = torch.autograd.grad(made, inputs, [part[row] for part in weights], **how)
+        for actual, expected in zip(together, alone, strict=True):
+            bound = 1e4 * unit(torch.float64) * (1 + expected.abs().max())
+            expect_close(actual[row], expected, bound, f"gradient {row} of two")
 
 
 # -- batches of tasks ----------------------------------------------------------------------------

@@ -15,7 +15,13 @@ from torch.autograd import Function
 
 from tnverify.norms.kernels import triton_launch as launch
 from tnverify.norms.kernels.primitives import applied
-from tnverify.norms.kernels.triton_planes import PlaneAffine, PlaneDots, affine, over_tasks
+from tnverify.norms.kernels.triton_planes import (
+    PlaneAffine,
+    PlaneDots,
+    affine,
+    batched_by_autograd,
+    over_tasks,
+)
 from tnverify.norms.moments import (
     Moments,
     by_channel,
@@ -65,7 +71,8 @@ class NormalizedSet(Function):
         by_y, by_mean, by_var, *by_batch = by[:5]
         by_y = x.new_zeros(()).expand_as(x) if by_y is None else by_y
         needed = ctx.needs_input_grad[:6]
-        if torch.is_grad_enabled() or by_mean is not None or by_var is not None:
+        recorded = torch.is_grad_enabled() or by_mean is not None or by_var is not None
+        if recorded or batched_by_autograd(by_y, *by_batch):
             found = _differentiable(
                 x, small, (mean, var), by_y, (by_mean, by_var), by_batch, ctx.plan
             )

@@ -33,16 +33,17 @@ def triton_takes(x: Tensor) -> bool:
     What is being compiled or exported does not, since a compiler fuses plain operations itself,
     nor what forward-mode derivatives are taken of.
     """
-    if torch.compiler.is_compiling() or not x.numel() or not triton_available():
+    here = interpreted() and x.device.type == "cpu"
+    if not (here or x.is_cuda) or not _installed() or torch.compiler.is_compiling():
+        return False
+    if not x.numel() or x.dtype not in _LEAST:
         return False
     if x.numel() // x.shape[0] >= 2**31 or x.shape[0] * x.shape[1] >= 2**31:
         return False  # within an item, and within a table of moments, kernels count to 2^31
     if forward_ad.unpack_dual(x).tangent is not None:  # type: ignore[no-untyped-call]  # in torch
         return False
-    if interpreted():
-        # The interpreter cuts bfloat16 off where hardware rounds.
-        return x.device.type == "cpu" and x.dtype in _LEAST and x.dtype is not torch.bfloat16
-    return x.is_cuda and x.dtype in _LEAST and _runs(x.device.index or 0, x.dtype)
+    # The interpreter cuts bfloat16 off where hardware rounds.
+    return x.dtype is not torch.bfloat16 if here else _runs(x.device.index or 0, x.dtype)
 
 
 _LEAST = {

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import torch
 from torch import Tensor
 from torch.autograd import Function
 
 from tnverify.norms.kernels import triton_launch as launch
 from tnverify.norms.kernels.primitives import applied, unfolded
+from tnverify.norms.moments import moments_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +75,11 @@ class PlaneDots(Function):
 
     @staticmethod
     def forward(g: Tensor, x: Tensor, centre: Tensor | None) -> tuple[Tensor, Tensor]:
+        if batched_by_autograd(g, x, centre):
+            fine = moments_dtype(x)
+            weights, values = g.to(fine), x.to(fine)
+            values = values if centre is None else values - centre[..., None]
+            return weights.sum(3), (weights * values).sum(3)
         return launch.dots(g, x, centre)
 
     @staticmethod
@@ -103,6 +110,13 @@ class PlaneAffine(Function):
         slope: Tensor,
         constant: Tensor | None,
     ) -> Tensor:
+        if batched_by_autograd(g, x, scale, centre, slope, constant):
+            fine = slope.dtype
+            y = x.to(fine) if centre is None else x.to(fine) - centre[..., None]
+            y = y * slope[..., None]
+            y = y if constant is None else y + constant[..., None]
+            y = y if g is None or scale is None else y + g.to(fine) * scale[..., None]
+            return y.to(x.dtype)
         return launch.affine(g, x, scale, centre, slope, constant)
 
     @staticmethod
@@ -124,6 +138,15 @@ class PlaneAffine(Function):
             tilted if need_slope else None,
             total if need_constant else None,
         )
+
+
+def batched_by_autograd(*values: Tensor | None) -> bool:
+    """Whether one is a batch of gradients, as `torch.autograd.grad(is_grads_batched=True)` makes.
+
+    Such a batch is no transform of `torch.func`, and knows torch's own operations alone.
+    """
+    is_batch = torch._C._functorch.is_legacy_batchedtensor  # noqa: SLF001 - no public name
+    return any(value is not None and is_batch(value) for value in values)
 
 
 def affine(
