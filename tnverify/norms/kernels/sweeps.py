@@ -1,9 +1,10 @@
 """Sweeps on the CPU: the few operations that touch every element of an activation.
 
 A plane is one channel of one item; what a sweep takes per plane broadcasts to (items, channels),
-and what it gives has that shape. Going to memory is what costs, so a large set is swept block by
-block, and a block stays in the core's cache from one operation to the next. Sweeps know of no
-gradient: `primitives` makes them differentiable. Half precision is computed in float32.
+and what it gives has that shape. Going to memory is what costs. So a large set is swept by
+torch's own norms, plane by plane, where they can be made to do it, and block by block where not:
+a block stays in the core's cache from one operation to the next. Sweeps know of no gradient:
+`primitives` makes them differentiable. Half precision is computed in float32.
 """
 
 from __future__ import annotations
@@ -100,27 +101,19 @@ def quick_moments(x: Tensor) -> Centred:
 
     Group norm takes them on its way, with a channel for a group; what it puts out is dropped.
     """
-    rows, pixels = _rows(laid_out(x)), x.shape[2:].numel()
+    rows = _rows(laid_out(x))
+    _, planes, pixels = rows.shape
     tiny = 1e-37  # keeps what a constant plane gives finite, in float32 too; lost in any other
-    step = max(1, BLOCK // 2 // pixels)  # what is put out takes as much room again
-    mean, inverse = (rows.new_empty(x.shape[:2]) for _ in range(2))
-    small = (torch.split(part.view(1, -1), step, dim=1) for part in (mean, inverse))
-    for block, m, i in zip(torch.split(rows, step, dim=1), *small, strict=True):
-        planes = block.shape[1]
-        _, own, over = torch.native_group_norm(block, None, None, 1, planes, pixels, planes, tiny)
-        m.copy_(own)
-        i.copy_(over)
-    return Centred(mean, None, inverse.square_().reciprocal_())
+    _, mean, inverse = torch.native_group_norm(rows, None, None, 1, planes, pixels, planes, tiny)
+    var = inverse.square_().reciprocal_()
+    return Centred(mean.view(x.shape[:2]), None, var.view(x.shape[:2]))
 
 
 def affine(x: Tensor, slope: Tensor, constant: Tensor, centre: Tensor | None = None) -> Tensor:
     """(x - centre) * slope + constant for each plane; centre 0 where it is left out."""
     layout = laid_out(x)
     if centre is None and _fuses(layout):
-        rows, out = _rows(layout), torch.empty_like(layout.values)
-        slope, constant = _each(layout, slope, constant)
-        _MultiplyAdd(rows, rows.shape[1])(rows, slope, constant, out.view_as(rows))
-        return _like(layout, out, x)
+        return _like(layout, _multiply_add(layout, slope, constant), x)
     small = [layout.small(part) for part in (slope, constant)]
     if layout.values.numel() <= BLOCK:
         values = layout.values if centre is None else layout.values - layout.small(centre)
@@ -173,14 +166,10 @@ def combine(
 ) -> Tensor:
     """g * slope_g + (x - centre) * slope_x + constant for each plane; centre 0 if left out."""
     layout, by = laid_out(x), laid_out(g, like=x).values
-    out = torch.empty_like(layout.values)
     if centre is None and _fuses(layout):
-        parts = (by, *(layout.small(part) for part in (slope_g, slope_x, constant)), out)
-        line = _MultiplyAdd(out, max(1, BLOCK // layout.values.shape[-1]))
-        for block, by_block, a, k, b, to in layout.blocks(*parts, backwards=True):
-            line(block[None], k.view(-1), b.view(-1), to[None])
-            to.addcmul_(by_block, a)
-        return _like(layout, out, x)
+        line = _multiply_add(layout, slope_x, constant)
+        return _like(layout, line.addcmul_(by, layout.small(slope_g)), x)
+    out = torch.empty_like(layout.values)
     small = [layout.small(part) for part in (slope_g, slope_x, constant)]
     if centre is None:
         for block, by_block, a, k, b, to in layout.blocks(by, *small, out, backwards=True):
@@ -231,22 +220,13 @@ def _fuses(layout: Layout) -> bool:
     return layout.over == -1 and layout.values.numel() > BLOCK and layout.values.shape[-1] >= 16
 
 
-class _MultiplyAdd:
-    """rows * slope + constant in one sweep: batch norm with mean 0 and variance 1.
-
-    `rows` are (1, planes, pixels), at most `most` planes; slope and constant one number each.
-    """
-
-    def __init__(self, like: Tensor, most: int) -> None:
-        self.zeros, self.ones = like.new_zeros(most), like.new_ones(most)
-        self.nothing = like.new_empty(0)
-
-    def __call__(self, rows: Tensor, slope: Tensor, constant: Tensor, out: Tensor) -> None:
-        planes = rows.shape[1]
-        torch.native_batch_norm(
-            rows, slope, constant, self.zeros[:planes], self.ones[:planes], False, 0.0, 0.0,
-            out=(out, self.nothing, self.nothing),
-        )  # fmt: skip
+def _multiply_add(layout: Layout, slope: Tensor, constant: Tensor) -> Tensor:
+    """values * slope + constant in one sweep: batch norm with mean 0 and variance 1."""
+    slope, constant = _each(layout, slope, constant)
+    zeros, ones = torch.zeros_like(slope), torch.ones_like(slope)
+    rows = _rows(layout)
+    out = torch.native_batch_norm(rows, slope, constant, zeros, ones, False, 0.0, 0.0)[0]
+    return out.view_as(layout.values)
 
 
 def _sum_and_dot(by: Tensor, layout: Layout, centre: Tensor | None) -> tuple[Tensor, Tensor]:
