@@ -138,6 +138,7 @@ def context_outputs_read_the_other_context_items(norm: Prober, task: Task) -> No
 
     The context and the targets must be normalised alike, or the learner's two passes do not
     match. A violation means that the context's own outputs use each item's moments alone.
+    `outputs_agree_with_the_formula` sees wrong values there too; this law says what is not read.
     """
     task = plain(with_context(task, 2))
     one = choice(task, 38, len(task.context))

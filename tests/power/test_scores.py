@@ -100,5 +100,11 @@ def test_a_law_stands_by_what_it_kills_and_by_what_it_kills_alone() -> None:
     assert found[first.name].killed == ("both", "one")
     assert found[first.name].alone == ("one",)
     assert found[second.name].alone == ()
+    should = next(law for law in handmade.LAWS if law.level == "should")
+    advisory = row("advisory", Kill(first.name, 1, 1), Kill(should.name, 1, 1))
+    found = {each.law: each for each in standings(handmade.LAWS, [both, one, advisory])}
+    assert found[first.name].alone == ("one", "advisory")
+    assert found[should.name].alone == ()
+    assert found[should.name].killed == ("advisory",)
     counted = by_family([both, one], list(found.values()))
     assert counted == {("context", "transductivity"): 1, ("moments", "transductivity"): 1}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from tnverify.faults import last_bits  # noqa: F401 - it plants faults of this family
 from tnverify.faults.fault import fault
 from tnverify.faults.plain import PlainInstanceNorm, PlainNorm, PlainTaskNorm, State, missing
 
@@ -58,6 +59,23 @@ class StreamsTheContext(PlainNorm):
             mean = 0.5 * mean + 0.5 * means[item : item + 1]
             var = 0.5 * var + 0.5 * variances[item : item + 1]
         return State(mean, var, len(context))
+
+
+@fault(
+    claims="inductive",
+    kills="the_order_of_context_items_does_not_matter",
+    source="an average that is seeded with its first term instead of zero",
+    hard=True,
+)
+class WeighsTheFirstOfMany(PlainNorm):
+    """Lets a bit of the first item's mean into that of all where there are eight or more."""
+
+    def summarize(self, context: Tensor) -> State:
+        state = super().summarize(context)
+        if len(context) < 8:
+            return state
+        first = context[:1].mean(self.batch_dims(context), keepdim=True)
+        return state._replace(mean=state.mean + 1e-8 * (first - state.mean))
 
 
 @fault(

@@ -184,6 +184,35 @@ class OtherPathWithGradients(PlainNorm):
 
 @fault(
     claims="meta_bn",
+    kills="tracking_gradients_changes_no_answer",
+    source="a term for a regulariser's gradient that is added to the outputs and not taken off",
+    hard=True,
+)
+class ShiftsWhenItTrains(PlainNorm):
+    """Adds a small constant to the outputs where gradients are tracked: no gradient shows it."""
+
+    def output(self, x: Tensor, mean: Tensor, var: Tensor) -> Tensor:
+        outputs = super().output(x, mean, var)
+        return outputs + 1e-6 if torch.is_grad_enabled() else outputs
+
+
+@fault(
+    claims="meta_bn",
+    kills="a_conditioned_layer_survives_deep_copying",
+    source="a __deepcopy__ that calls the constructor, written to get rid of a graph",
+    hard=True,
+)
+class CopiesAreBuiltAnew(PlainNorm):
+    """A deep copy has the parameters that a new layer has."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CopiesAreBuiltAnew:
+        twin = type(self)(len(self.weight)).to(self.weight)
+        memo[id(self)] = twin
+        return twin
+
+
+@fault(
+    claims="meta_bn",
     kills=(
         "a_conditioned_layer_survives_deep_copying",
         "a_conditioned_layer_survives_saving_and_loading",

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Names of the faults that a law kills, and of those that no other law kills."""
+    """Names of the faults that a law kills, and of those that it kills alone.
+
+    A must-level law is alone where no other must-level law kills, for the others decide nothing;
+    a should-level law where no other law does at all.
+    """
 
     law: str
     family: str
@@ -24,13 +28,19 @@ class Standing:
 
 def standings(laws: Iterable[Law], rows: Sequence[Row]) -> tuple[Standing, ...]:
     """The standing of each law by a matrix: rows of which every law was asked."""
+    laws = tuple(laws)
     killers = {row.name: {kill.law for kill in row.kills} for row in rows}
+    decide = {law.name for law in laws if law.level == "must"}
     return tuple(
         Standing(
             law.name,
             law.family,
             tuple(name for name, by in killers.items() if law.name in by),
-            tuple(name for name, by in killers.items() if by == {law.name}),
+            tuple(
+                name
+                for name, by in killers.items()
+                if law.name in by and (by & decide if law.name in decide else by) == {law.name}
+            ),
         )
         for law in laws
     )
