@@ -33,8 +33,10 @@ def triton_takes(x: Tensor) -> bool:
     What is being compiled or exported does not, since a compiler fuses plain operations itself,
     nor what forward-mode derivatives are taken of.
     """
+    if torch.compiler.is_compiling():  # first: a compiler cannot trace what follows
+        return False
     here = interpreted() and x.device.type == "cpu"
-    if not (here or x.is_cuda) or not _installed() or torch.compiler.is_compiling():
+    if not (here or x.is_cuda) or not _installed():
         return False
     if not x.numel() or x.dtype not in _LEAST:
         return False
