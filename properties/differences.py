@@ -27,7 +27,8 @@ from tnverify.tolerances import (
     unit,
 )
 
-from .agreement import tensor
+from .agreement import tensor, weight_of
+from .alpha_rounding import deviation_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -198,14 +199,27 @@ class Loss:
 
         The slope of y is a sum of a moved value in units of the deviation, of y times a
         covariance of moved values with y, and of y times the slope of alpha: four terms at most,
-        each as good as y is, and none larger than 1 + |y| at its worst pixel.
+        each as good as y is, or as the deviation that all are divided by, and none larger than
+        1 + |y| at its worst pixel.
         """
         total = 0.0
-        for name, bound, y in zip(SETS, self._bounds(), self._normalized(), strict=True):
+        sides = zip(SETS, self._bounds(), self._deviations(), self._normalized(), strict=True)
+        for name, outputs, deviation, y in sides:
+            bound = outputs + deviation
             peak = y.abs().flatten(2).amax(2) if y.dim() > 2 and y.numel() else y.abs()
             peak = peak.reshape(*peak.shape, *(1,) * (y.dim() - peak.dim()))
             total += float((self._weights[name].abs() * bound * (1 + peak)).sum())
         return 4 * total + self.rounding
+
+    def _deviations(self) -> tuple[Tensor, Tensor]:
+        """What alpha's rounding may change in a moved value, through the deviation."""
+        try:
+            context, targets = deviation_errors(self.norm, self.task, self._unit)
+        except NotClaimed:
+            zeros = torch.zeros((), dtype=torch.float64, device=self.task.device)
+            return zeros, zeros
+        weight = weight_of(self.norm, self.task).abs()
+        return context * weight, targets * weight
 
     @property
     def curvature_rounding(self) -> float:
