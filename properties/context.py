@@ -15,7 +15,7 @@ from tnverify.contract import SubjectRaised
 from tnverify.contract.outcomes import first_line
 from tnverify.tolerances import expect, expect_close, not_claimed, says_nothing
 
-from . import context_claims
+from . import context_claims, sharding
 from .derived import (
     choice,
     expect_changed,
@@ -258,4 +258,5 @@ LAWS = (
     a_target_before_any_context_is_refused,
     a_refusal_before_any_context_says_why,
     *context_claims.LAWS,
+    *sharding.LAWS,
 )

@@ -12,7 +12,7 @@ from replaying import replay
 from tnverify.faults import sharding as planted
 from tnverify.faults.fault import faults_of
 from tnverify.faults.plain import PlainNorm, State
-from tnverify.norms import BY_SCHEME, state_of_chunks
+from tnverify.norms import BY_SCHEME
 from tnverify.properties import sharding
 from tnverify.subjects import from_fault
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tnverify.faults import Fault
-    from tnverify.norms import Layer
 
 FAULTS = [f for f in faults_of("context") if f.factory.__module__ == planted.__name__]
 
@@ -36,23 +35,12 @@ class Merging(PlainNorm):
     merged_size = planted.ShardedNorm.merged_size
 
 
-def reference(scheme: str, channels: int) -> Layer:
-    layer = BY_SCHEME[scheme](channels)
-
-    def condition_shards(shards: list[Tensor]) -> tuple[list[Tensor], object]:
-        state = state_of_chunks(layer, shards)
-        return [layer.of_context(shard, state) for shard in shards], state
-
-    layer.condition_shards = condition_shards
-    return layer
-
-
 SOUND = {
     "ShardedNorm": (planted.ShardedNorm, "meta_bn"),
     "ShardedTaskNorm": (planted.ShardedTaskNorm, "tasknorm_i"),
     "Merging": (Merging, "meta_bn"),
     **{
-        f"norms: {scheme}": (lambda channels, scheme=scheme: reference(scheme, channels), scheme)
+        f"norms: {scheme}": (BY_SCHEME[scheme], scheme)
         for scheme in ("transductive_bn", "reptile_norm", "meta_bn", "tasknorm_i", "tasknorm_l")
     },
 }

@@ -7,15 +7,19 @@ whether a call is about the context or the targets is never a mode but the metho
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from tnverify.norms.blend import Blend
+from tnverify.norms.chunks import state_of_chunks
 from tnverify.norms.kernels import batch_moments, normalize
 from tnverify.norms.network_pass import current_pass
 from tnverify.norms.state import ContextState, EmptyState, context_size, remembered
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Layer(nn.Module):
@@ -75,6 +79,15 @@ class Layer(nn.Module):
     def of_context(self, part: Tensor, state: object) -> Tensor:
         """Outputs for items of the very context that `state` is of, as `condition` gives them."""
         return self.normalize(part, state)
+
+    def condition_shards(self, shards: Sequence[Tensor]) -> tuple[list[Tensor], NamedTuple]:
+        """Outputs for each part of a context, and the task state of the whole.
+
+        As `condition` on all parts in one piece; a part may have no items. Raises ValueError
+        where none has any.
+        """
+        state = state_of_chunks(self, shards)
+        return [self.of_context(shard, state) for shard in shards], state
 
     def forward(self, x: Tensor) -> Tensor:
         """Outputs for `x` as the context or as targets, whichever the network's pass is about.
