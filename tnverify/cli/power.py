@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from tnverify.cli.errors import BAD_INPUT, INTERRUPTED, bad, complain, unknown
-from tnverify.cli.options import color_option, words
+from tnverify.cli.options import color_option, driving_options, words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tnverify.catalogue import Catalogue
     from tnverify.engine.profiles import Profile
@@ -22,6 +22,13 @@ _PATH = click.Path(path_type=Path)
 
 
 @click.command()
+@click.argument("spec", required=False, metavar="[SPEC]")
+@click.option(
+    "--claims",
+    metavar="SCHEME[,MODIFIER...]",
+    help="With SPEC: what the layer claims to be. Else measured.",
+)
+@driving_options
 @click.option(
     "--profile",
     default="default",
@@ -48,9 +55,9 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option(
     "--matrix/--no-matrix",
-    default=True,
-    show_default=True,
-    help="Ask every law of every fault, at the first seed; else until one kills.",
+    default=None,
+    help="Ask every law of every fault, at the first seed; else until one kills. With SPEC, of"
+    " every mutant.  [default: matrix; with SPEC, where a figure is asked for]",
 )
 @click.option(
     "--jobs",
@@ -79,11 +86,16 @@ _PATH = click.Path(path_type=Path)
 @color_option
 def command(
     *,
+    spec: str | None,
+    claims: str | None,
+    adapter: str | None,
+    handles: dict[str, str],
+    setup: str | None,
     profile: str,
     seed: int,
     seeds: int,
     families: tuple[str, ...],
-    matrix: bool,
+    matrix: bool | None,
     jobs: int | None,
     json_file: Path | None,
     figure: Path | None,
@@ -94,14 +106,35 @@ def command(
     """Measure what the laws catch: planted faults are replayed on every law.
 
     Shows the share of them that the profile catches, after how many tasks, and which laws kill
-    which. Ends with 0 where every fault dies, 1 where one survives. With --sound, 1 where a law
-    blames a sound layer, 3 where one is left undecided.
+    which. With SPEC, mutants of that layer take the place of the faults: small changes to its
+    source, and to what it does. Ends with 0 where every one dies, 1 where one survives. With
+    --sound, 1 where a law blames a sound layer, 3 where one is left undecided.
     """
-    _check_outputs(json_file, figure, matrix=matrix)
+    _check_outputs(json_file, figure, matrix=matrix is not False)
+    if spec is not None:
+        planted = {"--family": families, "--seeds": seeds > 1, "--sound": sound,
+                   "--refresh": refresh}  # fmt: skip
+        _refuse(planted, "is about planted faults: leave it out where SPEC is given")
+        from tnverify.cli.power_layer import survey_layer
+        from tnverify.subjects import SubjectRequest
+
+        return survey_layer(
+            SubjectRequest(spec, claims, adapter, handles, setup),
+            profile,
+            seed,
+            jobs=jobs,
+            matrix=figure is not None if matrix is None else matrix,
+            json_file=json_file,
+            figure=figure,
+            tried=_tried,
+            no_color=no_color,
+        )
+    layer = {"--claims": claims, "--adapter": adapter, "--handle": handles, "--setup": setup}
+    _refuse(layer, "says how a layer is to be held to the laws: name the layer too")
+    matrix = matrix is not False
     if sound:
-        for option, given in (("--family", families), ("--figure", figure), ("--refresh", refresh)):
-            if given:
-                raise bad(f"{option} is about planted faults: leave it out where --sound is asked")
+        planted = {"--family": families, "--figure": figure, "--refresh": refresh}
+        _refuse(planted, "is about planted faults: leave it out where --sound is asked")
         return _study(profile, range(seed, seed + seeds), jobs, json_file, no_color=no_color)
     # Only now: an unusable path is told at once, torch takes a second to import.
     from tnverify.catalogue import load_catalogue
@@ -141,6 +174,13 @@ def command(
     if census.interrupted:
         return INTERRUPTED
     return 1 if census.survivors else 0 if written else BAD_INPUT
+
+
+def _refuse(given: Mapping[str, object], why: str) -> None:
+    """Bad input, where one of these options was given."""
+    for option, value in given.items():
+        if value:
+            raise bad(f"{option} {why}")
 
 
 def _study(

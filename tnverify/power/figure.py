@@ -34,18 +34,23 @@ def check_drawable() -> None:
         )
 
 
-def write_figure(census: Census, catalogue: Catalogue, path: Path) -> None:
-    """Draw the census into `path`, whose ending chooses the format. Raises OSError."""
+def write_figure(
+    census: Census, catalogue: Catalogue, path: Path, what: str = "planted fault"
+) -> None:
+    """Draw the census into `path`, whose ending chooses the format. Raises OSError.
+
+    `what` is the word for one of its rows.
+    """
     import matplotlib as mpl
 
     # Letters stay letters, and the same census gives the same bytes.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "tnverify", "font.size": 7}):
-        figure = _drawn(census, catalogue)
+        figure = _drawn(census, catalogue, what)
         dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
         figure.savefig(path, dpi=200, metadata=dates.get(path.suffix))
 
 
-def _drawn(census: Census, catalogue: Catalogue) -> Any:
+def _drawn(census: Census, catalogue: Catalogue, what: str) -> Any:
     from matplotlib.figure import Figure
 
     rows = census.matrix
@@ -53,12 +58,12 @@ def _drawn(census: Census, catalogue: Catalogue) -> Any:
     height = 1.2 + len(laws) * 0.115
     figure = Figure(figsize=(11, height + 2.4), layout="constrained")
     above, below = figure.subplots(2, 1, height_ratios=(height, 2.0))
-    _matrix(above, figure, rows, laws)
-    _curve(below, census)
+    _matrix(above, figure, rows, laws, what)
+    _curve(below, census, what.rpartition(" ")[2])
     return figure
 
 
-def _matrix(axes: Any, figure: Any, rows: Sequence[Row], laws: Sequence[Any]) -> None:
+def _matrix(axes: Any, figure: Any, rows: Sequence[Row], laws: Sequence[Any], what: str) -> None:
     """Laws down, faults across, each kill coloured by the task that it took."""
     import numpy as np
     from matplotlib import colormaps
@@ -79,13 +84,14 @@ def _matrix(axes: Any, figure: Any, rows: Sequence[Row], laws: Sequence[Any]) ->
     centres = _separated(axes.axvline, [row.family for row in rows])
     axes.set_xticks(list(centres.values()), [f.replace("_", "\n") for f in centres])
     axes.tick_params(length=0)
-    axes.set_xlabel("planted faults, by family")
-    axes.set_title("Which law kills which planted fault, and at which task", loc="left")
+    axes.set_xlabel(f"{what}s, by {'family' if 'fault' in what else 'kind'}")
+    axes.set_title(f"Which law kills which {what}, and at which task", loc="left")
+    word = what.rpartition(" ")[2]
     bar = figure.colorbar(drawn, ax=axes, pad=0.01, aspect=60)
     ticks = [tick for tick in _TICKS if tick <= most]
     bar.set_ticks(ticks, labels=[str(tick) for tick in ticks])
     bar.minorticks_off()
-    bar.set_label("task that first showed the fault to the law")
+    bar.set_label(f"task that first showed the {word} to the law")
 
 
 def _separated(line: Any, families: Sequence[str]) -> dict[str, float]:
@@ -100,7 +106,7 @@ def _separated(line: Any, families: Sequence[str]) -> dict[str, float]:
     return centres
 
 
-def _curve(axes: Any, census: Census) -> None:
+def _curve(axes: Any, census: Census, what: str) -> None:
     """The share of faults caught within a number of tasks."""
     from matplotlib.ticker import MultipleLocator
 
@@ -117,11 +123,11 @@ def _curve(axes: Any, census: Census) -> None:
     axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     axes.grid(visible=True, color="0.9")
     axes.set_xlabel("tasks tried")
-    axes.set_ylabel("faults caught")
+    axes.set_ylabel(f"{what}s caught")
     seeds = count(len(census.seeds), "seed")
     half = "" if found.median is None else f", half of them by task {found.median:g}"
     axes.set_title(
-        f"{found.caught} of {found.reachable} faults are caught{half} (profile"
+        f"{found.caught} of {found.reachable} {what}s are caught{half} (profile"
         f" {census.profile.name}, {seeds})",
         loc="left",
     )

@@ -1,0 +1,174 @@
+"""What becomes of one mutant; made in a process of its own, as is the look at the original."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from tnverify.catalogue import load_catalogue
+from tnverify.contract.outcomes import SubjectRaised, Violation, first_line
+from tnverify.engine.capture import captured_output
+from tnverify.engine.profiles import find_profile
+from tnverify.engine.trial import try_laws
+from tnverify.engine.verdicts import law_verdict, subject_verdict
+from tnverify.power.mutants.advice import advice
+from tnverify.power.mutants.differences import difference
+from tnverify.power.mutants.form import (
+    Form,
+    Home,
+    changed_layer,
+    form_of,
+    home_of,
+    subject_of,
+)
+from tnverify.power.mutants.mutant import Judged, Mutant
+from tnverify.power.replay import kills_of, tasks_for
+from tnverify.subjects.guard import Hang, alarms, calling, patience, time_limit
+from tnverify.subjects.ordinary import ordinary
+from tnverify.subjects.prober import SubjectProber
+from tnverify.subjects.resolve import resolve
+
+if TYPE_CHECKING:
+    from tnverify.subjects.resolve import SubjectRequest
+    from tnverify.subjects.subject import Subject
+
+LARGE = 330
+"""Tasks on which a mutant that no law catches is compared with the original."""
+
+_HANG = 3.0
+"""Seconds that a law may take on one task: the original takes a thousandth of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The layer as it is. `fails` are laws that it fails itself; `held` counts those that held,
+    `silent` has those that were not asked of it, each with the reason."""
+
+    form: Form
+    home: Home | str
+    verdict: str
+    held: int
+    fails: tuple[str, ...]
+    silent: tuple[tuple[str, str], ...]
+    seconds: float
+
+
+def look(request: SubjectRequest, profile: str, seed: int) -> Original:
+    """Measure and verify the original. Raises Unusable, as `resolve`."""
+    _prepare()
+    started, budget = time.process_time(), find_profile(profile)
+    with captured_output():
+        subject = resolve(request).subject
+        plans = tasks_for(seed, budget.corpus, subject.rank, subject.channel_step)
+        records = try_laws(subject, load_catalogue(), plans, budget)
+        verdicts = [law_verdict(record, None) for record in records]
+        home = home_of(subject.factory.call)
+    return Original(
+        form=form_of(subject, request),
+        home=home,
+        verdict=subject_verdict(verdicts, ())[0],
+        held=sum(v.outcome == "held" for v in verdicts),
+        fails=tuple(v.law.name for v in verdicts if v.is_shown),
+        silent=tuple((v.law.name, v.reason or "") for v in verdicts if v.outcome == "not_claimed"),
+        seconds=time.process_time() - started,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Court:
+    """What every mutant of one survey is judged by."""
+
+    original: Original
+    profile: str
+    seed: int
+    folder: str
+    matrix: bool = False
+
+
+def judge(court: Court, number: int, mutant: Mutant) -> Judged:
+    """Mutant `number` of a survey, before the laws that the original keeps."""
+    _prepare()
+    started = time.process_time()
+    with captured_output(), patience(_HANG):
+        found = _judged(court, number, mutant)
+    seconds = time.process_time() - started
+    object.__setattr__(found, "seconds", seconds)
+    return found
+
+
+def _prepare() -> None:
+    torch.set_num_threads(1)  # sums change with the number of threads
+
+
+def _judged(court: Court, number: int, mutant: Mutant) -> Judged:
+    form = court.original.form
+    original = subject_of(form)  # before the mutant takes its module's place
+    try:
+        changed = _changed(court, number, mutant)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - importing it may raise anything
+        return Judged("stillborn", why=f"does not import: {_said(error)}")
+    stopped = _answers_nothing(changed)
+    if stopped is not None:
+        return stopped
+    budget = find_profile(court.profile)
+    asked = [law for law in load_catalogue() if law.name not in court.original.fails]
+    musts = [law for law in asked if law.level == "must"]
+    shoulds = [law for law in asked if law.level != "must"]
+    rounds = [asked] if court.matrix else [musts, shoulds]
+    for laws in rounds:
+        kills = kills_of(changed, laws, court.seed, budget, first_only=not court.matrix)
+        if kills:
+            killed = {kill.law for kill in kills}
+            return Judged("caught", kills, decides=any(law.name in killed for law in musts))
+    plans = tasks_for(court.seed, LARGE, form.rank, form.channel_step)
+    found = difference(original, changed, plans)
+    if found is None:
+        return Judged("equivalent")
+    more = advice(court.original, changed, found, plans[: budget.corpus], asked)
+    return Judged("survives", difference=str(found), advice=more)
+
+
+def _changed(court: Court, number: int, mutant: Mutant) -> Subject:
+    form, home = court.original.form, court.original.home
+    if mutant.behaviour is not None:
+        return subject_of(form, behaviour=mutant.behaviour)
+    assert isinstance(home, Home)
+    folder = Path(court.folder) / str(number)
+    folder.mkdir()
+    with calling("build"), time_limit():
+        return subject_of(form, changed_layer(home, mutant, folder))
+
+
+def _answers_nothing(changed: Subject) -> Judged | None:
+    """Stillborn or stopped, where the mutant answers no ordinary task in any dtype."""
+    why = ""
+    with alarms():
+        for seed in (1, 2, 3):
+            plan = ordinary(changed.rank, changed.channel_step, seed=seed)
+            for lane in changed.lanes:
+                task = plan.build(changed.dtype(lane))
+                try:
+                    with time_limit(), torch.no_grad():
+                        probe = SubjectProber(changed).fresh(task)
+                        _, state = probe.condition(task.context)
+                        probe.normalize(task.targets, state)
+                except Violation:
+                    return None  # it answers, in a form that laws have to do with
+                except SubjectRaised as raised:
+                    if isinstance(raised.error, TimeoutError):
+                        return Judged("stopped", why=f"hangs in {raised.during}")
+                    why = why or f"raises {_said(raised.error)}"
+                except Hang:
+                    return Judged("stopped", why="hangs")
+                else:
+                    return None
+    return Judged("stillborn", why=why)
+
+
+def _said(error: BaseException) -> str:
+    cause = error.error if isinstance(error, SubjectRaised) else error
+    return f"{type(cause).__name__}: {first_line(cause)}"
