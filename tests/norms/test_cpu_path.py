@@ -14,7 +14,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.func import vmap
 
 from tnverify.norms import BY_SCHEME, InstanceNorm, MetaBN, TaskNormI
-from tnverify.norms.kernels import between, cpu, dispatch, plain, sweeps
+from tnverify.norms.kernels import between, cpu, dispatch, plain, small, sweeps
 from tnverify.tolerances import expect_close, expect_same
 from tnverify.tolerances.bound import unit
 
@@ -24,21 +24,23 @@ SHAPES = {
     "volumes": (2, 4, 2, 3, 2), "no space": (4, 6), "one item": (1, 4, 3, 3),
 }  # fmt: skip
 CHOICES = {
-    "whole and centred": (2**17, 2**15), "blocks and centred": (16, 2**15),
-    "whole and near": (2**17, 0), "blocks and near": (16, 0),
+    "whole and centred": (2**17, 2**15, 0), "blocks and centred": (16, 2**15, 0),
+    "whole and near": (2**17, 0, 0), "blocks and near": (16, 0, 0), "few": (2**17, 2**15, 1024),
 }  # fmt: skip
 
 
 @pytest.fixture(params=CHOICES.values(), ids=CHOICES)
 def choice(request, monkeypatch) -> None:
-    block, small = request.param
+    block, least, few = request.param
     monkeypatch.setattr(sweeps, "BLOCK", block)
-    monkeypatch.setattr(between, "SMALL", small)
+    monkeypatch.setattr(between, "SMALL", least)
+    monkeypatch.setattr(small, "FEW", few)
 
 
 @pytest.fixture
 def plain_path(monkeypatch):
     def take() -> None:
+        monkeypatch.setattr(small, "FEW", 0)
         monkeypatch.setattr(dispatch, "_plainly", lambda x: True)
 
     return take
@@ -118,6 +120,7 @@ def test_every_choice_is_twice_differentiable(scheme) -> None:
 
 def test_moments_saved_as_intermediates_are_found_by_second_order_alone(monkeypatch) -> None:
     """Why the moments are outputs: kept otherwise, their own derivatives are lost in silence."""
+    monkeypatch.setattr(small, "FEW", 0)
 
     def forgets(ctx, inputs, output) -> None:
         *tensors, ctx.how = inputs
@@ -244,15 +247,16 @@ def test_the_dispatch_takes_the_plain_path_where_the_sweeps_do_not_apply(monkeyp
     def noted(name: str, real):
         return lambda *arguments: (taken.append(name), real(*arguments))[1]
 
-    monkeypatch.setattr(plain, "normalize", noted("plain", plain.normalize))
-    monkeypatch.setattr(cpu, "normalize", noted("cpu", cpu.normalize))
+    for path, name in ((plain, "plain"), (cpu, "cpu"), (small, "small")):
+        monkeypatch.setattr(path, "normalize", noted(name, path.normalize))
     layer = TaskNormI(3)
-    x = drawn(4, 3, 2).float()
+    x = drawn(4, 3, 1 + small.FEW // 12).float()
     _, state = layer.condition(x)
+    layer.normalize(x[:2], state)
     layer.normalize(x[:0], state)
     torch.func.jvp(lambda c: layer.condition(c)[0], (x,), (x,))
     layer.to("meta").condition(x.to("meta"))
-    assert taken == ["cpu", "plain", "plain", "plain"]
+    assert taken == ["cpu", "small", "plain", "plain", "plain"]
 
 
 @pytest.mark.usefixtures("choice")
