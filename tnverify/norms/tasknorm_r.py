@@ -70,5 +70,9 @@ class TaskNormR(BlendingLayer, RunningLayer):
 
     def _pooled(self, x: Tensor, state: ContextState) -> Moments:
         alpha = self.share(x, state.size)
+        running = self.running
+        if self.training:
+            # The gradient needs the values of now, which `keep` is about to overwrite.
+            running = Moments(running.mean.clone(), running.var.clone(), running.count)
         # The running variance is unbiased already, so no convention applies to it.
-        return pool(alpha, with_convention(state.moments, self.unbiased), self.running)
+        return pool(alpha, with_convention(state.moments, self.unbiased), running)
