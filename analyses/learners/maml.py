@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad
 from torch.nn.functional import cross_entropy
 
 from tnverify.norms import Layer
 
-from .schemes import normalized, reads_context
+from .schemes import keeps_running_moments, normalized, reads_context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tnverify.norms.alpha import AlphaForm
 
@@ -71,7 +72,7 @@ class MAML(nn.Module):
                 logits, left = functional_call(self.network, constant | weights, (context,))
                 return cross_entropy(logits, labels), left
 
-            gradient, state = grad(loss, has_aux=True)(here)
+            gradient, state = self._gradient(loss, here, second)
             fast = {name: each - self.inner_rate * gradient[name] for name, each in fast.items()}
         weights = rest | fast
         if reads_context(self.scheme, training=self.training):
@@ -85,6 +86,20 @@ class MAML(nn.Module):
 
     def trained(self) -> Iterator[nn.Parameter]:
         return self.parameters()
+
+    def _gradient(
+        self, loss: Callable[[Weights], tuple[Tensor, object]], weights: Weights, second: bool
+    ) -> tuple[Weights, object]:
+        """The gradient of a loss, itself differentiable where `second`, and what else it gave."""
+        if not (self.training and keeps_running_moments(self.scheme)):
+            gradient, state = grad(loss, has_aux=True)(weights)
+            return gradient, state
+        # A transform refuses functions that move running moments; autograd does not.
+        with torch.enable_grad():
+            here = weights if second else {n: w.requires_grad_() for n, w in weights.items()}
+            value, state = loss(here)
+            found = torch.autograd.grad(value, list(here.values()), create_graph=second)
+        return dict(zip(here, found, strict=True)), state
 
     def _weights(self) -> tuple[Weights, Weights]:
         """The weights that steps move, and the others, by their names in the network."""

@@ -45,15 +45,17 @@ class MetaTraining:
     ) -> None:
         self.learner, self.training, self.tasks, self.device = learner, training, tasks, device
         self.optimizer = torch.optim.Adam(list(learner.trained()), lr=training.rate)
+        # On a CPU the thread's own time, so that other processes do not count.
+        self._clock = time.perf_counter if device.type == "cuda" else time.thread_time
         self.in_one_launch = _in_one_launch(training, scheme)
 
     def step(self, iteration: int) -> Step:
         """One step on the tasks of this iteration, numbered from 0."""
         training = self.training
-        started = time.perf_counter()
+        started = self._clock()
         first = iteration * training.meta_batch
         tasks = self.tasks.tasks(range(first, first + training.meta_batch))
-        seconds_of_data = time.perf_counter() - started
+        seconds_of_data = self._clock() - started
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.backward(tasks)
         if training.clip is not None:
@@ -63,7 +65,7 @@ class MetaTraining:
         self.optimizer.step()
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-        return Step(loss, time.perf_counter() - started, seconds_of_data)
+        return Step(loss, self._clock() - started, seconds_of_data)
 
     def backward(self, tasks: list[ImageTask]) -> Tensor:
         """The tasks' mean loss, whose gradient is added to the parameters'."""
