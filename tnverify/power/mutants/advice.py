@@ -43,8 +43,10 @@ def advice(
     claims = original.form.claims
     if not claims.has_formula:
         how = "were inferred as" if claims.inferred else "are"
+        what = original.fits or "the scheme that the layer is meant to be"
+        why = ", which its outputs agree with," if original.fits else ""
         return (
-            f"claims {how} inductive: claim the scheme that the layer is meant to be (--claims), so"
+            f"claims {how} inductive: claim {what}{why} (--claims {original.fits or 'SCHEME'}) so"
             " that its formula is checked"
         )
     if set(found.shown) == {"gradients"} and (claims.detached or claims.first_order):

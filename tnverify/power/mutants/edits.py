@@ -70,7 +70,7 @@ def edits(node: cst.CSTNode) -> Iterator[Edit]:
         case cst.Comparison(comparisons=[first, *_]):
             yield from _comparison(first)
         case cst.BinaryOperation(operator=old) | cst.AugAssign(operator=old):
-            yield from _operator(old)
+            yield from _operator(old, node)
         case cst.BooleanOperation(operator=cst.And() as old):
             yield Edit(old, cst.Or(), "condition", "and becomes or")
         case cst.BooleanOperation(operator=cst.Or() as old):
@@ -127,7 +127,7 @@ def detached(value: cst.BaseExpression) -> Iterator[Edit]:
         if isinstance(value, cst.Call) and not _may_give_tensor(value):
             return
         attribute = cst.Attribute(parenthesized(value), cst.Name("detach"))
-        yield Edit(value, cst.Call(attribute), "detach", "a value is detached")
+        yield Edit(value, cst.Call(attribute), "detach", f"detached: {code(value)}")
 
 
 def parenthesized(node: cst.BaseExpression) -> cst.BaseExpression:
@@ -138,11 +138,15 @@ def parenthesized(node: cst.BaseExpression) -> cst.BaseExpression:
     return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
 
 
+def code(node: cst.CSTNode) -> str:
+    """The source of a node, in one line."""
+    return " ".join(cst.Module(body=[]).code_for_node(node).split())
+
+
 def dropped(statement: cst.SimpleStatementLine) -> Edit:
     """`pass` in the place of a statement."""
-    code = cst.Module(body=[statement]).code.strip().splitlines()[0]
     new = statement.with_changes(body=[cst.Pass()])
-    return Edit(statement, new, "statement", f"left out: {code}")
+    return Edit(statement, new, "statement", f"left out: {code(statement.body[0])}")
 
 
 def _renamed(node: cst.Name, value: str, kind: str, words: str) -> Edit:
@@ -164,18 +168,15 @@ def _number(node: cst.Integer | cst.Float, kind: str) -> Iterator[Edit]:
 
 def _comparison(target: cst.ComparisonTarget) -> Iterator[Edit]:
     for other in _COMPARISONS.get(type(target.operator), ()):
-        words = f"{_sign(target.operator)} becomes {_sign(other())}"
+        words = f"{code(target.operator)} becomes {code(other())}"
         yield Edit(target.operator, other(), "comparison", words)
 
 
-def _operator(old: cst.CSTNode) -> Iterator[Edit]:
+def _operator(old: cst.CSTNode, whole: cst.CSTNode) -> Iterator[Edit]:
     other = _OPERATORS.get(type(old))
     if other is not None:
-        yield Edit(old, other(), "arithmetic", f"{_sign(old)} becomes {_sign(other())}")
-
-
-def _sign(operator: cst.CSTNode) -> str:
-    return cst.Module(body=[]).code_for_node(operator).strip()
+        words = f"{code(old)} becomes {code(other())} in {code(whole)}"
+        yield Edit(old, other(), "arithmetic", words)
 
 
 def _condition(test: cst.BaseExpression) -> Iterator[Edit]:
@@ -254,4 +255,5 @@ def _axes_of(node: cst.Tuple | cst.List, elements: list[cst.BaseElement]) -> cst
     last = cst.Comma() if len(elements) == 1 and isinstance(node, cst.Tuple) else None
     written = [e.with_changes(comma=comma) for e in elements[:-1]]
     written.append(elements[-1].with_changes(comma=last or cst.MaybeSentinel.DEFAULT))
-    return parenthesized(node.with_changes(elements=written))
+    fewer = node.with_changes(elements=written)
+    return parenthesized(fewer) if isinstance(node, cst.Tuple) else fewer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,8 @@ class Original:
     fails: tuple[str, ...]
     silent: tuple[tuple[str, str], ...]
     seconds: float
+    fits: str | None = None
+    """The claims that its outputs were measured to agree with, where it claims no formula."""
 
 
 def look(request: SubjectRequest, profile: str, seed: int) -> Original:
@@ -67,6 +69,10 @@ def look(request: SubjectRequest, profile: str, seed: int) -> Original:
         records = try_laws(subject, load_catalogue(), plans, budget)
         verdicts = [law_verdict(record, None) for record in records]
         home = home_of(subject.factory.call)
+        fits = None
+        if not (subject.claims.has_formula or subject.claims.inferred):
+            measured = resolve(replace(request, claims=None)).subject.claims
+            fits = str(measured) if measured.has_formula else None
     return Original(
         form=form_of(subject, request),
         home=home,
@@ -75,6 +81,7 @@ def look(request: SubjectRequest, profile: str, seed: int) -> Original:
         fails=tuple(v.law.name for v in verdicts if v.is_shown),
         silent=tuple((v.law.name, v.reason or "") for v in verdicts if v.outcome == "not_claimed"),
         seconds=time.process_time() - started,
+        fits=fits,
     )
 
 

@@ -111,7 +111,7 @@ def _end(each: _Running[T], limits: Limits) -> Ended[T]:
 def _how_it_died(code: int | None, limits: Limits) -> str:
     if code is None or code >= 0:
         return f"it ended its process with exit code {code}"
-    if hasattr(signal, "SIGXCPU") and -code in (signal.SIGXCPU, signal.SIGKILL):
+    if hasattr(signal, "SIGXCPU") and -code == signal.SIGXCPU:
         return f"it took more than {limits.seconds:g} s of CPU time"
     return f"its process died of {signal.Signals(-code).name}"
 

@@ -1,0 +1,250 @@
+"""Mutants of small layers before the laws, for real: every fate, and what is said of it."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+pytest.importorskip("libcst", reason="the extra is not installed here")
+
+from tnverify.engine.profiles import PROFILES
+from tnverify.power.mutants import survey as surveys
+from tnverify.power.mutants.behaviours import behaviour_mutants
+from tnverify.power.mutants.form import Home, form_of, home_of
+from tnverify.power.mutants.judge import Original
+from tnverify.power.mutants.mutant import Judged, Mutant
+from tnverify.power.mutants.survey import Survey, survey
+from tnverify.power.replay import tasks_for
+from tnverify.subjects import SubjectRequest, Unusable, resolve
+
+QUICK = PROFILES["quick"]
+LAYER = '''\
+import os
+import sys
+
+import torch
+from torch import nn
+
+from beside import EPS
+
+calls = 0
+
+
+class Own(nn.Module):
+    """Instance norm."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x):
+        dims = tuple(range(2, x.dim()))
+        mean = x.mean(dims, keepdim=True)
+        var = (x - mean).square().mean(dims, keepdim=True)
+        shape = (1, -1, *(1,) * (x.dim() - 2))
+        y = (x - mean) / (var + EPS).sqrt()
+        return y * self.weight.view(shape) + self.bias.view(shape)
+'''
+LINE = "        y = (x - mean) / (var + EPS).sqrt()\n"
+
+
+def mutant(name: str, old: str, new: str) -> Mutant:
+    assert old in LAYER
+    return Mutant(name, "statement", 1, f"-{old}\n+{new}", LAYER.replace(old, new))
+
+
+@pytest.fixture
+def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The layer, in a folder that is not the current one, with a module beside it."""
+    folder = tmp_path / "layers"
+    folder.mkdir()
+    (folder / "own.py").write_text(LAYER)
+    (folder / "beside.py").write_text("EPS = 1e-5\n")
+    monkeypatch.chdir(tmp_path)
+    return "layers/own.py:Own"
+
+
+def judged(
+    monkeypatch: pytest.MonkeyPatch, spec: str, *mutants: Mutant, claims: str | None = None
+) -> tuple[Judged, ...]:
+    """What becomes of these mutants of the layer."""
+    monkeypatch.setattr(surveys, "_mutants", lambda original: (mutants, None))
+    found = survey(SubjectRequest(spec, claims), QUICK, 0)
+    assert found.made == len(found.found) == len(mutants)
+    return tuple(each for _, each in found.found)
+
+
+def test_laws_catch_what_is_wrong_and_not_what_is_right(
+    spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong, gentle, right = judged(
+        monkeypatch,
+        spec,
+        mutant("mixes items", "range(2, x.dim())", "(0, *range(2, x.dim()))"),
+        mutant("halves", "def forward(self, x):\n", "def forward(self, x):\n        x = +x\n"),
+        mutant("says more", "calls = 0", "calls = 1"),
+    )
+    assert (wrong.fate, wrong.decides) == ("caught", True)
+    assert wrong.first is not None
+    assert wrong.first.law == "a_target_ignores_the_other_targets"
+    assert gentle.fate == right.fate == "equivalent"
+
+
+def test_what_cannot_run_is_stillborn(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = judged(
+        monkeypatch,
+        spec,
+        mutant("no such name", "self.weight.view", "self.wieght.view"),
+        mutant("no such module", "from beside import", "from besides import"),
+        mutant("leaves politely", LINE, "        sys.exit(0)\n"),
+        mutant("leaves at once", "calls = 0", "sys.exit(0)"),
+    )
+    assert [each.fate for each in found] == ["stillborn"] * 4
+    assert found[0].why == "raises AttributeError: 'Own' object has no attribute 'wieght'"
+    assert found[1].why.startswith("does not import: ModuleNotFoundError")
+    assert found[2].why.startswith("raises SystemExit")
+    assert found[3].why.startswith("does not import: SystemExit")
+
+
+def test_nothing_that_a_mutant_does_ends_the_survey(
+    spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = judged(
+        monkeypatch,
+        spec,
+        mutant("loops", LINE, "        while True:\n            pass\n"),
+        mutant("exits", LINE, "        os._exit(0)\n"),
+        mutant("exits on import", "calls = 0", "os._exit(3)"),
+        mutant("dies", LINE, "        os.abort()\n"),
+        mutant("exits on large tasks", LINE,
+               f"        if len(x) > 8:\n            os._exit(0)\n{LINE}"),
+        mutant("loops on large tasks", LINE,
+               f"        while len(x) > 8:\n            pass\n{LINE}"),
+    )  # fmt: skip
+    assert [each.fate for each in found] == ["stopped"] * 5 + ["caught"]
+    assert [each.why for each in found[:5]] == [
+        "hangs in condition",
+        "it ended its process with exit code 0",
+        "it ended its process with exit code 3",
+        "its process died of SIGABRT",
+        "it ended its process with exit code 0",
+    ]
+
+
+def test_a_survivor_says_how_it_differs_and_what_to_add(
+    spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scaled = mutant("scales", LINE, f"{LINE}        y = y * 1.5\n")
+    (loose,) = judged(monkeypatch, spec, scaled, claims="inductive")
+    assert loose.fate == "survives"
+    assert "outputs differ on" in loose.difference
+    assert "in float64, by at most" in loose.difference
+    assert "claims are inductive: claim instance_norm, which its outputs agree" in loose.advice
+    (strict,) = judged(monkeypatch, spec, scaled)
+    assert strict.fate == "caught"
+
+
+def test_a_task_that_the_profile_does_not_draw_is_named(
+    spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = [(p.targets, p.channels, *p.spatial) for p in tasks_for(0, 330, 2, 1)]
+    rare = max(shapes[QUICK.corpus :], key=math.prod)
+    assert rare not in shapes[: QUICK.corpus]
+    (found,) = judged(
+        monkeypatch, spec,
+        mutant("rare", LINE, f"{LINE}        y = y * (2.0 if tuple(x.shape) == {rare} else 1.0)\n"),
+    )  # fmt: skip
+    assert found.fate == "survives"
+    assert "the profile draws no task that shows it; profile thorough does: " in found.advice
+
+
+def test_the_users_files_are_left_alone(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    make = tempfile.TemporaryDirectory
+
+    def noted(**how: str) -> tempfile.TemporaryDirectory[str]:
+        folder = make(**how)
+        made.append(folder.name)
+        return folder
+
+    monkeypatch.setattr(surveys.tempfile, "TemporaryDirectory", noted)
+    judged(monkeypatch, spec, mutant("scales", LINE, f"{LINE}        y = y * 2\n"))
+    files = {path.name for path in Path("layers").rglob("*.py")}
+    assert files == {"beside.py", "own.py"}
+    assert Path("layers/own.py").read_text() == LAYER
+    assert len(made) == 1
+    assert not Path(made[0]).exists()
+
+
+def small(spec: str, tmp_path: Path, text: str) -> Survey:
+    (tmp_path / "small.py").write_text(text)
+    return survey(SubjectRequest(spec), QUICK, 0, jobs=2)
+
+
+def test_a_whole_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = small(
+        "small.py:Identity",
+        tmp_path,
+        "from torch import nn\n\n\nclass Identity(nn.Module):\n    def __init__(self, channels):\n"
+        "        super().__init__()\n\n    def forward(self, x):\n        return x * 1.0\n",
+    )
+    fates = {m.name: j.fate for m, j in found.found}
+    assert fates == {
+        "6: left out: super().__init__()": "stillborn",
+        "9: detached: x * 1.0": "caught",
+        "9: * becomes / in x * 1.0": "equivalent",
+        "9: 1.0 becomes 0.0": "caught",
+        "9: 1.0 becomes 10.0": "caught",
+        "leaks targets": "caught",
+        "forgets context": "equivalent",
+        "keeps first task": "equivalent",
+        "rounds to half": "caught",
+    }
+    assert found.score == 1.0
+    assert found.original.verdict == "conforms"
+    assert str(found.original.form.claims) == "none"
+
+
+def test_a_layer_without_source_is_changed_in_what_it_does() -> None:
+    class Inside:
+        pass
+
+    assert home_of(len) == "a builtin_function_or_method has no source of its own"
+    assert home_of(Inside) == "it is defined inside a function"
+    found = home_of(nn.Identity)
+    assert isinstance(found, Home)
+    assert (found.module, found.qualname) == ("torch.nn.modules.linear", "Identity")
+    request = SubjectRequest("torch.nn:Identity()")
+    form = form_of(resolve(request).subject, request)
+    original = Original(form, "no source of it is to be found", "conforms", 1, (), (), 1.0)
+    assert surveys._mutants(original) == (behaviour_mutants(), original.home)
+
+
+def test_laws_that_the_layer_fails_itself_count_for_nothing(
+    spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit = mutant("mixes items", "range(2, x.dim())", "(0, *range(2, x.dim()))")
+    monkeypatch.setattr(surveys, "_mutants", lambda original: ((edit,), None))
+    mixing = LAYER.replace("range(2, x.dim())", "(0, *range(2, x.dim()))")
+    Path("layers/own.py").write_text(mixing)
+    found = survey(SubjectRequest(spec, "instance_norm"), QUICK, 0)
+    assert found.original.verdict == "violates"
+    assert "a_target_ignores_the_other_targets" in found.original.fails
+    assert [judged.fate for _, judged in found.found] == ["equivalent"]
+
+
+def test_a_layer_that_cannot_be_used_is_no_subject(
+    spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("layers/beside.py").write_text("raise SystemExit(3)\n")
+    with pytest.raises(Unusable, match="does not import: SystemExit"):
+        survey(SubjectRequest(spec), QUICK, 0)
+    Path("layers/beside.py").write_text("import os\nos._exit(4)\n")
+    with pytest.raises(Unusable, match="it ended its process with exit code 4"):
+        survey(SubjectRequest(spec), QUICK, 0)
