@@ -18,7 +18,7 @@ from tnverify.cli.errors import BAD_INPUT, BROKEN_PIPE, BUG, INTERRUPTED, compla
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("verify", "identify", "list", "explain", "power")
+COMMANDS = ("verify", "identify", "list", "explain", "power", "analyse", "report")
 _MODULES = {"list": "listing"}
 """Modules that are not named as their command."""
 

@@ -1,0 +1,147 @@
+"""Records as tidy frames: what analyses, figures and claims read.
+
+Every frame has `samples.COLUMNS` of the run, so that accuracies, curves and learned alphas are
+grouped alike.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from tnverify.analyses.programs.setups import IN_PARTS
+from tnverify.analyses.statistics import area_under_curve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tnverify.analyses.records import Record
+
+RUN = ("learner", "tasks", "scheme", "alpha", "per_channel", "seed")
+"""Columns that say which run a row is of; with `record`, its name."""
+
+
+def tests(records: Sequence[Record]) -> pd.DataFrame:
+    """A row a test task, cell and batching of targets: `RUN`, `configuration`, `way` and `shot`
+    (missing where they vary), `target_batching`, `task`, `accuracy` in percent, `record`, and of
+    the cell `cell_style` and `in_parts`."""
+    parts = []
+    for record in records:
+        arrays = record.columns()
+        if "tasks/accuracy" not in arrays:
+            continue
+        rows = {
+            "configuration": arrays["tasks/configuration"],
+            "target_batching": arrays["tasks/target_batching"],
+            "task": arrays["tasks/task"].astype(np.int64),
+            "accuracy": arrays["tasks/accuracy"].astype(np.float64),
+        }
+        frame = pd.DataFrame(_run(record) | rows)
+        cells = {cell["configuration"]: cell for cell in record.configuration["test"]}
+        for column, key in (("way", "way"), ("shot", "shot"), ("cell_style", "style")):
+            frame[column] = frame["configuration"].map({n: c.get(key) for n, c in cells.items()})
+        parts.append(frame)
+    if not parts:
+        return pd.DataFrame(
+            columns=[*RUN, "configuration", "target_batching", "task", "accuracy", "record", "way",
+                     "shot", "cell_style", "in_parts"]
+        )  # fmt: skip
+    made = pd.concat(parts, ignore_index=True)
+    made["in_parts"] = made["configuration"].str.endswith(IN_PARTS)
+    return made
+
+
+def curves(records: Sequence[Record]) -> pd.DataFrame:
+    """A row a validation: `RUN`, `configuration` (what the run was trained on), `way`, `shot`,
+    `iteration`, `seconds` (of training alone), `accuracy` in percent, `record`."""
+    parts = []
+    for record in records:
+        arrays = record.columns()
+        if "validation/iteration" not in arrays:
+            continue
+        rows = {
+            "iteration": arrays["validation/iteration"].astype(np.int64),
+            "seconds": arrays["validation/seconds"].astype(np.float64),
+            "accuracy": arrays["validation/accuracy"].astype(np.float64),
+        }
+        parts.append(pd.DataFrame(_run(record) | _trained_on(record) | rows))
+    columns = [*RUN, "configuration", "way", "shot", "iteration", "seconds", "accuracy", "record"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def areas(records: Sequence[Record]) -> pd.DataFrame:
+    """A row a run with two validations or more: the mean height of its curve, `area`, over all
+    its iterations, as `MeasuredEvidence` takes it.
+
+    Runs of one setup have the same span, or their areas would not compare: where they differ, as
+    after merging reports of different sizes, those of the longest are kept.
+    """
+    rows = []
+    found = curves(records)
+    for _, curve in found.groupby("record", sort=False):
+        if len(curve) < 2:
+            continue
+        ordered = curve.sort_values("iteration")
+        first = ordered.iloc[0]
+        kept = {c: first[c] for c in (*RUN, "configuration", "way", "shot", "record")}
+        area = area_under_curve(ordered["iteration"].to_numpy(), ordered["accuracy"].to_numpy())
+        span = int(ordered["iteration"].iloc[-1])
+        rows.append(kept | {"area": area, "span": span, "target_batching": "all"})
+    made = pd.DataFrame(rows)
+    if made.empty:
+        return made
+    longest = made.groupby(["learner", "tasks", "configuration"])["span"].transform("max")
+    return made[made["span"] == longest].reset_index(drop=True)
+
+
+def alphas(records: Sequence[Record]) -> pd.DataFrame:
+    """A row a normalisation layer and context size: `RUN`, `layer` (its name), `place` (1 the
+    first), `context_size`, `alpha_learned`, `record`."""
+    parts = []
+    for record in records:
+        arrays = record.columns()
+        if "learned/layer" not in arrays:
+            continue
+        names = list(dict.fromkeys(arrays["learned/layer"].tolist()))
+        rows = {
+            "layer": arrays["learned/layer"],
+            "place": [names.index(name) + 1 for name in arrays["learned/layer"].tolist()],
+            "context_size": arrays["learned/context_size"].astype(np.int64),
+            "alpha_learned": arrays["learned/alpha"].astype(np.float64),
+        }
+        parts.append(pd.DataFrame(_run(record) | rows))
+    columns = [*RUN, "layer", "place", "context_size", "alpha_learned", "record"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def runs(records: Sequence[Record]) -> pd.DataFrame:
+    """A row a run: `RUN`, `configuration`, its results, and the seconds of it all."""
+    rows = [
+        _run(r) | _trained_on(r) | {k: v for k, v in r.results.items() if not isinstance(v, dict)}
+        | {"seconds_in_all": r.seconds, "finished": r.finished, "code": r.code}
+        for r in records
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _run(record: Record) -> dict[str, Any]:
+    asked = record.configuration
+    return {
+        "learner": asked.get("learner", ""),
+        "tasks": "varied" if asked.get("train", {}).get("variable") else "fixed",
+        "scheme": asked.get("scheme", ""),
+        "alpha": asked.get("alpha"),
+        "per_channel": asked.get("per_channel"),
+        "seed": asked.get("seed", 0),
+        "record": record.name,
+    }
+
+
+def _trained_on(record: Record) -> dict[str, Any]:
+    asked = record.configuration
+    train, kind = asked.get("train", {}), str(asked.get("data", "")).partition(":")[0]
+    way, shot = train.get("way"), train.get("shot")
+    name = kind if train.get("variable") or way is None else f"{kind}-{way}-{shot}"
+    return {"configuration": name, "way": way, "shot": shot}

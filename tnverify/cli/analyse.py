@@ -1,0 +1,215 @@
+"""`tnverify analyse`: train, measure, and write a report of what a norm costs."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tnverify.cli.errors import BAD_INPUT, INTERRUPTED, bad, complain, unknown
+from tnverify.cli.options import words
+
+if TYPE_CHECKING:
+    from tnverify.analyses.programs.carrying_out import Written
+    from tnverify.analyses.programs.request import Request
+
+NEEDED = ("scipy", "matplotlib", "pandas", "PIL", "sklearn", "skimage", "joblib", "jinja2")
+"""What the extra `analyses` brings, by the names that it is imported by."""
+
+LEARNERS = ("protonets", "maml", "cnaps")
+
+
+def check_extra() -> None:
+    """Raise the one-line error of a missing extra, before anything heavy is imported."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise bad(
+            f"analyses need {', '.join(missing)}, which is not installed:"
+            " pip install 'tnverify[analyses]'"
+        )
+
+
+@click.command()
+@click.argument("name", metavar="NAME")
+@click.option("--smoke", "size", flag_value="smoke", help="Under a minute: does it run at all.")
+@click.option(
+    "--quick",
+    "size",
+    flag_value="quick",
+    default="quick",
+    help="About 15 minutes on two cores.  [default]",
+)
+@click.option("--standard", "size", flag_value="standard", help="Overnight: five training seeds.")
+@click.option(
+    "--data",
+    default="glyphs",
+    show_default=True,
+    metavar="KIND[:PATH]",
+    help="glyphs, which need no download, omniglot:PATH, miniimagenet:PATH,"
+    " meta-dataset:PATH or folder:PATH.",
+)
+@click.option(
+    "--schemes",
+    multiple=True,
+    callback=words,
+    metavar="SCHEME,...",
+    help="These schemes alone. Repeatable.",
+)
+@click.option(
+    "--learner",
+    "learners",
+    multiple=True,
+    callback=words,
+    metavar="LEARNER,...",
+    help="protonets, maml or cnaps; else those that the analysis is about. Repeatable.",
+)
+@click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    metavar="cpu|cuda",
+    help="Where learners are trained.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("tnverify-analyses"),
+    show_default=True,
+    metavar="DIR",
+    help="Where records and reports go. Runs that are there are not repeated, whichever"
+    " analysis made them.",
+)
+@click.option(
+    "--engine",
+    default="local",
+    show_default=True,
+    metavar="local|dask:ADDRESS|ray:ADDRESS",
+    help="What carries the runs out.",
+)
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="The first training seed.",
+)
+@click.option(
+    "--seeds",
+    default=None,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many training seeds; else the size's own number.",
+)
+@click.option(
+    "--workers",
+    default=None,
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many runs at once.  [default: one a processor]",
+)
+def command(
+    name: str,
+    *,
+    size: str,
+    data: str,
+    schemes: tuple[str, ...],
+    learners: tuple[str, ...],
+    device: str,
+    out: Path,
+    engine: str,
+    seed: int,
+    seeds: int | None,
+    workers: int | None,
+) -> int:
+    """Measure what a normalisation costs in accuracy and time, and write a report.
+
+    NAME is accuracy, transduction, training_efficiency, alpha_curves, context_size,
+    alpha_parameterisation, robustness, cost or claims (every claim of the paper, judged).
+
+    Ctrl-C keeps what is done; the same command goes on from there. Ends with 0 where all runs
+    are recorded, 3 where some failed.
+    """  # fmt: skip
+    check_extra()
+    from tnverify.analyses.programs import NAMES, load
+
+    if name not in NAMES:
+        raise unknown("analysis", name, NAMES)
+    for learner in learners:
+        if learner not in LEARNERS:
+            raise unknown("learner", learner, LEARNERS)
+    _check_out(out)
+    request = _request(size, data, schemes, learners, device, seed, seeds)
+    from tnverify.analyses.programs.carrying_out import NothingPlannedError, analyse
+    from tnverify.analyses.sweep import BusyError, EngineError
+
+    typed = ["tnverify", *sys.argv[1:]] if sys.argv[1:2] == ["analyse"] else ["tnverify", "analyse", name]  # fmt: skip  # noqa: E501 - one thought
+    try:
+        written = analyse(
+            load(name), request, out, engine=engine, workers=workers, command=typed
+        )  # fmt: skip
+    except (EngineError, BusyError, NothingPlannedError) as error:
+        raise bad(error) from None
+    except OSError as error:
+        raise bad(f"--out {out}: {error.strerror or error}") from None
+    except KeyboardInterrupt:
+        complain(
+            "interrupted: what is done is kept, and the same command goes on from there;"
+            f" `tnverify report {shlex.quote(str(out))}` shows what there is"
+        )
+        return INTERRUPTED
+    return told(written)
+
+
+def told(written: Written) -> int:
+    """Say where a report is and what it lacks; the exit code."""
+    for failure in written.failures[:5]:
+        last = failure.reason.strip().splitlines()[-1]
+        complain(f"run {failure.name} failed: {last}")
+    if len(written.failures) > 5:
+        complain(f"and {len(written.failures) - 5} more, in the folder `failures`")
+    click.echo(f"{written.page}: {written.runs} runs" + (
+        f", {written.missing} missing" if written.missing else ""
+    ))  # fmt: skip
+    if not written.runs:
+        return BAD_INPUT
+    return 3 if written.missing else 0
+
+
+def _request(
+    size: str, data: str, schemes: tuple[str, ...], learners: tuple[str, ...], device: str,
+    seed: int, seeds: int | None,
+) -> Request:  # fmt: skip
+    """What is asked for, with words checked before anything is trained."""
+    from tnverify.analyses.data import DataError, load_data, parse_data
+    from tnverify.analyses.learners.schemes import BASELINE, SCHEMES
+    from tnverify.analyses.programs.request import SIZES, Request
+
+    for scheme in schemes:
+        if scheme not in (*SCHEMES, BASELINE):
+            raise unknown("scheme", scheme, (*SCHEMES, BASELINE))
+    if not device.startswith(("cpu", "cuda")):
+        raise bad(f"--device {device}: known: cpu, cuda")
+    if device.startswith("cuda"):
+        import torch
+
+        if not torch.cuda.is_available():
+            raise bad(f"--device {device}: torch sees no GPU here")
+    try:
+        parse_data(data)
+        load_data(data)  # a damaged or missing file is told at once, not by every worker
+    except DataError as error:
+        raise bad(f"--data {data}: {error}") from None
+    return Request(SIZES[size], data, schemes, learners, device, seed, seeds)
+
+
+def _check_out(out: Path) -> None:
+    from tnverify.report.paths import OutputError, check_folder
+
+    try:
+        check_folder(out, "--out")
+    except OutputError as error:
+        raise bad(error) from None
