@@ -96,6 +96,7 @@ def test_a_layer_meets_no_more_seeds_than_it_is_bound_to(monkeypatch: pytest.Mon
     list(study([plain, replace(plain, name="bound", most_seeds=3)], FEW, range(5)))
     assert [seed for name, seed in asked if name == "plain"] == [0, 1, 2, 3, 4]
     assert [seed for name, seed in asked if name == "bound"] == [0, 1, 2]
+    assert asked[:3] == [("plain", 0), ("bound", 0), ("plain", 1)]
     bounds = {each.most_seeds for each in candidates() if each.compiled}
     assert bounds == {alarms.COMPILED_SEEDS}
 

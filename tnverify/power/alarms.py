@@ -163,12 +163,14 @@ def study(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Iterator[Study]:
-    """Every layer at every seed, or at the first of them that it is bound to, by layer."""
+    """Every layer at the first seed, then at the next, each as far as it is bound to: so a study
+    that is interrupted has met all layers equally often."""
     progress = progress or Silent()
     calls = [
         partial(study_one, candidate, profile.name, seed)
+        for number, seed in enumerate(seeds)
         for candidate in found
-        for seed in seeds[: candidate.most_seeds]
+        if candidate.most_seeds is None or number < candidate.most_seeds
     ]
     progress.on_subject(f"{len(found)} sound layers, {len(seeds)} seeds", 1, 1)
     for done, result in enumerate(done_in_order(calls, jobs), 1):
