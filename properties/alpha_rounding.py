@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _SATURATED = 64.0
 """sigmoid(64) is one in every dtype."""
-_NOMINAL_EPS = 1e-5
 
 
 def deviation_errors(norm: Prober, task: Task, unit: float) -> tuple[Tensor, Tensor]:
@@ -41,7 +40,6 @@ def deviation_errors(norm: Prober, task: Task, unit: float) -> tuple[Tensor, Ten
         norm.expected(task.with_parameters(scale=0.0, offset=offset))
         for offset in (_SATURATED, -_SATURATED, 0.0)
     ]
-    eps = _eps(norm, task)
     found = []
     for name in ("context", "targets"):
         part = getattr(here, name)
@@ -50,10 +48,5 @@ def deviation_errors(norm: Prober, task: Task, unit: float) -> tuple[Tensor, Ten
         between = 4 * half - 2 * (one + zero)
         slope = (one - zero + (1 - 2 * alpha) * between).abs()
         error = unit * (4 * alpha + 2 * alpha * (1 - alpha) * logit)
-        found.append(slope * error / (2 * (var + eps)))
+        found.append(slope * error / (2 * (var + norm.eps)))
     return found[0], found[1]
-
-
-def _eps(norm: Prober, task: Task) -> float:
-    """The subject's eps, or the one that nearly all layers have."""
-    return float(norm.fresh(task).parameter("eps")) if norm.has("eps") else _NOMINAL_EPS

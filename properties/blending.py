@@ -275,6 +275,8 @@ def gradients_of_scale_and_offset_are_right(norm: Prober, task: Task) -> None:
     weight, answer, size = weight_of(norm, task), norm.expected(task), len(task.context)
     by_alpha = [tensor(part.dy_dalpha, weight) * weight for part in answer]
     steepest = max(float(slope.abs().amax()) for slope in by_alpha if slope.numel())
+    # dy/dalpha is made of y, and as good as products of two of them are.
+    rounding = (1 + steepest) * loss.curvature_rounding
     for handle in handles:
         # The sigmoid's derivative: alpha (1 - alpha), times what the handle is multiplied by.
         slopes = [tensor(p.alpha * (1 - p.alpha), weight) for p in answer]
@@ -286,8 +288,7 @@ def gradients_of_scale_and_offset_are_right(norm: Prober, task: Task) -> None:
         expect_gradient(
             float(gradient[handle].sum()),
             loss.weighted(*chained),
-            # dy/dalpha is made of y, and as good as products of two of them are.
-            inner * (1 + steepest) * loss.curvature_rounding,
+            inner * rounding,
             f"the gradient by {handle}",
         )
 

@@ -81,7 +81,6 @@ def the_target_loss_reaches_every_shard(norm: Prober, task: Task) -> None:
     # A derivative may vanish at a point; what is cut off is so whatever the values are.
     for values in (task.context, 4 * _drawn(task, task.context) - 2):
         at = plain(task).with_sets(context=values)
-        norm.bound(at)  # where it is too wide, gradients may have underflowed
         found = _missed(norm, at)
         missed = found if missed is None else missed & found
         if not missed:
@@ -93,19 +92,19 @@ def the_target_loss_reaches_every_shard(norm: Prober, task: Task) -> None:
 
 def _missed(norm: Prober, task: Task) -> set[int]:
     """Which shards the target loss does not reach, though it reaches their items in one piece."""
+    shards = [shard.detach().clone().requires_grad_() for shard in _parts(task)]
+    _, probe, state = _sharding(norm, task)(shards)
+    by_shards = probe.grad(_loss(probe, state, task), shards)
+    zero = {i for i, by in enumerate(by_shards) if len(by) and not bool(by.ne(0).any())}
+    if not zero:
+        return zero
+    norm.bound(task)  # where it is too wide, gradients may have underflowed
     whole = task.context.detach().clone().requires_grad_()
     probe = norm.fresh(task)
     _, state = probe.condition(whole)
     (by_whole,) = probe.grad(_loss(probe, state, task), [whole])
-    shards = [shard.detach().clone().requires_grad_() for shard in _parts(task)]
-    _, probe, state = _sharding(norm, task)(shards)
-    by_shards = probe.grad(_loss(probe, state, task), shards)
     pieces = torch.split(by_whole, [len(shard) for shard in shards])
-    return {
-        i
-        for i, (piece, by_shard) in enumerate(zip(pieces, by_shards, strict=True))
-        if bool(piece.ne(0).any()) and not bool(by_shard.ne(0).any())
-    }
+    return {i for i in zero if bool(pieces[i].ne(0).any())}
 
 
 def _loss(probe: Probe, state: object, task: Task) -> Tensor:

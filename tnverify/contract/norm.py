@@ -94,6 +94,10 @@ class Prober(Protocol):
     @property
     def claims(self) -> Claims: ...
 
+    @property
+    def eps(self) -> float:
+        """The eps in force: the one that a law set, else the layer's as shown or found to fit."""
+
     def has(self, handle: str) -> bool:
         """Whether the subject has this handle: weight, bias, scale, offset, alpha or eps."""
 

@@ -89,9 +89,9 @@ def _evaluate(law: Law, prober: SubjectProber, task: Task) -> Evaluation:
 
 def _restore(task: Task, pristine: tuple[Tensor, Tensor]) -> None:
     """Undo edits of the task by a layer that writes to its input, so that no other law suffers."""
-    with torch.no_grad():
-        for values, copy in zip((task.context, task.targets), pristine, strict=True):
-            if not torch.equal(values, copy) and not bool(copy.isnan().any()):
+    for values, copy in zip((task.context, task.targets), pristine, strict=True):
+        if not torch.equal(values, copy) and not bool(copy.isnan().any()):
+            with torch.no_grad():
                 values.detach().copy_(copy)
 
 

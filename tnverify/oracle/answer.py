@@ -228,7 +228,7 @@ def _finished(
     outputs = outputs if beta is None else outputs + beta
     small = (*shape[:2], *(1,) * (len(shape) - 2))
     mean, var, kappa, alpha = (
-        np.broadcast_to(each, (*shape[:2], 1)).reshape(small)
+        _filled((*shape[:2], 1), each).reshape(small)
         for each in (part.mean, part.var, part.kappa, part.alpha)
     )
     return SetAnswer(
@@ -241,6 +241,13 @@ def _finished(
         part.dy_dalpha.reshape(shape),
         alpha,
     )
+
+
+def _filled(shape: tuple[int, ...], values: Array) -> Array:
+    """As `np.broadcast_to`, which takes several times as long for few values."""
+    filled = np.empty(shape)
+    filled[...] = values
+    return filled
 
 
 def _as_pixels(x: Array) -> Array:

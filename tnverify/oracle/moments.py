@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
+
+_REMEMBERED_VALUES = 4096
+"""Moments of no more values are remembered: for more, comparing them would be the larger part."""
 
 
 class OracleError(ValueError):
@@ -84,14 +88,24 @@ def reduce_rows(rows: Array, *, unbiased: bool) -> tuple[Array, Array, Array, Ar
 def _reduced(rows: Array, shape: tuple[int, int, int], *, unbiased: bool) -> Reduced:
     if rows.shape[1] == 0:
         raise OracleError("a reduction over no values has no moments: the set must not be empty")
-    mean, rest, var, peak = reduce_rows(rows, unbiased=unbiased)
-    return Reduced(
-        mean.reshape(shape),
-        rest.reshape(shape),
-        var.reshape(shape),
-        peak.reshape(shape),
-        rows.shape[1],
-    )
+    if rows.size > _REMEMBERED_VALUES:
+        parts = reduce_rows(rows, unbiased=unbiased)
+    else:
+        parts = _reduced_before(rows.tobytes(), rows.shape, unbiased)
+    mean, rest, var, peak = (part.reshape(shape) for part in parts)
+    return Reduced(mean, rest, var, peak, rows.shape[1])
+
+
+@lru_cache(maxsize=256)
+def _reduced_before(
+    raw: bytes, shape: tuple[int, int], unbiased: bool
+) -> tuple[Array, Array, Array, Array]:
+    """`reduce_rows` of rows of this shape. Laws change one set of a task and leave the other, so
+    that the same values are asked about again and again; what is returned is not written to."""
+    parts = reduce_rows(np.frombuffer(raw, np.float64).reshape(shape), unbiased=unbiased)
+    for part in parts:
+        part.setflags(write=False)
+    return parts
 
 
 def batch_moments(values: Array, *, unbiased: bool) -> Reduced:

@@ -12,6 +12,7 @@ from tnverify.contract.outcomes import SubjectRaised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
     from types import FrameType
 
 HANG_SECONDS = 10.0
@@ -89,22 +90,35 @@ def patience(seconds: float) -> Iterator[None]:
         HANG_SECONDS = before
 
 
-@contextmanager
-def time_limit(seconds: float | None = None) -> Iterator[None]:
+class time_limit:  # noqa: N801 - as `calling`: `with time_limit():` stands around every law
     """Raise Hang inside after `seconds` (HANG_SECONDS where None), and again every second until
     it gets through. A limit around this one goes on counting afterwards."""
-    with alarms():
+
+    __slots__ = ("_around", "_handler", "_seconds", "_started")
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        self._handler: AbstractContextManager[None] | None = None
+        self._around: tuple[float, float] | None = None
         if not _can_ring():
-            yield
-            return
-        started = time.monotonic()
-        left, interval = signal.setitimer(
-            signal.ITIMER_REAL, HANG_SECONDS if seconds is None else seconds, 1.0
-        )
-        try:
-            yield
-        finally:
+            self._handler = alarms()
+            self._handler.__enter__()
+            if not _can_ring():
+                return
+        seconds = HANG_SECONDS if self._seconds is None else self._seconds
+        self._started = time.monotonic()
+        self._around = signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if self._around is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            left, interval = self._around
             if left > 0:
-                rest = max(left - (time.monotonic() - started), 0.001)
+                rest = max(left - (time.monotonic() - self._started), 0.001)
                 signal.setitimer(signal.ITIMER_REAL, rest, interval)
+        if self._handler is not None:
+            self._handler.__exit__(None, None, None)
