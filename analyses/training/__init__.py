@@ -2,7 +2,8 @@
 
     run_sweep(configurations, train_one, out, sources=SOURCES)
 
-`train_one` says what a configuration has. It records, as figures: `seconds` of training alone,
+`train_one` says what a configuration has, `QUICK`, `SMOKE` and `STANDARD` (see `budgets`) how much
+of each learner. It records, as figures: `seconds` of training alone,
 `seconds_per_iteration`, `seconds_of_data`, trained `parameters`, `final_loss` (over the last
 twentieth; None where it is not finite), `iterations`, `iterations_not_finite`, `data`
 (fingerprints). As arrays:
@@ -16,6 +17,7 @@ twentieth; None where it is not finite), `iterations`, `iterations_not_finite`, 
 
 from __future__ import annotations
 
+from .budgets import QUICK, SMOKE, STANDARD, Part, settings
 from .run import train_one
 from .settings import LEARNERS, STYLES, Settings, read_settings
 
@@ -28,4 +30,16 @@ SOURCES: tuple[str, ...] = (
 )
 """The modules whose change makes every run a new one, for `run_sweep`."""
 
-__all__ = ["LEARNERS", "SOURCES", "STYLES", "Settings", "read_settings", "train_one"]
+__all__ = [
+    "LEARNERS",
+    "QUICK",
+    "SMOKE",
+    "SOURCES",
+    "STANDARD",
+    "STYLES",
+    "Part",
+    "Settings",
+    "read_settings",
+    "settings",
+    "train_one",
+]

@@ -47,7 +47,8 @@ def train_one(
       "free", for TaskNorms, by itself "free" where the shots are fixed; `per_channel`;
     - `seed`; `data`: as for `load_data`; `side`, `channels`: of its images; `device`;
     - `network`: `kind` "conv4" or "resnet18", `width`, `reduce` "pool" or "stride" (conv4);
-    - `train`: `way`, `shot`, `targets` of each class, or `variable`: true; `style` "none",
+    - `train`: `way`, `shot`, `targets` of each class, or `variable`: true, or an object with
+      `fewest_ways`, `most_ways`, `targets`, `context`, `context_per_class`; `style` "none",
       "task", "set" or "image", or an object with `shared` and `strength`; `iterations`,
       `meta_batch`, `rate`, `decay` "none" or "cosine", `clip`; for MAML `order`, `steps`,
       `inner_rate`; `launch` "stack" or "loop" for tasks of a meta-batch, by itself "stack" where

@@ -9,6 +9,7 @@ from tnverify.analyses.learners.schemes import BASELINE, SCHEMES, blends
 from tnverify.analyses.tasks import (
     COMPANIES,
     Company,
+    ContextLimits,
     Corruption,
     FixedShots,
     Style,
@@ -231,11 +232,12 @@ def _cell(entries: Entries, own: str) -> Cell:
 
 
 def _shots(entries: Entries, *, imbalance: bool) -> FixedShots | VariableShots:
-    if entries.flag("variable"):
+    variable = _variable(entries)
+    if variable is not None:
         for name in ("way", "shot", "targets"):
             if entries.has(name):
                 raise entries.wrong(name, "no entry where the shots are variable")
-        return VariableShots()
+        return variable
     most_to_least = 1.0
     if imbalance and entries.has("imbalance"):
         most_to_least = entries.number("imbalance", above=0.0)
@@ -247,6 +249,28 @@ def _shots(entries: Entries, *, imbalance: bool) -> FixedShots | VariableShots:
         targets=entries.integer("targets", least=1),
         imbalance=most_to_least,
     )
+
+
+def _variable(entries: Entries) -> VariableShots | None:
+    """Of true, or of {"most_ways": 20, "context": 100}; None for false or nothing."""
+    found = entries.get("variable")
+    if not isinstance(found, dict):
+        return VariableShots() if entries.flag("variable") else None
+    inside, usual = entries.object("variable"), VariableShots()
+    limits = ContextLimits(
+        targets=inside.integer("targets", least=1, default=usual.limits.targets),
+        context=inside.integer("context", least=1, default=usual.limits.context),
+        context_per_class=inside.integer(
+            "context_per_class", least=1, default=usual.limits.context_per_class
+        ),
+    )
+    shots = VariableShots(
+        fewest_ways=inside.integer("fewest_ways", least=1, default=usual.fewest_ways),
+        most_ways=inside.integer("most_ways", least=1, default=usual.most_ways),
+        limits=limits,
+    )
+    inside.done()
+    return shots
 
 
 def _style(entries: Entries) -> Style | None:

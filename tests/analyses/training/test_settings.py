@@ -8,7 +8,7 @@ import pytest
 from configurations import cell, small, trained
 
 from tnverify.analyses.learners import BASELINE, SCHEMES
-from tnverify.analyses.tasks import FixedShots, Style, VariableShots
+from tnverify.analyses.tasks import ContextLimits, FixedShots, Style, VariableShots
 from tnverify.analyses.training import read_settings
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "typing": ({"train": {"iteration": 4}}, "unknown entry 'iteration': did you mean iterations?"),
     "unknown": ({"zzz": 1}, "configuration has an unknown entry 'zzz': known: learner"),
     "both": ({"train": {"variable": True}}, "configuration.train.way is 3: it is no entry"),
+    "more ways": (
+        {"train": VARIABLE | {"variable": {"most_ways": 4}}},
+        "ways from 5 to 4",
+    ),
     "maml varies": ({"learner": "maml", "train": VARIABLE}, "MAML's head has a fixed way"),
     "best of none": ({"validate": {"every": 0, "select": "best"}}, "validate.every is missing"),
     "launch": (
@@ -89,12 +93,14 @@ def test_shots_and_styles_are_those_of_tasks(drawn: str) -> None:
         cell("a", style="task", imbalance=4.0),
         cell("b", style={"shared": "set", "strength": 0.5}),
         cell("c", **VARIABLE),
+        cell("d", **VARIABLE | {"variable": {"most_ways": 6, "context": 30}}),
     ]
-    a, b, c = read_settings(small(drawn, test=cells)).test
+    a, b, c, d = read_settings(small(drawn, test=cells)).test
     assert a.shots == FixedShots(3, 2, 4, imbalance=4.0)
     assert (a.style, c.style) == (Style(shared="task"), None)
     assert b.style == Style(shared="set").scaled(0.5)
     assert c.shots == VariableShots()
+    assert d.shots == VariableShots(most_ways=6, limits=ContextLimits(context=30))
 
 
 @pytest.mark.parametrize("scheme", [*SCHEMES, BASELINE])
