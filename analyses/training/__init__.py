@@ -17,7 +17,7 @@ twentieth; None where it is not finite), `iterations`, `iterations_not_finite`, 
 
 from __future__ import annotations
 
-from .budgets import QUICK, SMOKE, STANDARD, Part, settings
+from .budgets import QUICK, SMOKE, STANDARD, Part, part_of
 from .run import train_one
 from .settings import LEARNERS, STYLES, Settings, read_settings
 
@@ -39,7 +39,7 @@ __all__ = [
     "STYLES",
     "Part",
     "Settings",
+    "part_of",
     "read_settings",
-    "settings",
     "train_one",
 ]

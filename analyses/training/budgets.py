@@ -4,7 +4,7 @@ Each is a part of a configuration by learner: `network`, `train`, `validate`, fo
 `pretrain`, and `cell`, the size of a test cell. Put together with a scheme, a seed, data and the
 cells of an analysis they are what `train_one` reads:
 
-    part = settings(QUICK, "maml")
+    part = part_of(QUICK, "maml")
     {"learner": "maml", "scheme": "tasknorm_i", "seed": 0, "data": "glyphs",
      **part.entries, "test": [{"configuration": "glyphs", **part.cell}]}
 
@@ -105,7 +105,7 @@ class Part(NamedTuple):
     cell: dict[str, Any]
 
 
-def settings(budget: Budget, learner: str) -> Part:
+def part_of(budget: Budget, learner: str) -> Part:
     """A learner's part of a budget, to be changed at will. `pixels` has a cell alone."""
     if learner == "pixels":
         return Part({}, copy.deepcopy(dict(budget["protonets"]["cell"])))

@@ -10,7 +10,7 @@ from configurations import COMPANIES, trained
 from drawn_folder import SIDE
 
 from tnverify.analyses.learners import SCHEMES
-from tnverify.analyses.training import QUICK, SMOKE, STANDARD, read_settings, settings
+from tnverify.analyses.training import QUICK, SMOKE, STANDARD, part_of, read_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ LEARNERS = ("protonets", "maml", "cnaps", "pixels")
 
 
 def configured(budget: str, learner: str, scheme: str, data: str) -> dict[str, Any]:
-    part = settings(BUDGETS[budget], learner)
+    part = part_of(BUDGETS[budget], learner)
     cell = {"configuration": "c", **part.cell, "batchings": COMPANIES}
     return {"learner": learner, "scheme": scheme, "seed": 0, "data": data, **part.entries,
             "test": [cell]}  # fmt: skip
@@ -47,7 +47,7 @@ def test_a_smoke_run_is_a_run(learner: str, drawn: str, tmp_path: Path) -> None:
 
 
 def test_a_part_is_one_s_own() -> None:
-    settings(QUICK, "maml").entries["train"]["way"] = 7
-    settings(QUICK, "maml").cell["way"] = 7
-    again = settings(QUICK, "maml")
+    part_of(QUICK, "maml").entries["train"]["way"] = 7
+    part_of(QUICK, "maml").cell["way"] = 7
+    again = part_of(QUICK, "maml")
     assert again.entries["train"]["way"] == again.cell["way"] == 5
