@@ -144,7 +144,7 @@ def test_a_survivor_says_how_it_differs_and_what_to_add(
     assert loose.fate == "survives"
     assert "outputs differ on" in loose.difference
     assert "in float64, by at most" in loose.difference
-    assert "claims are inductive: claim instance_norm, which its outputs agree" in loose.advice
+    assert "what its outputs agree with (--claims instance_norm)" in loose.advice
     (strict,) = judged(monkeypatch, spec, scaled)
     assert strict.fate == "caught"
 

@@ -43,11 +43,12 @@ def advice(
     claims = original.form.claims
     if not claims.has_formula:
         how = "were inferred as" if claims.inferred else "are"
-        what = original.fits or "the scheme that the layer is meant to be"
-        why = ", which its outputs agree with," if original.fits else ""
+        what = (
+            "what its outputs agree with" if original.fits else "the scheme that it is meant to be"
+        )
         return (
-            f"claims {how} inductive: claim {what}{why} (--claims {original.fits or 'SCHEME'}) so"
-            " that its formula is checked"
+            f"claims {how} inductive: claim {what} (--claims {original.fits or 'SCHEME'}), so that"
+            " its formula is checked"
         )
     if set(found.shown) == {"gradients"} and (claims.detached or claims.first_order):
         word = "detached" if claims.detached else "first_order"

@@ -7,6 +7,7 @@ the last bit; a layer that raises must raise in both.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,6 @@ _LARGEST_HALF = 16.0
 """Larger values of a task would leave half precision once they are squared."""
 
 _RAISES = "raises"
-_BEYOND = "in shape or dtype, by NaN or infinity, or because one of them raises"
 
 _NARROW_TASKS = 72
 """How many tasks are compared in the layer's own precision, and in half precision."""
@@ -43,12 +43,12 @@ _NARROW_TASKS = 72
 class Difference:
     """Where two layers part, in one dtype, of `tried` tasks.
 
-    `shown` has the tasks that show it and the largest gap, for each step at which they part.
+    `shown` has the tasks that show it, and how, for each step at which they part.
     """
 
     dtype: torch.dtype
     tried: int
-    shown: Mapping[str, tuple[tuple[Plan, ...], float]]
+    shown: Mapping[str, tuple[tuple[Plan, ...], str]]
 
     @property
     def plans(self) -> frozenset[Plan]:
@@ -56,13 +56,12 @@ class Difference:
         return frozenset(plan for plans, _ in self.shown.values() for plan in plans)
 
     def __str__(self) -> str:
-        """What differs, and on how many tasks; two steps at most, the first ones."""
+        """What differs, how, and on how many tasks; two steps at most, the first ones."""
         name = str(self.dtype).removeprefix("torch.")
-        parts = []
-        for what, (plans, largest) in list(self.shown.items())[:2]:
-            by = f"by at most {largest:.1g}" if largest < float("inf") else _BEYOND
-            parts.append(f"{what} differ on {len(plans)} of {self.tried} tasks in {name}, {by}")
-        return "; ".join(parts)
+        return "; ".join(
+            f"{what} differ on {len(plans)} of {self.tried} tasks in {name}, {how}"
+            for what, (plans, how) in list(self.shown.items())[:2]
+        )
 
 
 def difference(original: Subject, changed: Subject, plans: Sequence[Plan]) -> Difference | None:
@@ -88,22 +87,29 @@ def difference(original: Subject, changed: Subject, plans: Sequence[Plan]) -> Di
 def _in_one(
     original: Subject, changed: Subject, plans: Sequence[Plan], dtype: torch.dtype
 ) -> Difference | None:
-    shown: dict[str, list[Plan]] = {}
-    largest: dict[str, float] = {}
+    shown: dict[str, list[tuple[Plan, float | str]]] = {}
     for plan in plans:
         task = plan.build(dtype)
         here, there = _answers(original, task), _answers(changed, task)
-        for what in here:
+        for what in here.keys() & there.keys():
             gap = _gap(here[what], there[what])
             if gap is not None:
-                shown.setdefault(what, []).append(plan)
-                largest[what] = max(largest.get(what, 0.0), gap)
+                shown.setdefault(what, []).append((plan, gap))
     if not shown:
         return None
-    steps = [what for what in _STEPS if what in shown]
-    return Difference(
-        dtype, len(plans), {what: (tuple(shown[what]), largest[what]) for what in steps}
-    )
+    steps = {
+        what: (tuple(plan for plan, _ in shown[what]), _how([gap for _, gap in shown[what]]))
+        for what in _STEPS
+        if what in shown
+    }
+    return Difference(dtype, len(plans), steps)
+
+
+def _how(gaps: Sequence[float | str]) -> str:
+    """In words, the gaps of one step: the largest that is a number, then those that are none."""
+    numbers = [gap for gap in gaps if isinstance(gap, float)]
+    words = [f"by at most {max(numbers):.1g}"] if numbers else []
+    return " and ".join([*words, *dict.fromkeys(gap for gap in gaps if isinstance(gap, str))])
 
 
 def _has_room(plan: Plan) -> bool:
@@ -124,9 +130,9 @@ def _answers(subject: Subject, task: Task) -> Answers:
                     session.probe = SubjectProber(subject).fresh(session.task)
                 found[what] = step(session, session.probe)
         except (SubjectRaised, Violation, Hang):
-            if not found:
-                return dict.fromkeys(_STEPS, _RAISES)
             found[what] = _RAISES
+            if what == "outputs":
+                break  # nothing was answered: there is no more to compare
     return found
 
 
@@ -207,20 +213,23 @@ _STEPS: dict[str, Callable[[_Session, LiveProbe], list[Tensor]]] = {
 }
 
 
-def _gap(here: list[Tensor] | str, there: list[Tensor] | str) -> float | None:
-    """The largest difference; infinite where form, NaN or an exception differs; None where all is
-    the same, to the last bit."""
+def _gap(here: list[Tensor] | str, there: list[Tensor] | str) -> float | str | None:
+    """The largest difference, or what kind of one is no number; None where all is the same, to
+    the last bit."""
     if isinstance(here, str) or isinstance(there, str):
         # Of two that refuse a task, one may do so in other words.
-        return None if isinstance(here, str) and isinstance(there, str) else float("inf")
+        alike = isinstance(here, str) and isinstance(there, str)
+        return None if alike else "in that one of them raises"
     if len(here) != len(there):
-        return float("inf")
+        return "in how many there are"
     largest: float | None = None
     for a, b in zip(here, there, strict=True):
         if a.shape != b.shape or a.dtype != b.dtype:
-            return float("inf")
+            return "in shape or dtype"
         if bool(((a == b) | (a.isnan() & b.isnan())).all()):
             continue
-        gap = (a.double() - b.double()).abs().nan_to_num(nan=float("inf"), posinf=float("inf"))
-        largest = max(largest or 0.0, float(gap[a != b].max()))
+        gap = float((a.double() - b.double()).abs()[a != b].max())
+        if not math.isfinite(gap):
+            return "by values that are not finite"
+        largest = max(largest or 0.0, gap)
     return largest

@@ -33,6 +33,9 @@ from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.resolve import resolve
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tnverify.catalogue import Law
     from tnverify.subjects.resolve import SubjectRequest
     from tnverify.subjects.subject import Subject
 
@@ -123,20 +126,28 @@ def _judged(court: Court, number: int, mutant: Mutant) -> Judged:
         return stopped
     budget = find_profile(court.profile)
     asked = [law for law in load_catalogue() if law.name not in court.original.fails]
-    musts = [law for law in asked if law.level == "must"]
-    shoulds = [law for law in asked if law.level != "must"]
-    rounds = [asked] if court.matrix else [musts, shoulds]
-    for laws in rounds:
+    musts = {law.name for law in asked if law.level == "must"}
+    for laws in [asked] if court.matrix else _rounds(asked):
         kills = kills_of(changed, laws, court.seed, budget, first_only=not court.matrix)
         if kills:
-            killed = {kill.law for kill in kills}
-            return Judged("caught", kills, decides=any(law.name in killed for law in musts))
+            decides = any(kill.law in musts for kill in kills)
+            return Judged("caught", kills, decides=decides)
     plans = tasks_for(court.seed, LARGE, form.rank, form.channel_step)
     found = difference(original, changed, plans)
     if found is None:
         return Judged("equivalent")
     more = advice(court.original, changed, found, plans[: budget.corpus], asked)
     return Judged("survives", difference=str(found), advice=more)
+
+
+def _rounds(laws: Sequence[Law]) -> list[list[Law]]:
+    """The laws in the order in which they are asked: those that decide come first, and those that
+    compile a layer after all others."""
+    return [
+        [law for law in laws if law.thorough_only is compiles and (law.level == "must") is decides]
+        for compiles in (False, True)
+        for decides in (True, False)
+    ]
 
 
 def _changed(court: Court, number: int, mutant: Mutant) -> Subject:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from tnverify.power.mutants.judge import LARGE
 from tnverify.power.mutants.mutant import KINDS
-from tnverify.report.layout import clipped, labelled, paragraph
+from tnverify.report.layout import labelled, paragraph
 from tnverify.report.words import count, joined
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from tnverify.power.mutants.survey import Survey
 
     Found = Sequence[tuple[Mutant, Judged]]
+
+_MOST, _LONGEST = 12, 40
+"""How many mutants that were set aside are named, and in how many characters each."""
 
 _BLANK = Text("")
 _COLOURS = {"-": "red", "+": "green", "@": "dim"}
@@ -49,6 +52,13 @@ def _original(found: Survey, width: int) -> Iterator[Text]:
     how = "measured" if form.claims.inferred else "claimed"
     held = f"{form.claims} ({how}), eps {form.eps:g}, by the adapter {form.adapter}"
     yield from labelled("held to", f"what the layer is itself: {held}", width)
+    if form.claims.has_formula and not form.claims.variance_given:
+        exact = f"{form.claims.scheme.name},{form.claims.variance}"
+        text = (
+            "verify takes what is not claimed, and eps, from the layer that it is given: claim"
+            f" {exact}, lest a change that makes another scheme of it pass there"
+        )
+        yield from labelled("", text, width)
     yield from labelled("itself", f"{original.verdict}: {count(original.held, 'law')} hold", width)
     if original.fails:
         text = f"it fails these itself, so they count for nothing here: {joined(original.fails)}"
@@ -94,7 +104,7 @@ def _caught(found: Found, width: int) -> Iterator[Text]:
         assert first is not None  # caught
         others = f" and {len(judged.kills) - 1} more" if len(judged.kills) > 1 else ""
         mark = "" if judged.decides else " (should)"
-        name = clipped(mutant.name, max(20, width - 66))
+        name = _cut(mutant.name, max(20, width - 66))
         yield (
             Text(f"  {first.task:>4}  ")
             .append(f"{name:{max(20, width - 66)}}  ", style="cyan")
@@ -133,7 +143,13 @@ def _aside(found: Survey, width: int) -> Iterator[Text]:
 
 
 def _named(found: Found) -> str:
-    return joined([mutant.name for mutant, _ in found])
+    names = [_cut(mutant.name, _LONGEST) for mutant, _ in found[:_MOST]]
+    more = [f"{len(found) - _MOST} more"] if len(found) > _MOST else []
+    return joined([*names, *more])
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _summary(found: Survey, width: int) -> Iterator[Text]:
