@@ -41,7 +41,15 @@ def test_every_module_of_the_checkout_is_in_the_wheel(folder: str, names: list[s
     assert set(modules) <= set(names)
 
 
-@pytest.mark.parametrize("name", ["tnverify/py.typed", "tnverify/report/report.schema.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "tnverify/py.typed",
+        "tnverify/report/report.schema.json",
+        "tnverify/power/power.schema.json",
+        "tnverify/power/mutants.schema.json",
+    ],
+)
 def test_files_that_are_no_modules_are_in_the_wheel(name: str, names: list[str]) -> None:
     assert name in names
 

@@ -95,6 +95,17 @@ def test_laws_catch_what_is_wrong_and_not_what_is_right(
     assert gentle.fate == right.fate == "equivalent"
 
 
+def test_a_matrix_has_every_law_that_catches(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = mutant("mixes items", "range(2, x.dim())", "(0, *range(2, x.dim()))")
+    monkeypatch.setattr(surveys, "_mutants", lambda original: ((wrong,), None))
+    found = survey(SubjectRequest(spec), QUICK, 0, matrix=True)
+    ((_, whole),) = found.found
+    assert {"a_target_ignores_the_other_targets", "outputs_agree_with_the_formula"} <= {
+        kill.law for kill in whole.kills
+    }
+    assert whole.decides
+
+
 def test_what_cannot_run_is_stillborn(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = judged(
         monkeypatch,
