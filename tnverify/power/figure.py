@@ -82,7 +82,16 @@ def _matrix(axes: Any, figure: Any, rows: Sequence[Row], laws: Sequence[Any], wh
     axes.set_yticks(range(len(laws)), [law.name for law in laws], fontsize=5)
     _separated(axes.axhline, [law.family for law in laws])
     centres = _separated(axes.axvline, [row.family for row in rows])
-    axes.set_xticks(list(centres.values()), [f.replace("_", "\n") for f in centres])
+    # Names of narrow groups would run into each other.
+    narrow = (
+        min((sum(row.family == family for row in rows) for family in centres), default=0)
+        < len(rows) / 20
+    )
+    axes.set_xticks(
+        list(centres.values()),
+        [family.replace("_", "\n") for family in centres],
+        rotation=45 if narrow else 0,
+    )
     axes.tick_params(length=0)
     axes.set_xlabel(f"{what}s, by {'family' if 'fault' in what else 'kind'}")
     axes.set_title(f"Which law kills which {what}, and at which task", loc="left")
@@ -118,7 +127,7 @@ def _curve(axes: Any, census: Census, what: str) -> None:
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.set_xlim(1, max(2, len(shares)))
     lowest = min(shares, default=0.0)
-    axes.set_ylim(math.floor(lowest * 10) / 10, 1.01)
+    axes.set_ylim(min(math.floor(lowest * 10) / 10, 0.9), 1.01)
     axes.yaxis.set_major_locator(MultipleLocator(0.05))
     axes.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     axes.grid(visible=True, color="0.9")
