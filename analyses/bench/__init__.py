@@ -1,0 +1,1 @@
+"""Benchmarks of the analyses, wired into `python -m tnverify.bench`."""
