@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,10 @@ def command(
     from tnverify.report.progress import progress
     from tnverify.subjects import SubjectRequest
 
+    if not gc.get_freeze_count():
+        # What torch and Hypothesis made when they were imported is there to stay: nothing is
+        # gained by looking through all of it whenever memory is collected.
+        gc.freeze()
     options = RunOptions(
         profile=profile, seed=seed, only=only, skip=skip, device=device, out=out, waivers=waivers
     )

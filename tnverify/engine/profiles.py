@@ -39,7 +39,7 @@ class Profile:
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
-        Profile("quick", tasks=18, corpus=24, native_every=3),
+        Profile("quick", tasks=15, corpus=20, native_every=3),
         Profile("default", tasks=52, corpus=72, native_every=3),
         Profile("thorough", tasks=500, corpus=330, native_every=1, thorough=True),
     )
