@@ -58,7 +58,9 @@ def test_what_ends_a_process_is_told(call: Callable[[], object], why: str) -> No
 
 @NEEDS_LIMITS
 def test_a_loop_without_end_is_ended() -> None:
-    assert ended(partial(exec, "while True: pass")).why == "it took more than 1 s of CPU time"
+    why = ended(partial(exec, "while True: pass")).why or ""
+    # On a machine that is busy with other things the deadline may come before the CPU time.
+    assert why.startswith(("it took more than 1 s of CPU time", "no answer within"))
 
 
 def test_what_waits_for_ever_is_ended() -> None:

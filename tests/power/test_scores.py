@@ -65,7 +65,9 @@ def test_a_fault_counts_as_caught_only_where_it_dies_at_every_seed() -> None:
 
 
 def test_a_matrix_gives_the_scores_of_smaller_profiles() -> None:
-    quick, default = scores(census(CAUGHT, LATE, row("later", Kill("a", 25, 3))))
+    last, most = PROFILES["quick"].corpus, PROFILES["quick"].tasks
+    found = census(CAUGHT, row("late", Kill("a", last, most)), row("later", Kill("a", last + 1, 3)))
+    quick, default = scores(found)
     assert (quick.profile.name, quick.caught, quick.survivors) == ("quick", 2, ("later",))
     assert (default.profile.name, default.caught) == ("default", 3)
 

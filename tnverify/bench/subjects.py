@@ -108,6 +108,9 @@ def _plain(layer_kind: type[nn.Module]) -> Callable[..., Subject]:
 def _compiled(kind: type[nn.Module]) -> Callable[..., Subject]:
     def make(channels: int, device: torch.device, dtype: torch.dtype, shape: Shape) -> Subject:
         inner = _own(kind)(channels, device, dtype, shape)
+        # All that is compiled shares code, of which only so many shapes are compiled before the
+        # compiler gives up and runs it eagerly.
+        torch.compiler.reset()
         return Subject(torch.compile(inner.call, dynamic=False), inner.parameters)
 
     return make
