@@ -86,9 +86,8 @@ class LiveProbe:
         # A scalar needs no grad_outputs, for which torch would import all of its symbolic shapes.
         loss = (output if grad_output is None else output * grad_output).sum()
         with calling("backward"):
-            found = torch.autograd.grad(
-                loss, inputs, create_graph=create_graph, allow_unused=True, retain_graph=True
-            )
+            # No graph is kept for a second call: what torch.compile made gives its buffers away.
+            found = torch.autograd.grad(loss, inputs, create_graph=create_graph, allow_unused=True)
         reached: list[Tensor | None] = list(found)  # None where nothing reaches: allow_unused
         return [
             torch.zeros_like(i) if g is None else g for g, i in zip(reached, inputs, strict=True)
