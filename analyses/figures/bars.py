@@ -27,8 +27,8 @@ def forms(cells: pd.DataFrame, title: str, name: str) -> Picture:
         for row in cells.itertuples():
             form = (row.alpha, bool(row.per_channel))
             look = FORMS[form]
-            y = configurations.index(row.configuration)
-            y += 0.2 * (found.index(form) - (len(found) - 1) / 2)
+            line = configurations.index(row.configuration)
+            y = line + 0.2 * (found.index(form) - (len(found) - 1) / 2)
             axes.plot([row.low, row.high], [y, y], color=look.colour, linewidth=1.4)
             axes.plot(row.mean, y, look.marker, color=look.colour, markeredgecolor=PAPER)
         axes.set_yticks(range(len(configurations)), configurations)

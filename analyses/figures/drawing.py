@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 WIDTH = 5.0
 """Inches: what a phone shows without the letters becoming too small."""
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "svg.fonttype": "none",  # letters stay letters: they are found, read aloud and themed
     "svg.hashsalt": "tnverify",  # the same records give the same bytes
     "font.size": 9.5,

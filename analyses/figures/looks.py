@@ -23,13 +23,13 @@ LOOKS: dict[str, Look] = {
     "meta_bn": Look("MetaBN", "#1a7a36", "#66c983", "D"),
     "reptile_norm": Look("RN", "#7c8618", "#c9d45c", "v", "--"),
     "transductive_bn": Look("TBN", "#cf4318", "#ff8f66", "P"),
-    "conventional_bn": Look("CBN", "#d99200", "#ffc95a", "X", "--"),
+    "conventional_bn": Look("CBN", "#b87a00", "#ffc95a", "X", "--"),
     "batch_renorm": Look("BRN", "#96682c", "#d8ab70", "<", ":"),
     "instance_norm": Look("IN", "#ad3d8c", "#ea8dcb", ">"),
     "layer_norm": Look("LN", "#6a3f9f", "#b797ec", "p", "--"),
     "group_norm": Look("GN", "#84586f", "#d3a5bd", "h", ":"),
     "baseline": Look("Baseline", "#3d444d", "#d5dbe3", "*", ":"),
-    "none": Look("no norm", "#757b83", "#a0a8b3", "d", ":"),
+    "none": Look("no norm", "#686e76", "#a0a8b3", "d", ":"),
 }
 """In the order in which tables list them. Blues blend, greens and olive read the context, orange
 and brown keep running moments, purples read one item alone."""
@@ -46,15 +46,15 @@ FORMS = {
 
 BATCHINGS = {
     "all": Look("all at once", "#0057a8", "#62b0ff", "o"),
-    "class": Look("one class at a time", "#d99200", "#ffc95a", "D"),
+    "class": Look("one class at a time", "#b87a00", "#ffc95a", "D"),
     "item": Look("one item at a time", "#cf4318", "#ff8f66", "s"),
 }
 
 OUTCOMES = {
     "reproduced": Look("reproduced", "#1a7a36", "#66c983", "o"),
     "contradicted": Look("contradicted", "#cf4318", "#ff8f66", "X"),
-    "undecided": Look("undecided", "#8a6d00", "#e3bf4c", "D"),
-    "not measured": Look("not measured", "#757b83", "#a0a8b3", "d"),
+    "undecided": Look("undecided", "#7d6200", "#e3bf4c", "D"),
+    "not measured": Look("not measured", "#686e76", "#a0a8b3", "d"),
 }
 
 _LAYERS = (

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tnverify.analyses.programs.request import Request
+    from tnverify.analyses.report.content import Tone
 
 RIVAL = "tasknorm_i"
 """The scheme that all others are compared with."""
@@ -172,7 +173,7 @@ def _paired(
         deviation = float(spread.std(ddof=1))
         needed = f"{samples_needed(1.0, deviation):,}" if deviation > 0 else "–"
         wide = both.widest
-        tone = "" if not wide.excludes(0.0) else "good" if wide.value > 0 else "bad"
+        tone: Tone = "" if not wide.excludes(0.0) else "good" if wide.value > 0 else "bad"
         shown.append(
             (
                 name_of(member.first),

@@ -106,10 +106,10 @@ def _table(cells: pd.DataFrame, learner: str, tasks: str) -> tuple[Table, list[S
         if len(found) > 1 and len(grids[0]) else {}
     )  # fmt: skip
     printed = {
-        (arm.alpha, arm.per_channel): rank
+        (str(PRINTED_AS[name].alpha), PRINTED_AS[name].per_channel is True): rank
         for name, rank in printed_average_ranks(_PAPER[tasks]).items()
-        if (arm := PRINTED_AS[name])
-    } if (learner, tasks) in (("maml", "fixed"), ("cnaps", "varied")) else {}  # fmt: skip
+        if (learner, tasks) in (("maml", "fixed"), ("cnaps", "varied"))
+    }
     number = "E.3" if tasks == "fixed" else "E.4"
     rows = []
     for form in found:

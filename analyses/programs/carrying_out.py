@@ -66,10 +66,10 @@ class Asked:
             content = json.loads(path.read_text(encoding="utf-8"))
             request = content["request"]
             size = SIZES[request.pop("size")]
-            names = ("schemes", "learners")
-            lists = {name: tuple(request.pop(name)) for name in names}
+            schemes, learners = (tuple(request.pop(n)) for n in ("schemes", "learners"))
+            asked = Request(size, schemes=schemes, learners=learners, **request)
             return cls(
-                content["analysis"], Request(size, **lists, **request), content["command"],
+                content["analysis"], asked, content["command"],
                 content["date"], tuple(content["records"]),
             )  # fmt: skip
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -142,12 +142,12 @@ def rebuild(folders: Sequence[Path], out: Path) -> list[Written]:
         if name not in found:
             continue
         first = found[name][0][0]
-        records = {record.name: record for _, each in found[name] for record in each}
+        by_name = {record.name: record for _, each in found[name] for record in each}
         wanted = tuple(dict.fromkeys(n for asked, _ in found[name] for n in asked.records))
         commands = "\n".join(dict.fromkeys(asked.command for asked, _ in found[name]))
         dates = sorted({asked.date for asked, _ in found[name]})
         asked = replace(first, command=commands, date=dates[-1], records=wanted)
-        ordered = [records[name] for name in wanted if name in records]
+        ordered = [by_name[each] for each in wanted if each in by_name]
         if len(found[name]) > 1 or not (out / name / ASKED).exists():
             write_over(out / name / ASKED, asked.to_json())
         written.append(_write(load(name), asked, ordered, out, ()))

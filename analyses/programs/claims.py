@@ -264,8 +264,8 @@ def _effects(verdicts: list[Verdict], evidence: RecordedEvidence) -> Any:
     most = int(tests.groupby("configuration")["task"].nunique().max())
     how_many = counted(most, int(tests["seed"].nunique()))
     return bars.effects(
-        rows, "The effect that stands for each claim", "effects-of-claims",
-        label=f"effect in points of accuracy, 95 % interval\n(up to {how_many} a test cell)",
+        rows, "Effects behind the claims", "effects-of-claims",
+        label=f"points, 95 % interval\n(up to {how_many} a cell)",
         caption="Of the comparisons that came out as the claim did, the one with the largest "
         "effect. Claims that are not about a difference are left out.",
     )  # fmt: skip
@@ -278,9 +278,9 @@ def _short(requirement: Requirement) -> str:
     if isinstance(requirement, AtChance):
         return named(f"{requirement.arm} − chance")
     if isinstance(requirement, Spread):
-        return named(f"best − worst, {requirement.setting.learner}")
+        return f"best − worst, {requirement.setting.learner}"
     if isinstance(requirement, Shrinks):
-        return named(f"gain on {requirement.second}, small context")
+        return named(f"more on {requirement.second} where small")
     return ""
 
 

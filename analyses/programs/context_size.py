@@ -95,7 +95,7 @@ def _table(cells: pd.DataFrame, words: str) -> Table:
     rows = []
     for scheme in schemes:
         mine = cells[cells["scheme"] == scheme].set_index("shot")
-        values = [
+        values: list[Cell | str] = [
             Cell(f"{mine.loc[s, 'mean']:.1f}", f"±{mine.loc[s, 'half_width']:.1f}")
             if s in mine.index else Cell("–", tone="quiet")
             for s in shots

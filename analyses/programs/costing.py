@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -59,7 +60,7 @@ def measure(configuration: Mapping[str, Any], workplace: Workplace) -> Trained:
     memory: dict[str, list[Any]] = {name: [] for name in ("scheme", "kept", "peak", "operations")}
     for scheme, each in tasks.items():
         found = counted(steps[scheme], device)
-        kept = bytes_kept(lambda x, each=each: _outputs(each, x, targets), context)
+        kept = bytes_kept(functools.partial(_outputs, each, targets=targets), context)
         for column, value in zip(
             memory.values(), (scheme, kept, found.peak, found.operations), strict=True
         ):
@@ -71,15 +72,15 @@ def measure(configuration: Mapping[str, Any], workplace: Workplace) -> Trained:
 
 def _outputs(tasks: TaskNetwork, context: Tensor, targets: Tensor) -> Tensor:
     features, state = tasks.condition(context)
-    predicted: Tensor = tasks.normalize(targets, state)
-    return features.square().mean() + predicted.square().mean()
+    loss: Tensor = features.square().mean() + tasks.normalize(targets, state).square().mean()
+    return loss
 
 
 def _step(tasks: TaskNetwork, context: Tensor, targets: Tensor) -> Callable[[], None]:
     def step() -> None:
         tasks.train()
         tasks.zero_grad(set_to_none=True)
-        _outputs(tasks, context, targets).backward()
+        torch.autograd.backward(_outputs(tasks, context, targets))
 
     return step
 

@@ -41,8 +41,8 @@ def data_section(data: str) -> Section:
         Sheet(
             "Three tasks and their styles",
             "A row a task: five context items, then ten targets. Gain, offset, inversion and noise "
-            "are shared by a task's context and targets and drawn anew for each task; in cells "
-            "named “image styles” every image has its own.",
+            "are shared by a task's context and targets and drawn anew for each task; cells named "
+            "“plain” have none of it.",
             png(_styled(test)),
             pixelated=test.shape[1] < SMALL,
         ),

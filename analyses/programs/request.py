@@ -29,13 +29,38 @@ class Size:
     resamples: int
     wide: bool = False
     """Whether every way and shot of the paper is trained."""
+    limits: tuple[tuple[str, int], ...] = ()
+    """Those of tasks of varied way and shot, as configurations name them; else Meta-Dataset's."""
+    share: tuple[float, float] = (1.0, 1.0)
+    """Of the iterations that the budget of this name has: for a fixed way and for a varied one,
+    whose tasks are larger."""
 
 
 SIZES: dict[str, Size] = {
     size.name: size
     for size in (
-        Size("smoke", "under a minute: does it run at all", 2, (6, 3), (3, 2), (1, 5), 200),
-        Size("quick", "about 15 minutes on two cores", 2, (100, 50), (40, 16), (1, 2, 5, 10), 1000),
+        Size(
+            "smoke",
+            "under a minute: does it run at all",
+            2,
+            (6, 3),
+            (3, 2),
+            (1, 5),
+            200,
+            limits=(("most_ways", 7), ("context", 40)),
+            share=(0.5, 0.5),
+        ),
+        Size(
+            "quick",
+            "about 15 minutes on two cores",
+            2,
+            (100, 50),
+            (40, 16),
+            (1, 2, 5, 10),
+            1000,
+            limits=(("most_ways", 10), ("context", 80)),
+            share=(0.5, 0.25),
+        ),
         Size(
             "standard", "overnight", 5, (600, 600), (200, 100), (1, 2, 3, 5, 8, 10), 2000, wide=True
         ),

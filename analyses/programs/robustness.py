@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tnverify.analyses.programs.request import Request
+    from tnverify.analyses.statistics import Estimate
 
 SCHEMES = (
     "tasknorm_i", "tasknorm_l", "meta_bn", "reptile_norm", "transductive_bn", "conventional_bn",
@@ -125,10 +126,11 @@ def _table(
 ) -> tuple[Table, list[Statement]]:
     levels = sorted(cells["level"].unique())
     schemes = list(dict.fromkeys(cells["scheme"]))
-    rows, lost = [], {}
+    rows: list[tuple[Cell | str, ...]] = []
+    lost: dict[str, Estimate] = {}
     for scheme in schemes:
         mine = cells[cells["scheme"] == scheme].set_index("level")
-        values = [
+        values: list[Cell | str] = [
             Cell(f"{mine.loc[v, 'mean']:.1f}", f"±{mine.loc[v, 'half_width']:.1f}")
             if v in mine.index else Cell("–", tone="quiet")
             for v in levels
@@ -152,9 +154,9 @@ def _table(
         least = max(lost, key=lambda s: lost[s].value)
         said.append(
             Statement(
-                f"{words}: {name_of(worst)} loses most, "
-                f"{tables.interval(lost[worst])} points; {name_of(least)} least, "
-                f"{tables.interval(lost[least])}.",
+                f"{words}: from the first level to the last "
+                f"{name_of(worst)} comes off worst, {tables.interval(lost[worst])} points; "
+                f"{name_of(least)} best, {tables.interval(lost[least])}.",
                 tables.signed(lost[worst].value),
                 "bad" if lost[worst].high < 0 else "unsure",
             )

@@ -6,7 +6,6 @@ record, whoever asked first.
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,13 +69,13 @@ def varied(learner: str) -> Setup:
 
 
 def cells(request: Request, setup: Setup) -> list[Configuration]:
-    """The test cells of a setup: its own data, foreign data, other styles, targets in parts."""
+    """The test cells of a setup: its own data, foreign data, no style, targets in parts."""
     size, own = request.size, setup.called(request.kind)
     in_parts = size.in_parts[setup.varied]
     made = [cell(request, setup, own)]
     if setup.varied or (setup.way or 0) <= MOST_FOREIGN_WAYS:
         made += [cell(request, setup, setup.called(d), data=d) for d in FOREIGN]
-    made.append(cell(request, setup, f"{own} (image styles)", style="image"))
+    made.append(cell(request, setup, f"{own} (plain)", style="none"))
     parts = cell(request, setup, own + IN_PARTS, tasks=in_parts)
     return [*made, parts | {"batchings": ["all", "class", "item"]}]
 
@@ -86,7 +85,7 @@ def cell(
 ) -> Configuration:
     """One test cell, of this setup's own way, shot, data and style unless `changed`."""
     usual = {
-        "configuration": name, "data": request.data, **shots_of(setup),
+        "configuration": name, "data": request.data, **shots_of(request, setup),
         "tasks": tasks or request.size.tasks[setup.varied], "batchings": ["all"], "style": "task",
     }  # fmt: skip
     return usual | changed
@@ -122,7 +121,7 @@ def pixels(request: Request, setup: Setup) -> Configuration:
     test = [c for c in cells(request, setup) if not c["configuration"].endswith(IN_PARTS)]
     return {
         "learner": "pixels", "scheme": "none", "alpha": None, "per_channel": None, "seed": 0,
-        "data": request.data, "device": "cpu", "train": shots_of(setup), "test": test,
+        "data": request.data, "device": "cpu", "train": shots_of(request, setup), "test": test,
     }  # fmt: skip
 
 
@@ -135,20 +134,23 @@ def once(configurations: Iterable[Configuration]) -> list[Configuration]:
     return kept
 
 
-def shots_of(setup: Setup) -> Configuration:
+def shots_of(request: Request, setup: Setup, targets: int = TARGETS) -> Configuration:
     """How tasks of a setup are drawn, as a configuration says it."""
     if setup.varied:
-        return {"variable": True}
-    return {"way": setup.way, "shot": setup.shot, "targets": TARGETS}
+        return {"variable": dict(request.size.limits) or True}
+    return {"way": setup.way, "shot": setup.shot, "targets": targets}
 
 
 def _budget(request: Request, setup: Setup) -> Configuration:
     """How long, at what rates and on which network a learner is trained."""
-    from tnverify.analyses.training import budgets
+    from tnverify.analyses.training import QUICK, SMOKE, STANDARD, part_of
 
-    sizes = {"smoke": budgets.SMOKE, "quick": budgets.QUICK, "standard": budgets.STANDARD}
-    budget = copy.deepcopy(sizes[request.size.name][setup.learner])
-    drawn = ("way", "shot", "targets", "variable")
-    train = {name: value for name, value in budget["train"].items() if name not in drawn}
-    kept = {name: value for name, value in budget.items() if name != "test_tasks"}
-    return kept | {"train": {"style": "task"} | train | shots_of(setup)}
+    sizes = {"smoke": SMOKE, "quick": QUICK, "standard": STANDARD}
+    budget = part_of(sizes[request.size.name], setup.learner).entries
+    train = budget["train"]
+    targets = train.get("targets", TARGETS)
+    kept = {n: v for n, v in train.items() if n not in ("way", "shot", "targets", "variable")}
+    share = request.size.share[setup.varied]
+    for part, name in ((kept, "iterations"), (budget["validate"], "every")):
+        part[name] = max(1, round(share * part[name]))
+    return budget | {"train": kept | shots_of(request, setup, targets)}

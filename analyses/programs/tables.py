@@ -113,13 +113,14 @@ def levels_words(cells: pd.DataFrame) -> str:
 
 def interval(estimate: Estimate, digits: int = 1) -> str:
     """A difference with its interval."""
+    value, low, high = (signed(v, digits) for v in (estimate.value, estimate.low, estimate.high))
     if not math.isfinite(estimate.low):
-        return f"{estimate.value:+.{digits}f} (one seed: no interval)"
-    return f"{estimate.value:+.{digits}f} [{estimate.low:+.{digits}f}, {estimate.high:+.{digits}f}]"
+        return f"{value} (one seed: no interval)"
+    return f"{value} [{low}, {high}]"
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """A difference for large print, with a true minus sign."""
+    """A difference with its sign, a true minus sign."""
     return f"{value:+.{digits}f}".replace("-", "−")
 
 

@@ -63,7 +63,7 @@ def content(found: Found) -> Content:
             for against in ("iteration", "seconds")
         )
         mine = [f[(f["learner"] == learner) & (f["configuration"] == name)] for f in (runs, areas)]
-        shown, sooner = _table(ordered, *mine, words)
+        shown, sooner = _table(ordered, mine[0], mine[1], words)
         parts = (Gallery(pictures), shown)
         sections.append(Section(f"{tables.setting_words(learner, tasks)}: {name}", parts))
         statements += sooner
@@ -97,7 +97,7 @@ def _table(
     low, high = float(mean.iloc[:, 0].mean()), float(mean.to_numpy().max())
     wanted = [low + share * (high - low) for share in SHARES]
     schemes = list(dict.fromkeys(curves["scheme"]))
-    rows, reached = [], {}
+    rows = []
     for scheme in schemes:
         each = [one for _, one in curves[curves["scheme"] == scheme].groupby("seed")]
         area = areas.loc[areas["scheme"] == scheme, "area"] if len(areas) else pd.Series()
@@ -109,7 +109,6 @@ def _table(
         for accuracy_wanted in wanted:
             there = [_reached(one, accuracy_wanted) for one in each]
             iterations, seconds = (float(np.median([t[i] for t in there])) for i in (0, 1))
-            reached.setdefault(accuracy_wanted, {})[scheme] = iterations
             row.append(
                 Cell(f"{iterations:,.0f}", f"{seconds:.1f} s") if math.isfinite(iterations)
                 else Cell("never", tone="quiet")

@@ -42,7 +42,7 @@ def made_up(configuration: dict[str, Any]) -> Trained:
         hard = _generator(cell["configuration"]).normal(0, 7.0, size=cell["tasks"])
         way, own = cell.get("way", 12), rng.normal(0, 2.0, size=cell["tasks"])
         for batching in cell["batchings"]:
-            whole = 70.0 + skill + hard + own - 10.0 * (cell.get("style") == "image")
+            whole = 70.0 + skill + hard + own - 10.0 * (cell.get("style") == "none")
             fallen = scheme == "transductive_bn" and batching != "all"
             values = 100 / way + 3.0 + 0.1 * hard if fallen else whole
             found = np.clip(np.round(values, 1), 0, 100)

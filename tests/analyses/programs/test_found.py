@@ -1,0 +1,108 @@
+"""What analyses say of records follows from the records: planted findings are told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import made_up_runs
+import numpy as np
+import pytest
+
+from tnverify.analyses.paper import CLAIMS, judge
+from tnverify.analyses.programs import estimates, frames, load
+from tnverify.analyses.programs.claims import named
+from tnverify.analyses.programs.evidence import RecordedEvidence
+from tnverify.analyses.programs.program import Found
+from tnverify.analyses.records import RecordStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tnverify.analyses.programs.request import Request
+    from tnverify.analyses.records import Record
+    from tnverify.analyses.sweep import Trained
+
+Spoil = "Callable[[dict[str, object], Trained], None]"
+
+
+def recorded(name: str, request: Request, folder: Path, spoil: Spoil | None = None) -> list[Record]:
+    """Records of an analysis, each spoilt before it is written."""
+    store = RecordStore(folder, "made-up")
+    made = []
+    for configuration in load(name).plan(request):
+        trained = made_up_runs.made_up(configuration)
+        if spoil is not None:
+            spoil(configuration, trained)
+        made.append(store.write(configuration, trained.results, trained.arrays))
+    return made
+
+
+def outcome(number: int, evidence: RecordedEvidence) -> str:
+    (claim,) = (claim for claim in CLAIMS if claim.number == number)
+    return judge(claim, evidence).outcome
+
+
+def test_collapse_and_invariance_are_reproduced(small: Request, tmp_path: Path) -> None:
+    evidence = RecordedEvidence(recorded("claims", small, tmp_path), resamples=100)
+    assert [outcome(n, evidence) for n in (1, 2, 3)] == ["reproduced"] * 3
+
+
+def test_one_task_that_differs_in_parts_contradicts_invariance(
+    small: Request, tmp_path: Path
+) -> None:
+    def spoil(configuration: dict[str, object], trained: Trained) -> None:
+        if (configuration["learner"], configuration["scheme"]) == ("maml", "meta_bn"):
+            arrays = dict(trained.arrays)
+            one = np.flatnonzero(np.asarray(arrays["tasks/target_batching"]) == "item")[0]
+            np.asarray(arrays["tasks/accuracy"])[one] += 1.0
+
+    evidence = RecordedEvidence(recorded("claims", small, tmp_path, spoil), resamples=100)
+    assert outcome(3, evidence) == "contradicted"
+    assert outcome(1, evidence) == "reproduced"
+
+
+def test_transduction_counts_the_tasks_that_differ(small: Request, tmp_path: Path) -> None:
+    records = recorded("transduction", small, tmp_path)
+    content = load("transduction").content(Found(small, tuple(records)))
+    told = {s.figure for s in content.statements}
+    assert "10 of 10" in told  # every scheme of MAML but the transductive one
+    assert any(s.tone == "bad" and s.figure.startswith("−") for s in content.statements)
+
+
+def test_cells_in_parts_count_nowhere_else(small: Request, tmp_path: Path) -> None:
+    records = recorded("accuracy", small, tmp_path)
+    content = load("accuracy").content(Found(small, tuple(records)))
+    shown = content.frames["accuracy_cells"]
+    assert not shown["configuration"].str.contains("in parts").any()
+    assert set(shown["test_tasks"]) == {small.size.tasks[0]}
+
+
+def test_a_cell_is_the_mean_over_seeds_and_tasks(small: Request, tmp_path: Path) -> None:
+    tests = frames.tests(recorded("accuracy", small, tmp_path))
+    cells = estimates.cells(tests, 50)
+    row = cells[(cells["scheme"] == "meta_bn") & (cells["learner"] == "maml")].iloc[0]
+    mine = tests[
+        (tests["scheme"] == "meta_bn")
+        & (tests["learner"] == "maml")
+        & (tests["configuration"] == row["configuration"])
+        & (tests["target_batching"] == row["target_batching"])
+    ]
+    assert row["mean"] == pytest.approx(mine["accuracy"].mean())
+    assert row["low"] < row["tasks_low"] < row["mean"] < row["tasks_high"] < row["high"]
+
+
+def test_areas_compare_over_one_span_alone(small: Request, tmp_path: Path) -> None:
+    def spoil(configuration: dict[str, object], trained: Trained) -> None:
+        if configuration["scheme"] == "layer_norm":  # stopped half-way
+            for name in list(trained.arrays):
+                if name.startswith("validation/"):
+                    trained.arrays[name] = trained.arrays[name][:5]  # type: ignore[index]  # a dict
+
+    areas = frames.areas(recorded("training_efficiency", small, tmp_path, spoil))
+    assert "layer_norm" not in set(areas["scheme"])
+    assert {"tasknorm_i", "meta_bn"} <= set(areas["scheme"])
+
+
+def test_claims_speak_of_schemes_by_their_printed_names() -> None:
+    text = "transductive_bn is above tasknorm_i (cnaps, varied tasks), none else"
+    assert named(text) == "TBN is above TaskNorm-I (CNAPs, varied tasks), none else"

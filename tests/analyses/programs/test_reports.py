@@ -1,0 +1,116 @@
+"""Every analysis makes its page, figures and tables of whatever records there are."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pytest
+from made_up_reports import lay_out
+
+from tnverify.analyses.programs import NAMES, load
+from tnverify.analyses.programs.carrying_out import NothingToReportError, rebuild
+from tnverify.analyses.programs.request import SIZES, Request
+from tnverify.analyses.training.settings import read_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TRAINED = tuple(name for name in NAMES if name != "cost")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", TRAINED)
+def test_every_planned_run_can_be_read_by_the_training(name: str, size: str) -> None:
+    configurations = load(name).plan(Request(SIZES[size]))
+    assert configurations
+    for configuration in configurations:
+        read_settings(configuration)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_report_has_its_figures_tables_and_runs(
+    name: str, small: Request, tmp_path: Path
+) -> None:
+    asked = lay_out(name, small, tmp_path)
+    (written,) = rebuild([tmp_path], tmp_path)
+    assert (written.runs, written.missing) == (len(asked.records), 0)
+    page = written.page.read_text(encoding="utf-8")
+    assert load(name).title in page
+    assert asked.command in page
+    runs = pd.read_csv(tmp_path / name / "tables" / "runs.csv")
+    assert set(runs["record"]) == set(asked.records)
+    figures = sorted((tmp_path / name / "figures").glob("*.svg"))
+    assert figures
+    for figure in figures:
+        assert figure.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+        words = " ".join(ET.fromstring(figure.read_text()).itertext())  # noqa: S314 - made here
+        assert "seed" in words or "tasks" in words, f"{figure.name} tells no tasks or seeds"
+        assert "%" in words or "alpha" in words or "rank" in words or "points" in words
+
+
+def test_the_same_records_give_the_same_page(small: Request, tmp_path: Path) -> None:
+    lay_out("context_size", small, tmp_path)
+    (first,) = rebuild([tmp_path], tmp_path)
+    before = first.page.read_bytes()
+    rebuild([tmp_path], tmp_path)
+    assert first.page.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_what_is_missing_is_told_and_the_rest_shown(
+    name: str, small: Request, tmp_path: Path
+) -> None:
+    asked = lay_out(name, small, tmp_path, every=3)
+    (written,) = rebuild([tmp_path], tmp_path)
+    assert written.missing == len(asked.records) - written.runs > 0
+    assert f"{written.missing} of {len(asked.records)} runs" in written.page.read_text()
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_no_record_at_all_is_a_page_that_says_so(name: str, small: Request, tmp_path: Path) -> None:
+    lay_out(name, small, tmp_path, every=10_000)
+    for path in (tmp_path / "records").iterdir():
+        path.unlink()
+    (written,) = rebuild([tmp_path], tmp_path)
+    assert written.runs == 0
+    assert "no record yet" in written.page.read_text()
+
+
+def test_folders_of_other_seeds_become_one_report(small: Request, tmp_path: Path) -> None:
+    one, two, both = (tmp_path / name for name in ("one", "two", "both"))
+    first = lay_out("accuracy", replace(small, seeds=1), one)
+    second = lay_out("accuracy", replace(small, seed=1, seeds=1), two)
+    (written,) = rebuild([one, two], both)
+    # Raw pixels are no training and the same in both.
+    assert written.runs == len({*first.records, *second.records}) == len(first.records) * 2 - 1
+    cells = pd.read_csv(both / "accuracy" / "tables" / "accuracy_cells.csv")
+    assert set(cells["seeds"]) == {2}
+    # The merged folder stands by itself.
+    (again,) = rebuild([both], both)
+    assert (again.runs, again.missing) == (written.runs, 0)
+
+
+def test_a_folder_without_analyses_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(NothingToReportError, match=f"{tmp_path} holds no analysis"):
+        rebuild([tmp_path], tmp_path)
+
+
+def test_schemes_and_learners_can_be_chosen(small: Request) -> None:
+    asked = replace(small, schemes=("tasknorm_i", "meta_bn"), learners=("protonets",))
+    planned = load("accuracy").plan(asked)
+    assert {c["learner"] for c in planned} == {"protonets", "pixels"}
+    assert {c["scheme"] for c in planned if c["learner"] != "pixels"} == {"tasknorm_i", "meta_bn"}
+
+
+def test_analyses_of_one_size_share_their_runs(small: Request) -> None:
+    """A run is found again by the hash of its configuration, so equal ones must be equal."""
+    one_seed = replace(small, seeds=1)
+    shared = [
+        c
+        for c in load("transduction").plan(one_seed)
+        if c in load("claims").plan(one_seed) and c["learner"] == "maml"
+    ]
+    assert {c["scheme"] for c in shared} >= {"tasknorm_i", "transductive_bn", "layer_norm"}
