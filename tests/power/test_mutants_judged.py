@@ -131,17 +131,19 @@ def test_nothing_that_a_mutant_does_ends_the_survey(
         mutant("loops", LINE, "        while True:\n            pass\n"),
         mutant("exits", LINE, "        os._exit(0)\n"),
         mutant("exits on import", "calls = 0", "os._exit(3)"),
+        mutant("loops on import", "calls = 0", "while True: pass"),
         mutant("dies", LINE, "        os.abort()\n"),
         mutant("exits on large tasks", LINE,
                f"        if len(x) > 8:\n            os._exit(0)\n{LINE}"),
         mutant("loops on large tasks", LINE,
                f"        while len(x) > 8:\n            pass\n{LINE}"),
     )  # fmt: skip
-    assert [each.fate for each in found] == ["stopped"] * 5 + ["caught"]
-    assert [each.why for each in found[:5]] == [
+    assert [each.fate for each in found] == ["stopped"] * 6 + ["caught"]
+    assert [each.why for each in found[:6]] == [
         "hangs in condition",
         "it ended its process with exit code 0",
         "it ended its process with exit code 3",
+        "hangs on import",
         "its process died of SIGABRT",
         "it ended its process with exit code 0",
     ]

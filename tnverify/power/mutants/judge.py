@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 LARGE = 330
 """Tasks on which a mutant that no law catches is compared with the original."""
 
-_HANG = 3.0
+_HANG = 5.0
 """Seconds that a law may take on one task: the original takes a thousandth of it."""
 
 
@@ -119,8 +119,10 @@ def _judged(court: Court, number: int, mutant: Mutant) -> Judged:
     original = subject_of(form)  # before the mutant takes its module's place
     try:
         changed = _changed(court, number, mutant)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - importing it may raise anything
-        return Judged("stillborn", why=f"does not import: {_said(error)}")
+    except SubjectRaised as raised:
+        if isinstance(raised.error, TimeoutError):
+            return Judged("stopped", why="hangs on import")
+        return Judged("stillborn", why=f"does not import: {_said(raised.error)}")
     stopped = _answers_nothing(changed)
     if stopped is not None:
         return stopped
@@ -188,5 +190,4 @@ def _answers_nothing(changed: Subject) -> Judged | None:
 
 
 def _said(error: BaseException) -> str:
-    cause = error.error if isinstance(error, SubjectRaised) else error
-    return f"{type(cause).__name__}: {first_line(cause)}"
+    return f"{type(error).__name__}: {first_line(error)}"
