@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tnverify.analyses.figures.drawing import Picture, counted, draw, slug
+from tnverify.analyses.figures.intervals import percent
 from tnverify.analyses.figures.looks import FORMS, INK, MUTED, OUTCOMES, PAPER, look_of, name_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def forms(cells: pd.DataFrame, title: str, name: str) -> Picture:
             y = line + 0.2 * (found.index(form) - (len(found) - 1) / 2)
             axes.plot([row.low, row.high], [y, y], color=look.colour, linewidth=1.4)
             axes.plot(row.mean, y, look.marker, color=look.colour, markeredgecolor=PAPER)
+        percent(axes)
         axes.set_yticks(range(len(configurations)), configurations)
         axes.set_ylim(len(configurations) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tnverify.analyses.figures.drawing import Picture, counted, draw, slug
-from tnverify.analyses.figures.intervals import references
+from tnverify.analyses.figures.intervals import percent, references
 from tnverify.analyses.figures.looks import BATCHINGS, INK, MUTED, PAPER, name_of
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def batchings(cells: pd.DataFrame, title: str, name: str) -> Picture:
             axes.plot(row.mean, y, look.marker, color=look.colour, markeredgecolor=PAPER,
                       markersize=6.5)  # fmt: skip
         references(axes, chance, None)
+        percent(axes)
         axes.set_yticks(range(len(schemes)), [name_of(s) for s in schemes])
         axes.set_ylim(len(schemes) - 0.4, -0.6)
         axes.tick_params(axis="y", length=0)

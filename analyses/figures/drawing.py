@@ -100,10 +100,19 @@ def draw(
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         plot(figure)
+        _title_over_all(figure)
         svg, png = io.StringIO(), io.BytesIO()
         figure.savefig(svg, format="svg", metadata={"Date": None})
         figure.savefig(png, format="png", dpi=200)
     return Picture(name, alt, caption, svg.getvalue(), png.getvalue(), wide=width > WIDTH)
+
+
+def _title_over_all(figure: Any) -> None:
+    """Moves the title from the axes, which names of rows make narrow, to the figure's left edge."""
+    axes = figure.axes[0]
+    title = axes.get_title(loc="left")
+    axes.set_title("")
+    figure.suptitle(title, x=0.015, ha="left", fontsize=10.5, fontweight="bold")
 
 
 def slug(*words: object) -> str:

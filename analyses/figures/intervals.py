@@ -43,6 +43,7 @@ def accuracies(
         references(axes, chance, pixels)
         axes.set_yticks(range(len(cells)), [name_of(s) for s in cells["scheme"]])
         axes.set_ylim(len(cells) - 0.4, -0.7)
+        percent(axes)
         axes.grid(axis="x")
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
@@ -62,6 +63,12 @@ def accuracies(
         "would differ is not in them."
     )  # fmt: skip
     return draw(slug("accuracy", name), caption, alt, 1.45 + 0.27 * len(cells), plot)
+
+
+def percent(axes: Any) -> None:
+    """Keeps the axis within what an accuracy can be; intervals that are wider reach its edge."""
+    low, high = axes.get_xlim()
+    axes.set_xlim(max(low, -1.5), min(high, 101.5))
 
 
 def references(axes: Any, chance: float | None, pixels: float | None) -> None:

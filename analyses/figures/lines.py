@@ -85,6 +85,8 @@ def against_levels(
         if logarithmic:
             axes.set_xscale("log")
             axes.minorticks_off()
+        low, high = axes.get_ylim()
+        axes.set_ylim(max(low, -1.5), min(high, 101.5))
         axes.set_xticks(places, [f"{place:g}" for place in places])
         axes.grid(visible=True)
         axes.set_xlabel(f"{label}\n({counted(tasks, seeds)} a point)")

@@ -141,7 +141,7 @@ def _ranked(cells: pd.DataFrame, learner: str, tasks: str) -> list[Any]:
     if paper and len(here) > 1:
         pictures.append(
             ranks.beside_paper(
-                here, paper, f"{titled(learner)}: ranks here and in the paper",
+                here, paper, f"{titled(learner)}: ranks, here and paper",
                 f"{learner}-{tasks}", source, how_many,
             )
         )  # fmt: skip
@@ -178,7 +178,7 @@ def _paired(
             (
                 name_of(member.first),
                 Cell(tables.signed(both.mean, 2), tone=tone),
-                f"{wide.low:+.2f} to {wide.high:+.2f}",
+                f"{tables.signed(wide.low, 2)} to {tables.signed(wide.high, 2)}",
                 f"{member.comparison.wins} / {member.comparison.ties} / {member.comparison.losses}",
                 f"{member.adjusted_p_value:.2g}",
                 needed,

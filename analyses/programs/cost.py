@@ -99,11 +99,13 @@ def _ratios(arrays: Any) -> pd.DataFrame:
 
 def _section(rows: pd.DataFrame, words: str, asked: Any) -> tuple[Statement, Section]:
     rounds, task = asked["rounds"], f"{asked['context']} context, {asked['targets']} target items"
-    head = f"one task of {task}; no test tasks; {rounds} rounds, seed {asked['seed']}"
+    behind = (
+        f"{asked['context']} + {asked['targets']} images, {rounds} rounds, seed {asked['seed']}"
+    )
     pictures = tuple(
         bars.costs(
-            rows, column, f"{title}, {words}", f"{column}-{words}",
-            label=f"{title.lower()}, as a multiple of TBN's\n({head})", caption=caption,
+            rows, column, f"{title}: {words}", f"{column}-{words}",
+            label=f"as a multiple of TBN's\n({behind})", caption=caption,
         )
         for column, title, caption in (
             ("step", "Time of a training step", "Medians and quartiles over rounds; dotted: TBN."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -33,6 +34,8 @@ def measure(configuration: Mapping[str, Any], workplace: Workplace) -> Trained:
     `operations` (of torch, a step). Schemes are timed in turn, round by round, so that whatever
     slows the machine slows all alike.
     """
+    # The profiler that counts memory would tell of every start on stderr.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     device = torch.device(configuration["device"])
     torch.set_num_threads(1)
     torch.manual_seed(configuration["seed"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import shlex
 import sys
@@ -14,6 +15,8 @@ from tnverify.cli.errors import BAD_INPUT, INTERRUPTED, bad, complain, unknown
 from tnverify.cli.options import words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from tnverify.analyses.programs.carrying_out import Written
     from tnverify.analyses.programs.request import Request
 
@@ -142,6 +145,9 @@ def command(
         if learner not in LEARNERS:
             raise unknown("learner", learner, LEARNERS)
     _check_out(out)
+    kind, _, address = engine.partition(":")
+    if engine != "local" and not (kind in ("dask", "ray") and address):
+        raise bad(f"unknown engine {engine!r}: pass local, dask:ADDRESS or ray:ADDRESS")
     request = _request(size, data, schemes, learners, device, seed, seeds)
     from tnverify.analyses.programs.carrying_out import NothingPlannedError, analyse
     from tnverify.analyses.sweep import BusyError, EngineError
@@ -200,10 +206,32 @@ def _request(
             raise bad(f"--device {device}: torch sees no GPU here")
     try:
         parse_data(data)
-        load_data(data)  # a damaged or missing file is told at once, not by every worker
+        with _told_progress() as progress:
+            # A damaged or missing file is told at once, not by every worker.
+            load_data(data, progress=progress)
     except DataError as error:
         raise bad(f"--data {data}: {error}") from None
     return Request(SIZES[size], data, schemes, learners, device, seed, seeds)
+
+
+@contextlib.contextmanager
+def _told_progress() -> Iterator[Callable[[int, int], None] | None]:
+    """A bar on stderr while data are drawn or decoded, which a first call has to do."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("preparing the data"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("data", total=None, visible=False)
+
+        def tell(done: int, of: int) -> None:
+            bar.update(task, completed=done, total=of, visible=True)
+
+        yield tell
 
 
 def _check_out(out: Path) -> None:
