@@ -82,7 +82,7 @@ def falls(here: pd.DataFrame, paper: pd.DataFrame, name: str) -> Picture:
         axes.grid(axis="x")
         tasks = f"{int(here['test_tasks'].min()):,} test tasks" if len(here) else ""
         seeds = f", {int(here['seeds'].max())} seeds" if len(here) else ""
-        axes.set_xlabel(f"accuracy of TBN, %   (here {tasks}{seeds}; paper 600, 1)")
+        axes.set_xlabel(f"accuracy of TBN, %\n(here {tasks}{seeds}; paper 600 tasks, 1 seed)")
         axes.set_title("The transductive scheme, here and in the paper")
         handles = [
             Line2D([], [], color=look.colour, marker=look.marker, linestyle="", label=look.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import shlex
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -118,6 +119,7 @@ def analyse(
     swept = run_sweep(
         configurations, train_one, out, engine, sources=sources, workers=workers,
         title=program.name,
+        gpus=_gpus(request.device) if engine == "local" else (),
     )  # fmt: skip
     return _write(program, asked, swept.records, out, swept.failures)
 
@@ -152,6 +154,18 @@ def rebuild(folders: Sequence[Path], out: Path) -> list[Written]:
             write_over(out / name / ASKED, asked.to_json())
         written.append(_write(load(name), asked, ordered, out, ()))
     return written
+
+
+def _gpus(device: str) -> tuple[str, ...]:
+    """The GPUs of this machine of which each worker is to have one; none where none is used."""
+    if device != "cuda":
+        return ()
+    import torch
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible:
+        return tuple(visible.split(","))
+    return tuple(str(number) for number in range(torch.cuda.device_count()))
 
 
 def _copy(records: Sequence[Record], folder: Path) -> None:

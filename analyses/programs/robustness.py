@@ -44,6 +44,9 @@ DAMAGES = {
 }  # fmt: skip
 """Of each damage: title, axis, levels, and what is done."""
 
+SHORT = {"imbalance": "imbalanced targets", "shift": "style shift", "spoilt": "spoilt context"}
+"""What figures call them."""
+
 
 def damage_cells(request: Request, setup: setups.Setup) -> list[setups.Configuration]:
     """A test cell for each level of each damage."""
@@ -96,7 +99,7 @@ def content(found: Found) -> Content:
         shown: list[Any] = []
         pictures = []
         for learner, rows in cells[cells["damage"] == damage].groupby("learner", sort=False):
-            words = f"{titled(learner)}: {title.lower()}"
+            words = f"{titled(learner)}: {SHORT[damage]}"
             pictures.append(
                 lines.against_levels(
                     rows, "level", words, f"robustness-{damage}-{learner}", label=label,

@@ -6,9 +6,11 @@ record, whoever asked first.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tnverify.analyses.data import load_data
 from tnverify.analyses.programs.request import FOREIGN
 
 if TYPE_CHECKING:
@@ -70,14 +72,27 @@ def varied(learner: str) -> Setup:
 
 def cells(request: Request, setup: Setup) -> list[Configuration]:
     """The test cells of a setup: its own data, foreign data, no style, targets in parts."""
-    size, own = request.size, setup.called(request.kind)
-    in_parts = size.in_parts[setup.varied]
+    own = setup.called(request.kind)
+    sets = data_sets(request.data)
+    first = {"dataset": sets[0]} if sets else {}
     made = [cell(request, setup, own)]
+    if sets:
+        made = [cell(request, setup, setup.called(each), dataset=each) for each in sets]
     if setup.varied or (setup.way or 0) <= MOST_FOREIGN_WAYS:
         made += [cell(request, setup, setup.called(d), data=d) for d in FOREIGN]
-    made.append(cell(request, setup, f"{own} (plain)", style="none"))
-    parts = cell(request, setup, own + IN_PARTS, tasks=in_parts)
+    made.append(cell(request, setup, f"{own} (plain)", style="none", **first))
+    in_parts = request.size.in_parts[setup.varied]
+    parts = cell(request, setup, own + IN_PARTS, tasks=in_parts, **first)
     return [*made, parts | {"batchings": ["all", "class", "item"]}]
+
+
+@functools.cache
+def data_sets(data: str) -> tuple[str, ...]:
+    """The names of the data sets that have test classes, where `data` is several of them; empty
+    where it is one. Raises DataError."""
+    if data.partition(":")[0] != "meta-dataset":
+        return ()
+    return tuple(each.name for each in load_data(data) if "test" in each.splits)
 
 
 def cell(
