@@ -3,8 +3,8 @@
     run_sweep(configurations, train_one, out, sources=SOURCES)
 
 `train_one` says what a configuration has, `QUICK`, `SMOKE` and `STANDARD` (see `budgets`) how much
-of each learner. It records, as figures: `seconds` of training alone,
-`seconds_per_iteration`, `seconds_of_data`, trained `parameters`, `final_loss` (over the last
+of each learner. It records, as figures: `seconds` of training alone (processor time
+on a CPU, so that other processes do not count), `seconds_per_iteration`, `seconds_of_data`, trained `parameters`, `final_loss` (over the last
 twentieth; None where it is not finite), `iterations`, `iterations_not_finite`, `data`
 (fingerprints). As arrays:
 

@@ -64,13 +64,14 @@ QUICK: Budget = {
     },
     "cnaps": {
         "network": _STRIDED,
-        "pretrain": {"iterations": 600, "batch": 64, "rate": 3e-3},
+        "pretrain": {"iterations": 1500, "batch": 64, "rate": 3e-3},
         "train": _FIVE_WAY | {"iterations": 600, "meta_batch": 4, "rate": 2e-3, "decay": "cosine"},
         "validate": {"every": 60, "tasks": 60},
         "cell": _FIVE_WAY | {"tasks": 400},
     },
 }
-"""About a minute a run, between 45 and 80 seconds by scheme."""
+"""About a minute a run, more for schemes that keep running moments, whose tasks come in turn; the
+backbone of CNAPs takes most of a minute more, once for all schemes of a seed."""
 
 STANDARD: Budget = {
     "protonets": {

@@ -180,6 +180,19 @@ def test_running_moments_move_in_training(scheme: str) -> None:
     assert all(parameter.grad is not None for parameter in learner.parameters())
 
 
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("scheme", ["conventional_bn", "reptile_norm"])
+def test_schemes_that_train_as_transductive_bn_have_its_steps(scheme: str, order: int) -> None:
+    task, found = drawn_sets(11, side=8), []
+    for each in (scheme, "transductive_bn"):
+        learner = one_layer(each, order, 2)
+        loss = task_loss(learner, WAY, *task)
+        found.append([loss, *torch.autograd.grad(loss, list(learner.parameters()))])
+    for mine, theirs in zip(*found, strict=True):
+        bound = 100 * within(3 * task.targets.numel(), theirs.detach())
+        expect_close(mine.detach(), theirs.detach(), bound, "loss or gradient")
+
+
 def test_more_steps_fit_the_context_better() -> None:
     task = drawn_sets(10)
     losses = []
