@@ -106,6 +106,23 @@ def test_a_matrix_has_every_law_that_catches(spec: str, monkeypatch: pytest.Monk
     assert whole.decides
 
 
+def test_a_layer_of_a_package_is_changed_in_its_own_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "some_layers"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .own import Own\n")
+    (package / "beside.py").write_text("EPS = 1e-5\n")
+    text = LAYER.replace("from beside", "from .beside")
+    (package / "own.py").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    right = Mutant("says more", "constant", 9, "", text.replace("calls = 0", "calls = 1"))
+    wrong = Mutant("no square", "call", 1, "", text.replace(".square()", ""))
+    assert [each.fate for each in judged(monkeypatch, "some_layers:Own", right, wrong)] == [
+        "equivalent", "caught",
+    ]  # fmt: skip
+
+
 def test_what_cannot_run_is_stillborn(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = judged(
         monkeypatch,
