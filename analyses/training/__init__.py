@@ -3,10 +3,10 @@
     run_sweep(configurations, train_one, out, sources=SOURCES)
 
 `train_one` says what a configuration has, `QUICK`, `SMOKE` and `STANDARD` (see `budgets`) how much
-of each learner. It records, as figures: `seconds` of training alone (processor time
-on a CPU, so that other processes do not count), `seconds_per_iteration`, `seconds_of_data`, trained `parameters`, `final_loss` (over the last
-twentieth; None where it is not finite), `iterations`, `iterations_not_finite`, `data`
-(fingerprints). As arrays:
+of each learner. It records, as figures: `seconds` of training alone (on a CPU of processor time,
+so that other processes do not count), `seconds_per_iteration`, `seconds_of_data`, trained
+`parameters`, `final_loss` (over the last twentieth; None where it is not finite), `iterations`,
+`iterations_not_finite`, `data` (fingerprints). As arrays:
 
 - `tasks/`: `configuration` (the cell), `target_batching`, `task`, `accuracy` (percent), `way`,
   `shot` (mean over classes), `context` (items): a row a test task, cell and batching;
