@@ -199,7 +199,7 @@ def named(text: str) -> str:
         {s: look.name for s, look in LOOKS.items() if s != "none"} | LEARNERS
     ).items():
         text = re.sub(rf"\b{key}\b", name, text)
-    return text
+    return re.sub(r"(?<=[\[ ])-(?=\d)", "−", text)  # a true minus sign, in numbers alone
 
 
 def _telling(verdict: Verdict) -> Finding:
@@ -274,7 +274,9 @@ def _effects(verdicts: list[Verdict], evidence: RecordedEvidence) -> Any:
 def _short(requirement: Requirement) -> str:
     """What an effect is a difference of, in few words."""
     if isinstance(requirement, Above):
-        return named(f"{requirement.first} − {requirement.second}".replace(" at a time", ""))
+        words = f"{requirement.first} − {requirement.second}".replace(" at a time", "")
+        # Forms of alpha are of one scheme: its name says nothing.
+        return named(re.sub(r"\w+ \((\w+) alpha ([\w ]+)\)", r"\1 \2", words))
     if isinstance(requirement, AtChance):
         return named(f"{requirement.arm} − chance")
     if isinstance(requirement, Spread):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import made_up_runs
@@ -11,9 +12,11 @@ import pytest
 from tnverify.analyses.paper import CLAIMS, judge
 from tnverify.analyses.programs import estimates, frames, load
 from tnverify.analyses.programs.claims import named
+from tnverify.analyses.programs.costing import measure
 from tnverify.analyses.programs.evidence import RecordedEvidence
 from tnverify.analyses.programs.program import Found
 from tnverify.analyses.records import RecordStore
+from tnverify.analyses.sweep import Workplace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,5 +107,20 @@ def test_areas_compare_over_one_span_alone(small: Request, tmp_path: Path) -> No
 
 
 def test_claims_speak_of_schemes_by_their_printed_names() -> None:
-    text = "transductive_bn is above tasknorm_i (cnaps, varied tasks), none else"
-    assert named(text) == "TBN is above TaskNorm-I (CNAPs, varied tasks), none else"
+    text = "transductive_bn is above tasknorm_i (cnaps, varied tasks), none else: -1.0 [-2.0, 1.0]"
+    told = "TBN is above TaskNorm-I (CNAPs, varied tasks), none else: −1.0 [−2.0, 1.0]"
+    assert named(text) == told
+
+
+def test_cost_is_measured_and_shown(small: Request, tmp_path: Path) -> None:
+    """Once for real, two rounds of the smallest network."""
+    (configuration,) = load("cost").plan(replace(small, schemes=("tasknorm_i", "none")))
+    shrunk = configuration | {"rounds": 2, "context": 4, "targets": 4}
+    trained = measure(shrunk, Workplace(tmp_path / "work"))
+    record = RecordStore(tmp_path, "code").write(shrunk, trained.results, trained.arrays)
+    shown = load("cost").content(Found(small, (record,))).frames["cost"].set_index("scheme")
+    assert set(shown.index) == {"tasknorm_i", "none", "transductive_bn"}
+    ratios = shown.loc["transductive_bn", ["step", "test", "kept", "peak"]]
+    assert (ratios == 1.0).all()
+    assert shown.loc["none", "operations"] < shown.loc["tasknorm_i", "operations"]
+    assert (shown[["step_ms", "test_ms", "kept_mib", "peak_mib"]] > 0).all(axis=None)
