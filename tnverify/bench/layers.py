@@ -181,6 +181,9 @@ def _noise_free(case: _Case, made: dict[str, Subject], names: Sequence[str]) -> 
         seen = counted(_forward_backward(made[name], x), case.device)
         yield case.row("peak", name, "activation", seen.peak / activation)
         yield case.row("operations", name, "one", float(seen.operations))
+    for name in REFERENCES:
+        seen = counted(_forward_backward(made[name], case.activation()), case.device)
+        yield case.row("operations", name, "one", float(seen.operations))
 
 
 def measure(
