@@ -1,9 +1,9 @@
 """Laws of the family `context` about contexts in parts, for layers that offer to take them so.
 
 A layer may offer `condition_shards(shards) -> (outputs of each shard, task state)`, where shards
-are parts of one context, any of which may have no items; or `merge(states) -> task state`, where
-each state was left by conditioning an instance on a part of its own, as processes do. What offers
-neither is not claimed here.
+are parts of one context, any of which may have no items; or `merge_states(states) -> task state`,
+where each state was left by conditioning an instance on a part of its own, as processes do. What
+offers neither is not claimed here.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _sharding(norm: Prober, task: Task) -> Callable[..., tuple[list[Tensor] | No
     targets, and the task state. Raises NotClaimed where the layer offers no way.
     """
     probe = norm.fresh(task)
-    together, merge = _offered(probe, "condition_shards"), _offered(probe, "merge")
+    together, merge = _offered(probe, "condition_shards"), _offered(probe, "merge_states")
 
     def at_once(shards: list[Tensor]) -> tuple[list[Tensor], Probe, object]:
         answer = _called(probe, task, lambda: together(shards))
@@ -157,7 +157,7 @@ def _sharding(norm: Prober, task: Task) -> Callable[..., tuple[list[Tensor] | No
         return None, probe, _called(probe, task, lambda: merge(states))
 
     if together is None and merge is None:
-        not_claimed("the layer offers neither condition_shards(shards) nor merge(states)")
+        not_claimed("the layer offers neither condition_shards(shards) nor merge_states(states)")
     return merged if together is None else at_once
 
 

@@ -25,10 +25,10 @@ FAULTS = [f for f in faults_of("context") if f.factory.__module__ == planted.__n
 
 
 class Merging(PlainNorm):
-    """Offers `merge` and no `condition_shards`, as processes that send each other their states."""
+    """Offers `merge_states` and no `condition_shards`, as processes that exchange states."""
 
-    def merge(self, states: list[State]) -> State:
-        return planted.ShardedNorm.merge(self, states)
+    def merge_states(self, states: list[State]) -> State:
+        return planted.ShardedNorm.merge_states(self, states)
 
     merged_mean = planted.ShardedNorm.merged_mean
     merged_var = planted.ShardedNorm.merged_var
@@ -68,11 +68,13 @@ def test_every_law_has_a_planted_fault() -> None:
 
 def test_what_offers_neither_way_is_not_claimed() -> None:
     for record in replay(trials.subject_of(PlainNorm, "meta_bn"), sharding.LAWS, tasks=4):
-        assert "neither condition_shards(shards) nor merge(states)" in str(record.not_claimed)
+        assert "neither condition_shards(shards) nor merge_states(states)" in str(
+            record.not_claimed
+        )
 
 
 class Raises(PlainNorm):
-    def merge(self, states: list[State]) -> State:
+    def merge_states(self, states: list[State]) -> State:
         raise ValueError("these states do not fit")
 
 

@@ -23,10 +23,10 @@ class ShardedNorm(PlainNorm):
     """`meta_bn` that takes a context in parts, as it should be done."""
 
     def condition_shards(self, shards: list[Tensor]) -> tuple[list[Tensor], State]:
-        state = self.merge([self.summarize(shard) for shard in shards if len(shard)])
+        state = self.merge_states([self.summarize(shard) for shard in shards if len(shard)])
         return [self.output(shard, *self.moments_for(shard, state)) for shard in shards], state
 
-    def merge(self, states: list[State]) -> State:
+    def merge_states(self, states: list[State]) -> State:
         total = sum(state.size for state in states)
         shares = [state.size / total for state in states]
         mean = self.merged_mean(states, shares)
@@ -60,7 +60,7 @@ class ShardedTaskNorm(PlainTaskNorm, ShardedNorm):
 class WeighsShardsAlike(ShardedNorm):
     """Averages what parts leave as if every part had as many items."""
 
-    def merge(self, states: list[State]) -> State:
+    def merge_states(self, states: list[State]) -> State:
         shares = [1 / len(states)] * len(states)
         mean = self.merged_mean(states, shares)
         return State(mean, self.merged_var(states, shares, mean), self.merged_size(states))
@@ -120,7 +120,7 @@ class SizesAlphaByOneShard(ShardedTaskNorm):
 class KeepsTheLastShard(ShardedNorm):
     """Keeps what the last part left, as if it were the whole context."""
 
-    def merge(self, states: list[State]) -> State:
+    def merge_states(self, states: list[State]) -> State:
         return states[-1]
 
 
@@ -134,7 +134,7 @@ class CountsShardsOfNothing(ShardedNorm):
     """Lets a part without items in, whose mean is not a number."""
 
     def condition_shards(self, shards: list[Tensor]) -> tuple[list[Tensor], State]:
-        state = self.merge([self.summarize(shard) for shard in shards])
+        state = self.merge_states([self.summarize(shard) for shard in shards])
         return [self.output(shard, *self.moments_for(shard, state)) for shard in shards], state
 
 
@@ -161,7 +161,7 @@ class NormalizesShardsAlone(ShardedNorm):
 class HalvesAsItMerges(PlainNorm):
     """Merges states one after another, the newest with half the weight of the result."""
 
-    def merge(self, states: list[State]) -> State:
+    def merge_states(self, states: list[State]) -> State:
         mean, var, size = states[0]
         for state in states[1:]:
             gap = mean - state.mean
@@ -179,6 +179,6 @@ class HalvesAsItMerges(PlainNorm):
 class CutsGradientsBetweenShards(ShardedNorm):
     """Takes the moments of all parts but the last as constants."""
 
-    def merge(self, states: list[State]) -> State:
+    def merge_states(self, states: list[State]) -> State:
         rest = [State(s.mean.detach(), s.var.detach(), s.size) for s in states[:-1]]
-        return super().merge([*rest, states[-1]])
+        return super().merge_states([*rest, states[-1]])
