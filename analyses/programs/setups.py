@@ -74,7 +74,7 @@ def cells(request: Request, setup: Setup) -> list[Configuration]:
     """The test cells of a setup: its own data, foreign data, no style, targets in parts."""
     own = setup.called(request.kind)
     sets = data_sets(request.data)
-    first = {"dataset": sets[0]} if sets else {}
+    first: Configuration = {"dataset": sets[0]} if sets else {}
     made = [cell(request, setup, own)]
     if sets:
         made = [cell(request, setup, setup.called(each), dataset=each) for each in sets]

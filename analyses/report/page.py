@@ -43,10 +43,11 @@ def html(content: Content, heading: Heading) -> str:
         }
         for section in content.sections
     ]
-    return environment.from_string(_text("page.html.j2")).render(
+    page: str = environment.from_string(_text("page.html.j2")).render(
         css=css, sections=sections, statements=content.statements, methods=content.methods,
         **{name: getattr(heading, name) for name in Heading.__slots__},
     )  # fmt: skip
+    return page
 
 
 def _beside(parts: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
