@@ -83,7 +83,7 @@ def test_what_is_done_is_not_done_again(
 ) -> None:
     configuration = small(drawn, test=[cell("a", tasks=2), cell("b", tasks=2)])
     with pytest.raises(Killed):
-        train_one(configuration, Dying(tmp_path / "run", 6 + 2))  # in the second cell
+        train_one(configuration, Dying(tmp_path / "run", 6 + 1))  # in the second cell
 
     def refuse(*_: object) -> None:
         raise AssertionError("trained again")

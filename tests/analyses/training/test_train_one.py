@@ -90,13 +90,14 @@ def test_schemes_and_seeds_meet_identical_tasks(
     drawn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
-    accuracies_of = testing._accuracies
+    accuracies_of = testing.accuracies
 
-    def watched(learner, cell, task: ImageTask, device):
-        seen.append((task.context, task.targets))
-        return accuracies_of(learner, cell, task, device)
+    def watched(learner, tasks: list[ImageTask], batchings, device):
+        if len(batchings) == 3:  # of the test, not of validation
+            seen.extend((task.context, task.targets) for task in tasks)
+        return accuracies_of(learner, tasks, batchings, device)
 
-    monkeypatch.setattr(testing, "_accuracies", watched)
+    monkeypatch.setattr(testing, "accuracies", watched)
     runs = [("protonets", "tasknorm_i", 0), ("protonets", "none", 1), ("maml", "layer_norm", 2)]
     for learner, scheme, seed in runs:
         trained(small(drawn, learner=learner, scheme=scheme, seed=seed), tmp_path)
@@ -171,6 +172,21 @@ def test_looping_and_one_launch_agree(drawn: str, tmp_path: Path) -> None:
         for how in ("loop", "stack")
     )
     assert math.isclose(loop[0], launch[0], rel_tol=1e-5)
+
+
+@pytest.mark.parametrize("scheme", ["transductive_bn", "tasknorm_i", "conventional_bn"])
+@pytest.mark.parametrize("learner", ["protonets", "maml", "cnaps"])
+def test_tasks_are_tested_together_or_in_turn_alike(
+    learner: str, scheme: str, drawn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = [cell("even", tasks=5), cell("uneven", tasks=5, imbalance=4.0)]
+    configuration = small(drawn, learner=learner, scheme=scheme, test=cells)
+    together = trained(configuration, tmp_path)
+    monkeypatch.setattr(testing, "TOGETHER", 1)
+    in_turn = trained(configuration, tmp_path)
+    for name, column in in_turn.arrays.items():
+        if name != "validation/seconds":
+            assert np.array_equal(together.arrays[name], column), name
 
 
 def test_a_folder_without_the_data_is_told(tmp_path: Path) -> None:
