@@ -37,9 +37,8 @@ def content(found: Found) -> Content:
     """Accuracy against shot, and TaskNorm-I's lead over MetaBN at each."""
     tests = frames.tests(found.records)
     if len(tests):
-        own = tests["configuration"].str.startswith(f"{found.request.kind}-{WAY}-")
-        plain = ~tests["in_parts"].astype(bool) & (tests["cell_style"] == "task")
-        tests = tests[own & plain & tests["alpha"].isna() & (tests["learner"] != "pixels")]
+        learners = tests["learner"] != "pixels"
+        tests = tests[tests["own"].astype(bool) & tests["alpha"].isna() & learners]
     cells = estimates.cells(tests, found.resamples)
     if cells.empty or cells["shot"].nunique() < 2:
         return Content((Statement("Fewer than two shots have records yet.", tone="unsure"),), ())

@@ -26,7 +26,8 @@ RUN = ("learner", "tasks", "scheme", "alpha", "per_channel", "seed")
 def tests(records: Sequence[Record]) -> pd.DataFrame:
     """A row a test task, cell and batching of targets: `RUN`, `configuration`, `way` and `shot`
     (missing where they vary), `target_batching`, `task`, `accuracy` in percent, `record`, and of
-    the cell `cell_style` and `in_parts`."""
+    the cell `cell_style`, `in_parts`, and `own`: whether it is the run's first, of what it was
+    trained on."""
     parts = []
     for record in records:
         arrays = record.columns()
@@ -42,11 +43,12 @@ def tests(records: Sequence[Record]) -> pd.DataFrame:
         cells = {cell["configuration"]: cell for cell in record.configuration["test"]}
         for column, key in (("way", "way"), ("shot", "shot"), ("cell_style", "style")):
             frame[column] = frame["configuration"].map({n: c.get(key) for n, c in cells.items()})
+        frame["own"] = frame["configuration"] == record.configuration["test"][0]["configuration"]
         parts.append(frame)
     if not parts:
         return pd.DataFrame(
             columns=[*RUN, "configuration", "target_batching", "task", "accuracy", "record", "way",
-                     "shot", "cell_style", "in_parts"]
+                     "shot", "cell_style", "own", "in_parts"]
         )  # fmt: skip
     made = pd.concat(parts, ignore_index=True)
     made["in_parts"] = made["configuration"].str.endswith(IN_PARTS)

@@ -51,9 +51,11 @@ SHORT = {"imbalance": "imbalanced targets", "shift": "style shift", "spoilt": "s
 def damage_cells(request: Request, setup: setups.Setup) -> list[setups.Configuration]:
     """A test cell for each level of each damage."""
     own = setup.called(request.kind)
+    sets = setups.data_sets(request.data)
+    only: dict[str, Any] = {"dataset": sets[0]} if sets else {}
 
     def one(damage: str, level: float, **changed: Any) -> setups.Configuration:
-        return setups.cell(request, setup, f"{own} {damage} {level:g}", **changed)
+        return setups.cell(request, setup, f"{own} {damage} {level:g}", **changed, **only)
 
     return [
         *(one("imbalance", level, imbalance=level) for level in IMBALANCE),
