@@ -26,7 +26,7 @@ def validation_curves(
         for scheme in schemes:
             look, mine = look_of(scheme), curves[curves["scheme"] == scheme]
             if seeds > 1:
-                for _, one in mine.groupby("seed"):
+                for _, one in mine.groupby("record"):
                     axes.plot(one[against], one["accuracy"], color=look.colour, linewidth=0.7,
                               alpha=0.25)  # fmt: skip
             mean = mine.groupby("iteration")[["seconds", "accuracy"]].mean().reset_index()
@@ -116,7 +116,7 @@ def alpha_curves(
             look = LAYERS[round(number * (len(LAYERS) - 1) / max(1, len(shown) - 1))]
             colour = look.colour
             mine = here[here["place"] == place]
-            for _, one in mine.groupby("seed"):
+            for _, one in mine.groupby("record"):
                 axes.plot(one["context_size"], one["alpha"], color=colour, linewidth=0.7, alpha=0.4)
             mean = mine.groupby("context_size")["alpha"].mean()
             marker = look.marker

@@ -14,7 +14,7 @@ from tnverify.analyses.programs import NAMES, frames, load
 from tnverify.analyses.programs.data_shown import data_section
 from tnverify.analyses.programs.program import Found
 from tnverify.analyses.programs.request import SIZES, Request
-from tnverify.analyses.records import RecordStore, code_version, scan
+from tnverify.analyses.records import RecordStore, Scan, code_version, scan
 from tnverify.analyses.records.atomic import write_over
 from tnverify.analyses.report import Content, Heading, html
 from tnverify.analyses.sweep import run_sweep
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tnverify.analyses.programs.program import Program
-    from tnverify.analyses.records import Record
+    from tnverify.analyses.records import Note, Record
     from tnverify.analyses.sweep import Failure, TrainOne
 
 ASKED = "analysis.json"
@@ -79,12 +79,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A report that was written: its page, the runs it rests on, and those it lacks."""
+    """A report that was written: its page, the runs it rests on, and those it lacks; `notes` are
+    on records that were damaged and left out."""
 
     page: Path
     runs: int
     missing: int
     failures: tuple[Failure, ...] = ()
+    notes: tuple[Note, ...] = ()
 
 
 def analyse(
@@ -121,7 +123,7 @@ def analyse(
         title=program.name,
         gpus=_gpus(request.device) if engine == "local" else (),
     )  # fmt: skip
-    return _write(program, asked, swept.records, out, swept.failures)
+    return replace(_write(program, asked, swept.records, out, swept.failures), notes=swept.notes)
 
 
 def rebuild(folders: Sequence[Path], out: Path) -> list[Written]:
@@ -131,12 +133,16 @@ def rebuild(folders: Sequence[Path], out: Path) -> list[Written]:
     NothingToReportError where a folder has none.
     """
     found: dict[str, list[tuple[Asked, Sequence[Record]]]] = {}
+    notes: dict[str, list[Note]] = {}
     for folder in folders:
         for path in _asked_in(folder):
             asked = Asked.read(path)
             store = path.parent.parent / "records"
-            records = scan(store).records if store.is_dir() else ()
-            mine = [record for record in records if record.name in set(asked.records)]
+            there = scan(store) if store.is_dir() else Scan((), ())
+            wanted_here = set(asked.records)
+            mine = [record for record in there.records if record.name in wanted_here]
+            damaged = [note for note in there.notes if note.path.stem in wanted_here]
+            notes.setdefault(asked.analysis, []).extend(damaged)
             _copy(mine, out / "records")
             found.setdefault(asked.analysis, []).append((asked, mine))
     written = []
@@ -152,7 +158,8 @@ def rebuild(folders: Sequence[Path], out: Path) -> list[Written]:
         ordered = [by_name[each] for each in wanted if each in by_name]
         if len(found[name]) > 1 or not (out / name / ASKED).exists():
             write_over(out / name / ASKED, asked.to_json())
-        written.append(_write(load(name), asked, ordered, out, ()))
+        report = _write(load(name), asked, ordered, out, ())
+        written.append(replace(report, notes=tuple(notes[name])))
     return written
 
 

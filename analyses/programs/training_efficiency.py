@@ -99,7 +99,7 @@ def _table(
     schemes = list(dict.fromkeys(curves["scheme"]))
     rows = []
     for scheme in schemes:
-        each = [one for _, one in curves[curves["scheme"] == scheme].groupby("seed")]
+        each = [one for _, one in curves[curves["scheme"] == scheme].groupby("record")]
         area = areas.loc[areas["scheme"] == scheme, "area"] if len(areas) else pd.Series()
         step = runs.loc[runs["scheme"] == scheme, "seconds_per_iteration"]
         row: list[Cell | str] = [

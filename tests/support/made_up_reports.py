@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 CODE = "made-up"
 
 
-def lay_out(name: str, request: Request, out: Path, *, every: int = 1) -> Asked:
+def lay_out(name: str, request: Request, out: Path, *, every: int = 1, code: str = CODE) -> Asked:
     """An analysis as it was asked for in `out`, with every so-manieth of its records."""
     configurations = load(name).plan(request)
-    made_up_runs.write(configurations[::every], out / "records", CODE)
-    store = RecordStore(out / "records", CODE)
+    made_up_runs.write(configurations[::every], out / "records", code)
+    store = RecordStore(out / "records", code)
     names = tuple(store.name(each) for each in configurations)
     asked = Asked(name, request, f"tnverify analyse {name} --smoke", "2026-01-02T03:04:05", names)
     (out / name).mkdir(parents=True, exist_ok=True)

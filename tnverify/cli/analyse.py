@@ -172,6 +172,8 @@ def command(
 
 def told(written: Written) -> int:
     """Say where a report is and what it lacks; the exit code."""
+    for note in written.notes[:5]:
+        complain(str(note))
     for failure in written.failures[:5]:
         last = failure.reason.strip().splitlines()[-1]
         complain(f"run {failure.name} failed: {last}")

@@ -93,6 +93,29 @@ def test_folders_of_other_seeds_become_one_report(small: Request, tmp_path: Path
     assert (again.runs, again.missing) == (written.runs, 0)
 
 
+@pytest.mark.parametrize("name", TRAINED)
+def test_runs_of_two_versions_of_the_code_count_once(
+    name: str, small: Request, tmp_path: Path
+) -> None:
+    one, two, both = (tmp_path / folder for folder in ("one", "two", "both"))
+    lay_out(name, small, one)
+    lay_out(name, small, two, code="later")
+    ((alone,), (merged,)) = rebuild([one], one), rebuild([one, two], both)
+    assert merged.runs == 2 * alone.runs
+    for path in (one / name / "tables").glob("*_cells.csv"):
+        again = pd.read_csv(both / name / "tables" / path.name)
+        pd.testing.assert_frame_equal(again, pd.read_csv(path))
+
+
+def test_a_damaged_record_is_left_out_and_told(small: Request, tmp_path: Path) -> None:
+    lay_out("context_size", small, tmp_path)
+    spoilt = min((tmp_path / "records").glob("*.json"))
+    spoilt.write_text("{")
+    (written,) = rebuild([tmp_path], tmp_path)
+    assert written.missing == 1
+    assert [note.path for note in written.notes] == [spoilt]
+
+
 def test_a_folder_without_analyses_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(NothingToReportError, match=f"{tmp_path} holds no analysis"):
         rebuild([tmp_path], tmp_path)
