@@ -199,7 +199,7 @@ def named(text: str) -> str:
         {s: look.name for s, look in LOOKS.items() if s != "none"} | LEARNERS
     ).items():
         text = re.sub(rf"\b{key}\b", name, text)
-    return re.sub(r"(?<=[\[ ])-(?=\d)", "−", text)  # a true minus sign, in numbers alone
+    return re.sub(r"(?<!\w)-(?=\d)", "−", text)  # a true minus sign, in numbers alone
 
 
 def _telling(verdict: Verdict) -> Finding:

@@ -109,6 +109,7 @@ def test_areas_compare_over_one_span_alone(small: Request, tmp_path: Path) -> No
 def test_claims_speak_of_schemes_by_their_printed_names() -> None:
     text = "transductive_bn is above tasknorm_i (cnaps, varied tasks), none else: -1.0 [-2.0, 1.0]"
     told = "TBN is above TaskNorm-I (CNAPs, varied tasks), none else: −1.0 [−2.0, 1.0]"
+    assert named("-0.6 on glyphs-5-5") == "−0.6 on glyphs-5-5"
     assert named(text) == told
 
 
