@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from types import FrameType
 
 HANG_SECONDS = 10.0
-"""How long evaluating a law on one task may take before the subject counts as hanging."""
+"""How long evaluating a law on one task may take before the subject counts as hanging: seconds by
+the clock, of a process that gets its processor for half of them."""
+
+
+STARVED = 2.5
+"""How many times as long is given to a process that got less than half of the limit in CPU time:
+one that was halted, or that shares its processor with many, does not hang."""
+
+_counting: tuple[float, float, float] | None = None
+"""The limit that counts now: its seconds, and the clock and CPU time when it began."""
 
 
 class Hang(BaseException):
@@ -50,6 +59,11 @@ class calling:  # noqa: N801 - reads as the verb that it is: `with calling("cond
 
 
 def _ring(_signal: int, _frame: FrameType | None) -> None:
+    if _counting is not None:
+        seconds, clock, cpu = _counting
+        starved = time.process_time() - cpu < seconds / 2
+        if starved and time.monotonic() - clock < STARVED * seconds:
+            return  # it rings again in a second
     raise Hang
 
 
@@ -94,12 +108,13 @@ class time_limit:  # noqa: N801 - as `calling`: `with time_limit():` stands arou
     """Raise Hang inside after `seconds` (HANG_SECONDS where None), and again every second until
     it gets through. A limit around this one goes on counting afterwards."""
 
-    __slots__ = ("_around", "_handler", "_seconds", "_started")
+    __slots__ = ("_around", "_counted_before", "_handler", "_seconds", "_started")
 
     def __init__(self, seconds: float | None = None) -> None:
         self._seconds = seconds
 
     def __enter__(self) -> None:
+        global _counting  # noqa: PLW0603 - the limit is the process', as its alarm is
         self._handler: AbstractContextManager[None] | None = None
         self._around: tuple[float, float] | None = None
         if not _can_ring():
@@ -109,13 +124,17 @@ class time_limit:  # noqa: N801 - as `calling`: `with time_limit():` stands arou
                 return
         seconds = HANG_SECONDS if self._seconds is None else self._seconds
         self._started = time.monotonic()
+        self._counted_before = _counting
+        _counting = (seconds, self._started, time.process_time())
         self._around = signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
+        global _counting  # noqa: PLW0603 - as in __enter__
         if self._around is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            _counting = self._counted_before
             left, interval = self._around
             if left > 0:
                 rest = max(left - (time.monotonic() - self._started), 0.001)
