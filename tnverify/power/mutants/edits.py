@@ -235,9 +235,12 @@ def _with_commas(args: object) -> list[cst.Arg]:
 
 
 def _method(node: cst.Call) -> str:
+    name = ""
     if isinstance(node.func, cst.Attribute):
-        return node.func.attr.value
-    return node.func.value if isinstance(node.func, cst.Name) else ""
+        name = node.func.attr.value
+    elif isinstance(node.func, cst.Name):
+        name = node.func.value
+    return name
 
 
 def _whole(node: cst.BaseExpression) -> int | None:
