@@ -30,7 +30,7 @@ def test_what_is_finished_is_kept_and_the_same_command_goes_on(
     tmp_path: Path, signal_: signal.Signals
 ) -> None:
     command = Command(tmp_path, "local")
-    with command.under_way("--workers", "2", "--seconds", "1.0") as running:
+    with command.under_way("--workers", "2", "--seconds", "4.0") as running:
         wait_until(command.recorded, "the first record")
         wait_until(lambda: command.journal()["begin"].total() >= 3, "the third run")
         if signal_ == signal.SIGINT:
