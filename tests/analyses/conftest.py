@@ -1,4 +1,4 @@
-"""A request of a size that is made up in a second, over a data set that is drawn in one."""
+"""A small data set on disk, drawn in a second, and a request over it that is made up in another."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 from drawn_folder import write_drawn_folder
 
-from tnverify.analyses.programs.request import SIZES, Request
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tnverify.analyses.programs.request import Request
+
 
 @pytest.fixture(scope="session")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """What `--data` is; decoded once for all of these tests, away from the user's cache."""
+    """What `--data` is, and `data` of a configuration; decoded once, away from the user's cache."""
     root: Path = tmp_path_factory.mktemp("drawn")
     write_drawn_folder(root / "images")
     with pytest.MonkeyPatch.context() as patch:
@@ -28,5 +28,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def small(drawn: str) -> Request:
     """Two seeds, a dozen tasks."""
+    from tnverify.analyses.programs.request import SIZES, Request
+
     size = replace(SIZES["smoke"], tasks=(12, 8), in_parts=(5, 4), resamples=100)
     return Request(size, data=drawn)
