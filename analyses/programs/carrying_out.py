@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tnverify.analyses.programs import NAMES, frames, load
 from tnverify.analyses.programs.data_shown import data_section
 from tnverify.analyses.programs.program import Found
-from tnverify.analyses.programs.request import SIZES, Request
+from tnverify.analyses.programs.request import SIZES, STYLES, Request
 from tnverify.analyses.records import RecordStore, Scan, code_version, scan
 from tnverify.analyses.records.atomic import write_over
 from tnverify.analyses.report import Content, Heading, html
@@ -96,14 +96,17 @@ def analyse(
     *,
     engine: str = "local",
     workers: int | None = None,
+    logs: Path | None = None,
     command: Sequence[str] = (),
 ) -> Written:
     """Trains what has no record in `out` yet and writes the report into `out/NAME`.
 
+    `logs` is a folder for TensorBoard, in which every training has its own.
+
     Raises NothingPlannedError, and what `run_sweep` raises; KeyboardInterrupt passes, with what
     is done kept.
     """
-    train_one, sources = _carried_by(program)
+    train_one, sources = _carried_by(program, logs)
     configurations = program.plan(request)
     if not any(each.get("learner") != "pixels" for each in configurations):
         raise NothingPlannedError(
@@ -206,7 +209,7 @@ def _asked_in(folder: Path) -> list[Path]:
     return paths
 
 
-def _carried_by(program: Program) -> tuple[TrainOne, tuple[str, ...]]:
+def _carried_by(program: Program, logs: Path | None) -> tuple[TrainOne, tuple[str, ...]]:
     """What carries out a program's runs, and the sources that it depends on."""
     if program.runs == "cost":
         from tnverify.analyses.programs.costing import SOURCES, measure
@@ -214,6 +217,9 @@ def _carried_by(program: Program) -> tuple[TrainOne, tuple[str, ...]]:
         return measure, SOURCES
     from tnverify.analyses.training import train_one
 
+    if logs is not None:
+        # Workers may have another working directory.
+        return functools.partial(train_one, logs=logs.resolve()), TRAINING
     return train_one, TRAINING
 
 
@@ -227,7 +233,7 @@ def _write(
     folder = out / program.name
     content = program.content(Found(asked.request, tuple(records)))
     if program.runs == "training":
-        sections = (*content.sections, _data(asked.request.data))
+        sections = (*content.sections, _data(asked.request.data, asked.request.style))
         content = replace(content, sections=sections)
     for picture in content.pictures():
         picture.write(folder / "figures")
@@ -239,8 +245,8 @@ def _write(
 
 
 @functools.lru_cache(maxsize=2)
-def _data(data: str) -> Any:
-    return data_section(data)
+def _data(data: str, style: str) -> Any:
+    return data_section(data, style)
 
 
 def _write_frames(content: Content, records: Sequence[Record], folder: Path) -> None:
@@ -251,6 +257,12 @@ def _write_frames(content: Content, records: Sequence[Record], folder: Path) -> 
     folder.mkdir(parents=True, exist_ok=True)
     for name, frame in tidy.items():
         write_over(folder / f"{name}.csv", frame.to_csv(index=False).encode())
+
+
+def _of_what(program: Program, request: Request) -> tuple[tuple[str, str], ...]:
+    if program.runs == "cost":
+        return (("data", "random images"),)
+    return (("data", request.kind), ("styles", STYLES[request.style]))
 
 
 def _heading(
@@ -266,7 +278,7 @@ def _heading(
     hours = sum(record.seconds for record in records) / 3600
     facts = (
         ("size", f"{request.size.name} ({request.size.summary})"),
-        ("data", request.kind if program.runs == "training" else "random images"),
+        *_of_what(program, request),
         ("runs", f"{len(records)}"),
         ("seeds", ", ".join(map(str, seeds)) or "none"),
         ("computing", f"{hours:.1f} h" if hours >= 1 else f"{60 * hours:.1f} min"),

@@ -21,12 +21,24 @@ if TYPE_CHECKING:
     from tnverify.analyses.data import Dataset, Split
     from tnverify.analyses.report.content import Part
 
+_PLAIN = " cells named “plain” have none of it."
+_SHIFTED = "Gain, offset, inversion and noise are"
+
+STYLED = {
+    "task": f"{_SHIFTED} shared by a task's context and targets and drawn anew for each task;"
+    + _PLAIN,
+    "set": f"{_SHIFTED} drawn for the context and, apart from it, for the targets;" + _PLAIN,
+    "image": f"{_SHIFTED} drawn anew for each image;" + _PLAIN,
+    "none": "Images are as they are.",
+}
+"""What a picture of tasks shows, by who shares a style."""
+
 SMALL = 40
 """Pixels a side below which more images fit a row."""
 
 
-def data_section(data: str) -> Section:
-    """Sheets of the test classes, of one and the same task under styles, and of foreign data."""
+def data_section(data: str, style: str) -> Section:
+    """Sheets of the test classes, of tasks in the `style` of the tests, and of foreign data."""
     try:
         found = load_data(data)
     except DataError as error:
@@ -39,11 +51,9 @@ def data_section(data: str) -> Section:
             pixelated=test.shape[1] < SMALL,
         ),
         Sheet(
-            "Three tasks and their styles",
-            "A row a task: five context items, then ten targets. Gain, offset, inversion and noise "
-            "are shared by a task's context and targets and drawn anew for each task; cells named "
-            "“plain” have none of it.",
-            png(_styled(test)),
+            "Three tasks" if style == "none" else "Three tasks and their styles",
+            f"A row a task: five context items, then ten targets. {STYLED[style]}",
+            png(_three_tasks(test, style)),
             pixelated=test.shape[1] < SMALL,
         ),
     ]  # fmt: skip
@@ -64,8 +74,9 @@ def _sheet(split: Split, *, lines: int = 10) -> np.ndarray[tuple[int, ...], np.d
     return split_sheet(split, lines=lines if small else 5, columns=20 if small else 8)
 
 
-def _styled(split: Split) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    tasks = TaskSource(split, FixedShots(5, 1, 2), seed=0, style=Style()).tasks(range(3))
+def _three_tasks(split: Split, style: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    shift = None if style == "none" else Style(shared=style)
+    tasks = TaskSource(split, FixedShots(5, 1, 2), seed=0, style=shift).tasks(range(3))
     rows = [np.concatenate([t.context.numpy(), t.targets.numpy()]) for t in tasks]
     # Styled values reach below 0 and above 1.
     return contact_sheet(np.concatenate(rows), columns=15, black=-1.0, white=2.0)

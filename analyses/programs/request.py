@@ -7,6 +7,14 @@ from typing import Literal
 
 SizeName = Literal["smoke", "quick", "standard"]
 
+STYLES = {
+    "task": "shared by a task's context and targets",
+    "set": "one of the context, another of the targets",
+    "image": "of each image by itself",
+    "none": "none",
+}
+"""Who shares a style (`tnverify.analyses.tasks.Style`), in training and testing."""
+
 FOREIGN = ("digits", "textures")
 """Data sets that are never trained on (`tnverify.analyses.data.foreign_domains`)."""
 
@@ -74,6 +82,7 @@ class Request:
 
     size: Size
     data: str = "glyphs"
+    style: str = "task"
     schemes: tuple[str, ...] = ()
     learners: tuple[str, ...] = ()
     device: str = "cpu"

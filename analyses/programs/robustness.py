@@ -120,8 +120,8 @@ def content(found: Found) -> Content:
 
 METHODS = paragraphs(
     """
-    Models are trained on undamaged tasks, a style shared by a task's context and targets; the
-    damage is of test tasks alone. Tasks of all levels have the same classes and images.
+    Models are trained on undamaged tasks, in the style that stands at the top; the damage is of
+    test tasks alone. Tasks of all levels have the same classes and images.
     """
 )
 

@@ -80,7 +80,8 @@ def cells(request: Request, setup: Setup) -> list[Configuration]:
         made = [cell(request, setup, setup.called(each), dataset=each) for each in sets]
     if setup.varied or (setup.way or 0) <= MOST_FOREIGN_WAYS:
         made += [cell(request, setup, setup.called(d), data=d) for d in FOREIGN]
-    made.append(cell(request, setup, f"{own} (plain)", style="none", **first))
+    if request.style != "none":
+        made.append(cell(request, setup, f"{own} (plain)", style="none", **first))
     in_parts = request.size.in_parts[setup.varied]
     parts = cell(request, setup, own + IN_PARTS, tasks=in_parts, **first)
     return [*made, parts | {"batchings": ["all", "class", "item"]}]
@@ -101,7 +102,8 @@ def cell(
     """One test cell, of this setup's own way, shot, data and style unless `changed`."""
     usual = {
         "configuration": name, "data": request.data, **shots_of(request, setup),
-        "tasks": tasks or request.size.tasks[setup.varied], "batchings": ["all"], "style": "task",
+        "tasks": tasks or request.size.tasks[setup.varied], "batchings": ["all"],
+        "style": request.style,
     }  # fmt: skip
     return usual | changed
 
@@ -168,4 +170,5 @@ def _budget(request: Request, setup: Setup) -> Configuration:
     share = request.size.share[setup.varied]
     for part, name in ((kept, "iterations"), (budget["validate"], "every")):
         part[name] = max(1, round(share * part[name]))
+    kept["style"] = request.style
     return budget | {"train": kept | shots_of(request, setup, targets)}

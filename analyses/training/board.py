@@ -22,11 +22,12 @@ class NoBoard:
 class Board:
     """Scalars by iteration in a folder that `tensorboard --logdir` reads."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, iteration: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         make: Any = SummaryWriter  # torch leaves it without types
-        self._writer = make(str(folder))
+        # What a killed run wrote after its last checkpoint is written again, and counts once.
+        self._writer = make(str(folder), purge_step=iteration)
 
     def add(self, name: str, value: float, iteration: int) -> None:
         self._writer.add_scalar(name, value, iteration)
@@ -35,8 +36,8 @@ class Board:
         self._writer.close()
 
 
-def open_board(folder: Path | None) -> Board | NoBoard:
-    """A board in `folder`, or one that logs nothing for None.
+def open_board(folder: Path | None, iteration: int) -> Board | NoBoard:
+    """A board in `folder` that begins at `iteration`, or one that logs nothing for None.
 
     Raises ValueError where a folder is named and tensorboard is not installed.
     """
@@ -46,4 +47,4 @@ def open_board(folder: Path | None) -> Board | NoBoard:
         raise ValueError(
             "logs for TensorBoard need the package tensorboard: pip install 'tnverify[tensorboard]'"
         )
-    return Board(folder)
+    return Board(folder, iteration)

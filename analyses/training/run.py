@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,18 +64,15 @@ def train_one(
     machine the same configuration gives the same bits, also when the run was killed and went on
     from its checkpoint; times are all that differs.
 
-    With `logs`, a folder, loss and validation accuracy go there for TensorBoard.
+    With `logs`, a folder, loss and validation accuracy go there for TensorBoard, under the name
+    of learner, scheme, seed and run.
 
     Raises ValueError, of one line, for a wrong configuration, and DataError for unusable data.
     """
     settings = read_settings(configuration)
     device = device_of(settings.device)
-    board = open_board(None if logs is None else Path(logs) / workplace.folder.name)
-    try:
-        with steady():
-            return _Run(settings, device, workplace, board).finished()
-    finally:
-        board.close()
+    with steady():
+        return _Run(settings, device, workplace, None if logs is None else Path(logs)).finished()
 
 
 class _Run:
@@ -83,9 +81,9 @@ class _Run:
         settings: Settings,
         device: torch.device,
         workplace: Workplace,
-        board: Board | NoBoard,
+        logs: Path | None,
     ) -> None:
-        self.settings, self.device, self.workplace, self.board = settings, device, workplace, board
+        self.settings, self.device, self.workplace, self.logs = settings, device, workplace, logs
         # Made first, so that data which cannot serve are told before anything is trained.
         self.cells = [(cell, test_tasks(settings, cell)) for cell in settings.test]
         self.checkpoints = Checkpoints(workplace.folder, CHECKPOINT_EVERY)
@@ -93,6 +91,15 @@ class _Run:
 
     def finished(self) -> Trained:
         self.progress = self.checkpoints.read(self.device) or Progress()
+        with contextlib.closing(self._opened_board()) as self.board:
+            return self._carried_out()
+
+    def _opened_board(self) -> Board | NoBoard:
+        name = _named(self.settings, self.workplace.folder.name)
+        folder = None if self.logs is None else self.logs / name
+        return open_board(folder, self.progress.iteration + 1)
+
+    def _carried_out(self) -> Trained:
         learner = built(self.settings, self.device, self._tell_pretraining)
         if self.settings.train is not None:
             self._train(learner, self.settings.train)
@@ -161,6 +168,11 @@ class _Run:
 
     def _tell_pretraining(self, done: int) -> None:
         self.workplace.tell(self.share.pretrained(done), self.share.total)
+
+
+def _named(settings: Settings, run: str) -> str:
+    """What logs are called; a record's name is a hash, of which the beginning tells runs apart."""
+    return f"{settings.learner}-{settings.scheme}-seed{settings.seed}-{run[:12]}"
 
 
 class _Share:

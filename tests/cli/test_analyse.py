@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -42,6 +43,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
          " omniglot:PATH, miniimagenet:PATH, meta-dataset:PATH or folder:PATH")),
         (["analyse", "accuracy", "--data", "DATA", "--schemes", "meta_bm"],
          "unknown scheme 'meta_bm': did you mean 'meta_bn'?"),
+        (["analyse", "accuracy", "--data", "DATA", "--style", "tsak"],
+         "unknown style 'tsak': did you mean 'task'?"),
+        (["analyse", "accuracy", "--logs", "/proc/none"],
+         "--logs /proc/none: No such file or directory (/proc/none)"),
         (["analyse", "accuracy", "--data", "DATA", "--device", "tpu"],
          "--device tpu: known: cpu, cuda"),
         (["analyse", "accuracy", "--data", "DATA", "--engine", "loca"],
@@ -74,6 +79,20 @@ def test_a_missing_extra_is_one_line(
     assert ended.code == 2
     assert ended.complaint == (
         "analyses need no_such_package, which is not installed: pip install 'tnverify[analyses]'"
+    )
+
+
+def test_logs_without_tensorboard_are_one_line(
+    tnverify: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "tensorboard" else find(name)
+    )
+    ended = tnverify("analyse", "accuracy", "--logs", "logs")
+    assert ended.code == 2
+    assert ended.complaint == (
+        "--logs needs tensorboard, which is not installed: pip install 'tnverify[tensorboard]'"
     )
 
 
@@ -126,11 +145,14 @@ def test_an_analysis_trains_reports_and_is_not_trained_again(
 ) -> None:
     command = ["analyse", "transduction", "--smoke", "--data", data, "--learner", "maml",
                "--schemes", "tasknorm_i,transductive_bn", "--seeds", "1", "--workers", "1",
-               "--out", "out"]  # fmt: skip
+               "--style", "image", "--logs", "logs", "--out", "out"]  # fmt: skip
     ended = tnverify(*command)
     assert (ended.code, ended.out) == (0, "out/transduction/report.html: 2 runs\n")
     page = (tmp_path / "out" / "transduction" / "report.html").read_text()
     assert "A smoke test" in page
+    assert "of each image by itself" in page
+    logs = sorted(path.name.rpartition("-")[0] for path in (tmp_path / "logs").iterdir())
+    assert logs == ["maml-tasknorm_i-seed0", "maml-transductive_bn-seed0"]
     records = sorted((tmp_path / "out" / "records").glob("*.json"))
     times = [path.stat().st_mtime_ns for path in records]
     assert len(records) == 2

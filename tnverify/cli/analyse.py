@@ -56,6 +56,14 @@ def check_extra() -> None:
     " meta-dataset:PATH or folder:PATH.",
 )
 @click.option(
+    "--style",
+    default="task",
+    show_default=True,
+    metavar="task|image|set|none",
+    help="Who has one shift of gain, offset, sign and noise in common, in training and testing:"
+    " the context and targets of a task, no two images, each set, or there is none.",
+)
+@click.option(
     "--schemes",
     multiple=True,
     callback=words,
@@ -114,11 +122,20 @@ def check_extra() -> None:
     metavar="N",
     help="How many runs at once.  [default: one a processor]",
 )
+@click.option(
+    "--logs",
+    type=click.Path(path_type=Path),
+    default=None,
+    metavar="DIR",
+    help="Write losses and validation accuracies there for TensorBoard while runs train; `cost`"
+    " trains nothing.",
+)
 def command(
     name: str,
     *,
     size: str,
     data: str,
+    style: str,
     schemes: tuple[str, ...],
     learners: tuple[str, ...],
     device: str,
@@ -127,6 +144,7 @@ def command(
     seed: int,
     seeds: int | None,
     workers: int | None,
+    logs: Path | None,
 ) -> int:
     """Measure what a normalisation costs in accuracy and time, and write a report.
 
@@ -144,18 +162,20 @@ def command(
     for learner in learners:
         if learner not in LEARNERS:
             raise unknown("learner", learner, LEARNERS)
-    _check_out(out)
+    _check_folder(out, "--out")
+    if logs is not None:
+        _check_logs(logs)
     kind, _, address = engine.partition(":")
     if engine != "local" and not (kind in ("dask", "ray") and address):
         raise bad(f"unknown engine {engine!r}: pass local, dask:ADDRESS or ray:ADDRESS")
-    request = _request(size, data, schemes, learners, device, seed, seeds)
+    request = _request(size, data, style, schemes, learners, device, seed, seeds)
     from tnverify.analyses.programs.carrying_out import NothingPlannedError, analyse
     from tnverify.analyses.sweep import BusyError, EngineError
 
     typed = ["tnverify", *sys.argv[1:]] if sys.argv[1:2] == ["analyse"] else ["tnverify", "analyse", name]  # fmt: skip  # noqa: E501 - one thought
     try:
         written = analyse(
-            load(name), request, out, engine=engine, workers=workers, command=typed
+            load(name), request, out, engine=engine, workers=workers, logs=logs, command=typed
         )  # fmt: skip
     except (EngineError, BusyError, NothingPlannedError) as error:
         raise bad(error) from None
@@ -188,14 +208,16 @@ def told(written: Written) -> int:
 
 
 def _request(
-    size: str, data: str, schemes: tuple[str, ...], learners: tuple[str, ...], device: str,
-    seed: int, seeds: int | None,
+    size: str, data: str, style: str, schemes: tuple[str, ...], learners: tuple[str, ...],
+    device: str, seed: int, seeds: int | None,
 ) -> Request:  # fmt: skip
     """What is asked for, with words checked before anything is trained."""
     from tnverify.analyses.data import DataError, load_data, parse_data
     from tnverify.analyses.learners.schemes import BASELINE, SCHEMES
-    from tnverify.analyses.programs.request import SIZES, Request
+    from tnverify.analyses.programs.request import SIZES, STYLES, Request
 
+    if style not in STYLES:
+        raise unknown("style", style, tuple(STYLES))
     for scheme in schemes:
         if scheme not in (*SCHEMES, BASELINE):
             raise unknown("scheme", scheme, (*SCHEMES, BASELINE))
@@ -213,7 +235,7 @@ def _request(
             load_data(data, progress=progress)
     except DataError as error:
         raise bad(f"--data {data}: {error}") from None
-    return Request(SIZES[size], data, schemes, learners, device, seed, seeds)
+    return Request(SIZES[size], data, style, schemes, learners, device, seed, seeds)
 
 
 @contextlib.contextmanager
@@ -236,10 +258,18 @@ def _told_progress() -> Iterator[Callable[[int, int], None] | None]:
         yield tell
 
 
-def _check_out(out: Path) -> None:
+def _check_logs(logs: Path) -> None:
+    if importlib.util.find_spec("tensorboard") is None:
+        raise bad(
+            "--logs needs tensorboard, which is not installed: pip install 'tnverify[tensorboard]'"
+        )
+    _check_folder(logs, "--logs")
+
+
+def _check_folder(folder: Path, option: str) -> None:
     from tnverify.report.paths import OutputError, check_folder
 
     try:
-        check_folder(out, "--out")
+        check_folder(folder, option)
     except OutputError as error:
         raise bad(error) from None

@@ -12,7 +12,7 @@ from made_up_reports import lay_out
 
 from tnverify.analyses.programs import NAMES, load
 from tnverify.analyses.programs.carrying_out import NothingToReportError, rebuild
-from tnverify.analyses.programs.request import SIZES, Request
+from tnverify.analyses.programs.request import SIZES, STYLES, Request
 from tnverify.analyses.training.settings import read_settings
 
 if TYPE_CHECKING:
@@ -28,6 +28,21 @@ def test_every_planned_run_can_be_read_by_the_training(name: str, size: str) -> 
     assert configurations
     for configuration in configurations:
         read_settings(configuration)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("name", TRAINED)
+def test_trainings_and_cells_have_the_style_that_is_asked_for(name: str, style: str) -> None:
+    for configuration in load(name).plan(Request(SIZES["smoke"], style=style)):
+        read_settings(configuration)
+        if configuration["learner"] != "pixels":
+            assert configuration["train"]["style"] == style
+        own = [
+            cell
+            for cell in configuration["test"]
+            if "(plain)" not in cell["configuration"] and " shift " not in cell["configuration"]
+        ]
+        assert {cell["style"] for cell in own} <= {style}
 
 
 @pytest.mark.parametrize("name", TRAINED)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from configurations import small, trained
-from runs import expect_same_run
+from runs import expect_same_run, interrupted
+
+from tnverify.analyses.training import run as run_module
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,13 +29,18 @@ def test_what_is_missing_is_named_with_the_extra(
         trained(small(drawn), tmp_path, logs=tmp_path / "logs")
 
 
-def test_scalars_are_what_is_recorded(drawn: str, tmp_path: Path) -> None:
+def test_scalars_are_what_is_recorded(
+    drawn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("tensorboard", reason="tensorboard is not installed")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    run = trained(small(drawn), tmp_path, logs=tmp_path / "logs")
+    # Killed between checkpoints, so that iterations are trained and logged twice.
+    monkeypatch.setattr(run_module, "CHECKPOINT_EVERY", 1e9)
+    run = interrupted(small(drawn), tmp_path / "run", 5, logs=tmp_path / "logs")
     expect_same_run(run, trained(small(drawn), tmp_path))
     (folder,) = (tmp_path / "logs").iterdir()
+    assert folder.name.startswith("protonets-tasknorm_i-seed0-")
     events = EventAccumulator(str(folder))
     events.Reload()
     losses = [(each.step, each.value) for each in events.Scalars("loss")]

@@ -7,20 +7,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import configurations
 import pytest
 from configurations import cell, small, trained
-from runs import expect_same_run
+from runs import Dying, Killed, expect_same_run, interrupted
 
 from tnverify.analyses.sweep import Workplace
 from tnverify.analyses.training import run as run_module
 from tnverify.analyses.training import train_one
 from tnverify.analyses.training.checkpoint import FILE
-
-if TYPE_CHECKING:
-    from tnverify.analyses.sweep import Trained
 
 LEARNERS = [
     ("protonets", "tasknorm_i"),
@@ -28,35 +25,6 @@ LEARNERS = [
     ("cnaps", "conventional_bn"),
     ("protonets", "batch_renorm"),
 ]
-
-
-class Killed(BaseException):
-    """What no run may catch."""
-
-
-class Dying(Workplace):
-    """A workplace whose run dies when it has told so many times how far it is."""
-
-    def __init__(self, folder: Path, after: int) -> None:
-        super().__init__(folder)
-        self.left = after
-
-    def tell(self, done: float, total: float) -> None:
-        self.left -= 1
-        if self.left < 0:
-            raise Killed
-        super().tell(done, total)
-
-
-def interrupted(configuration: dict[str, Any], folder: Path, after: int) -> Trained:
-    """Begun, killed again and again, each time a little later, and at last finished."""
-    deaths = 0
-    while True:
-        try:
-            return train_one(configuration, Dying(folder, after))
-        except Killed:
-            deaths += 1
-            assert deaths < 50, "a run that was begun again got no further"
 
 
 @pytest.mark.parametrize("after", [1, 4])
