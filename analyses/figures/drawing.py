@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 WIDTH = 5.0
 """Inches: what a phone shows without the letters becoming too small."""
 
+_MARGIN = 0.015
+"""Of the width, on both sides of a title."""
+
 _STYLE: Any = {
     "svg.fonttype": "none",  # letters stay letters: they are found, read aloud and themed
     "svg.hashsalt": "tnverify",  # the same records give the same bytes
@@ -108,11 +111,17 @@ def draw(
 
 
 def _title_over_all(figure: Any) -> None:
-    """Moves the title from the axes, which names of rows make narrow, to the figure's left edge."""
+    """Moves the title from the axes, which names of rows make narrow, to the figure's left edge,
+    in letters of a size at which it ends before the right one."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     axes = figure.axes[0]
-    title = axes.get_title(loc="left")
+    words = axes.get_title(loc="left")
     axes.set_title("")
-    figure.suptitle(title, x=0.015, ha="left", fontsize=10.5, fontweight="bold")
+    title = figure.suptitle(words, x=_MARGIN, ha="left", fontsize=10.5, fontweight="bold")
+    needed = title.get_window_extent(FigureCanvasAgg(figure).get_renderer()).width
+    there = (1 - 2 * _MARGIN) * figure.bbox.width
+    title.set_fontsize(10.5 * min(1.0, there / max(needed, 1.0)))
 
 
 def slug(*words: object) -> str:

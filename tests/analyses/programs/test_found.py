@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import made_up_runs
 import numpy as np
 import pytest
+from pictures import expect_a_clear_edge
 
 from tnverify.analyses.paper import CLAIMS, judge
 from tnverify.analyses.programs import estimates, frames, load
@@ -119,7 +120,10 @@ def test_cost_is_measured_and_shown(small: Request, tmp_path: Path) -> None:
     shrunk = configuration | {"rounds": 2, "context": 4, "targets": 4}
     trained = measure(shrunk, Workplace(tmp_path / "work"))
     record = RecordStore(tmp_path, "code").write(shrunk, trained.results, trained.arrays)
-    shown = load("cost").content(Found(small, (record,))).frames["cost"].set_index("scheme")
+    content = load("cost").content(Found(small, (record,)))
+    for picture in content.pictures():
+        expect_a_clear_edge(picture.png, picture.name)
+    shown = content.frames["cost"].set_index("scheme")
     assert set(shown.index) == {"tasknorm_i", "none", "transductive_bn"}
     ratios = shown.loc["transductive_bn", ["step", "test", "kept", "peak"]]
     assert (ratios == 1.0).all()
