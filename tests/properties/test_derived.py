@@ -75,7 +75,7 @@ def test_reach_is_a_power_of_two_that_nothing_exceeds(value: float, power: float
     [(torch.float64, 1e160), (torch.float32, 1e20), (torch.float16, 3e4), (torch.float64, None)],
 )
 def test_values_that_cannot_be_moved_say_nothing(dtype: torch.dtype, value: float | None) -> None:
-    context = TASK.context.to(dtype)
+    context = TASK.context.to(dtype, copy=True)
     context[0] = float("nan") if value is None else value
     with pytest.raises(SaysNothing):
         derived.reach(TASK.with_sets(context, TASK.targets.to(dtype)), 16)
