@@ -45,7 +45,9 @@ def test_a_hang_is_a_finding_and_the_run_goes_on(
 ) -> None:
     monkeypatch.setattr(guard, "HANG_SECONDS", 0.3)
     (tmp_path / "layers.py").write_text(
-        f"{_HEAD}    def forward(self, x):\n        while True: time.sleep(1)\n"
+        f"{_HEAD}    def forward(self, x):\n"
+        "        print('asked', file=open('asked.txt', 'a'))\n"
+        "        while True: time.sleep(0.01)\n"
     )
     ended = tnverify(
         "verify",
@@ -59,3 +61,5 @@ def test_a_hang_is_a_finding_and_the_run_goes_on(
     assert ended.code == 1
     assert "no answer within" in ended.out
     assert "torch.nn:InstanceNorm2d" in ended.out
+    # Ten seconds each, and more where it sleeps.
+    assert len((tmp_path / "asked.txt").read_text().splitlines()) <= 24

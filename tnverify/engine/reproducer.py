@@ -11,6 +11,7 @@ from pprint import pformat
 from typing import TYPE_CHECKING
 
 from tnverify import __version__
+from tnverify.subjects import guard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,7 +101,9 @@ def write_program(text: str, directory: Path, subject_number: int, law: Law) -> 
 _RUN_ALL = """
 import json, sys
 from tnverify.reproduce import outcomes
-print("\\n" + json.dumps(outcomes(sys.argv[1:])))
+from tnverify.subjects.guard import patience
+with patience(float(sys.argv[1])):
+    print("\\n" + json.dumps(outcomes(sys.argv[2:])))
 """
 
 
@@ -112,7 +115,7 @@ def run_programs(paths: Sequence[Path], seconds: float = 120.0) -> list[str | No
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(p for p in sys.path if p))
     try:
         ran = subprocess.run(  # noqa: S603 - this Python, on programs that this run wrote
-            [sys.executable, "-c", _RUN_ALL, *map(str, paths)],
+            [sys.executable, "-c", _RUN_ALL, str(guard.HANG_SECONDS), *map(str, paths)],
             capture_output=True,
             text=True,
             timeout=seconds,

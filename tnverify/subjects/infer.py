@@ -130,6 +130,8 @@ def _nearest(
                 claims = base.with_variance(variance)
                 trial = replace(subject, claims=claims, handles=handles, eps=eps)
                 fit = _agreement(trial, tasks)
+                if fit is None:
+                    return best  # it would hang or exit every time
                 if fit.error < best.error:
                     best = fit
                 if best.fits:
@@ -137,7 +139,8 @@ def _nearest(
     return best
 
 
-def _agreement(subject: Subject, tasks: list[Task]) -> _Fit:
+def _agreement(subject: Subject, tasks: list[Task]) -> _Fit | None:
+    """How well the claims' formula fits; None where the subject hangs, or ends the process."""
     prober = SubjectProber(subject)
     within, worst = 0, []
     for task in tasks:
@@ -147,7 +150,7 @@ def _agreement(subject: Subject, tasks: list[Task]) -> _Fit:
             continue
         except SubjectRaised as raised:
             if isinstance(raised.error, TimeoutError | SystemExit):
-                break  # it would hang or exit every time
+                return None
             continue
         shares = [
             float(
