@@ -17,11 +17,24 @@ WORLD = 3
 
 
 def together(check: Callable[[], None], folder: Path) -> None:
-    """Run `check` in every process of a world of three; raises what any of them raises.
+    """Run `check` in every process of a world of three, of which this is the first; raises what
+    any of them raises.
 
     `check` is a function of a module that a new process can import.
     """
-    torch.multiprocessing.spawn(_one, (check, str(folder / "store")), nprocs=WORLD)
+    store = str(folder / "store")
+    others = torch.multiprocessing.spawn(_other, (check, store), nprocs=WORLD - 1, join=False)
+    try:
+        _one(0, check, store)
+        while not others.join():
+            pass
+    finally:
+        for process in others.processes:
+            process.terminate()
+
+
+def _other(number: int, check: Callable[[], None], store: str) -> None:
+    _one(number + 1, check, store)
 
 
 def _one(rank: int, check: Callable[[], None], store: str) -> None:
