@@ -1,0 +1,63 @@
+"""What became of the mutants that `mutmut run` tried, by part of the core; fails below the goal.
+
+A mutant is noticed where a test fails, ends too late or dies of it, or where mypy refuses it; one
+that no test reaches is not. `mutmut show NAME` prints a survivor.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+
+from rich.console import Console
+from rich.table import Table
+
+GOAL = 95.0
+"""Per cent."""
+
+NOTICED = ("killed", "caught by type check", "timeout", "segfault")
+
+
+def outcomes() -> dict[str, str]:
+    """What became of each mutant, by name."""
+    listed = subprocess.run(
+        [sys.executable, "-m", "mutmut", "results", "--all", "true"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    lines = (line.strip().rpartition(": ") for line in listed.splitlines() if ": " in line)
+    return {name: outcome for name, _, outcome in lines}
+
+
+def part_of(name: str) -> str:
+    """`tnverify.norms.kernels.cpu.x_f__mutmut_1` is of norms/kernels."""
+    folders = name.split(".x", 1)[0].split(".")[1:-1]
+    return "/".join(folders)
+
+
+def main() -> int:
+    found = outcomes()
+    if not found:
+        print("no mutant was tried: run `mutmut run` first", file=sys.stderr)
+        return 2
+    console = Console()
+    for name, outcome in sorted(found.items()):
+        if outcome not in NOTICED:
+            console.print(f"{outcome}: {name}", highlight=False)
+    table = Table(title="Mutants of the core")
+    for column in ("part", "mutants", "tests notice", "types notice", "survive", "score"):
+        table.add_column(column, justify="left" if column == "part" else "right")
+    parts = {name: part_of(name) for name in found}
+    for part in (*sorted(set(parts.values())), "all"):
+        mine = Counter(found[name] for name in found if part in (parts[name], "all"))
+        total, typed = mine.total(), mine["caught by type check"]
+        noticed = sum(mine[outcome] for outcome in NOTICED)
+        counts = (total, noticed - typed, typed, total - noticed)
+        table.add_row(part, *map(str, counts), f"{100 * noticed / total:.1f} %")
+    console.print(table)
+    score = 100 * sum(found[name] in NOTICED for name in found) / len(found)
+    return 0 if score >= GOAL else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
