@@ -57,11 +57,16 @@ def test_what_is_out_of_reach_is_in_no_share_but_is_named() -> None:
     assert found.slowest == (20, "late")
 
 
-def test_a_fault_counts_as_caught_only_where_it_dies_at_every_seed() -> None:
+def test_what_is_caught_is_told_of_the_seed_where_fewest_die() -> None:
     again = row("caught", seed=1)
-    found = score(DEFAULT, [CAUGHT, LATE, again, row("late", Kill("a", 2, 2), seed=1)])
+    rows = [CAUGHT, LATE, again, row("late", Kill("a", 2, 2), seed=1)]
+    found = score(DEFAULT, rows)
     assert (found.caught, found.reachable, found.survivors) == (1, 2, ("caught",))
     assert found.seeds == (0, 1)
+    # One at each seed is one, though both survive somewhere.
+    third = [row("caught", Kill("a", 1, 1), seed=2), row("late", seed=2)]
+    found = score(DEFAULT, [*rows, *third])
+    assert (found.caught, found.survivors) == (1, ("caught", "late"))
 
 
 def test_a_matrix_gives_the_scores_of_smaller_profiles() -> None:

@@ -27,7 +27,7 @@ _FILE = "measured.json"
 class Measured:
     """The score of a profile, and the command that gave it.
 
-    `caught` of `reachable` faults died at every one of `seeds` seeds; `planted` counts also those
+    `caught` of `reachable` faults died, at the worst of `seeds` seeds; `planted` counts also those
     that this profile could not see on that machine. `laws` is the number of laws that were
     asked, `of` a digest of their names and the faults'. `alone` has the faults that one law alone
     kills, by law, where the whole matrix was made.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
 class Score:
     """How a profile fares against the zoo.
 
-    `caught` counts faults that some law kills at every seed, of the `reachable` ones: those that
-    this profile could see on this machine. `median` is of the tasks to detection over faults and
-    seeds, `slowest` the largest of them with its fault; None where nothing was caught.
+    `caught` counts faults that some law kills, at the seed where fewest die, of the `reachable`
+    ones: those that this profile could see on this machine. `survivors` are those that did not
+    die at every seed. `median` is of the tasks to detection over faults and seeds, `slowest` the
+    largest of them with its fault; None where nothing was caught.
     """
 
     profile: Profile
@@ -44,15 +46,15 @@ def score(profile: Profile, rows: Sequence[Row]) -> Score:
     found = [(row.first.task, row.name) for row in rows if row.first is not None]
     away = {row.name: row.out_of_reach for row in rows if row.out_of_reach is not None}
     reachable = {row.name for row in rows} - set(away)
-    survivors = tuple(dict.fromkeys(row.name for row in rows if row.survives))
+    survived = Counter(row.seed for row in rows if row.survives)
     return Score(
         profile=profile,
         seeds=tuple(dict.fromkeys(row.seed for row in rows)),
-        caught=len(reachable - set(survivors)),
+        caught=len(reachable) - max(survived.values(), default=0),
         reachable=len(reachable),
         median=statistics.median(task for task, _ in found) if found else None,
         slowest=max(found, key=lambda each: each[0]) if found else None,
-        survivors=survivors,
+        survivors=tuple(dict.fromkeys(row.name for row in rows if row.survives)),
         out_of_reach=tuple(away.items()),
     )
 

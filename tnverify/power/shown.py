@@ -69,7 +69,7 @@ def _scores(found: Sequence[Score]) -> Iterator[Text]:
             .append(f"{caught:>14}{_percent(each.share):>9}", style=style)
             .append(f"{median:>9}{latest:>9}")
         )
-    yield Text("  caught at every seed; median and latest: the task that first showed a fault",
+    yield Text("  caught at the worst seed; median and latest: the task that first showed a fault",
                style="dim")  # fmt: skip
 
 
