@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tnverify.contract import SCHEMES, ClaimsError, parse_claims
+from tnverify.contract import MODIFIERS, SCHEMES, Claims, ClaimsError, parse_claims
+from tnverify.contract.claims import nearest
 
 OWN, CONTEXT = {"itself"}, {"itself", "context"}
 PAST, OTHERS = {"itself", "past"}, {"itself", "other_targets"}
@@ -73,3 +74,101 @@ def test_what_is_no_claim_names_the_nearest(text: str, says: str) -> None:
     with pytest.raises(ClaimsError) as raised:
         parse_claims(text)
     assert says in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tasknorm_ii", "unknown scheme 'tasknorm_ii': did you mean 'tasknorm_i'?"),
+        # Hardly alike, but alike: half of both words is shared.
+        ("meta_bn,det", "unknown modifier 'det': did you mean 'detached'?"),
+        ("meta_bn,det,fast", "unknown modifier 'det': did you mean 'detached'?"),
+        (
+            "meta_bn,quick",
+            "unknown modifier 'quick': known: biased, unbiased, detached, float32, first_order",
+        ),
+        (
+            "bn",
+            (
+                "unknown scheme 'bn': known: none, conventional_bn, batch_renorm, transductive_bn,"
+                " layer_norm, instance_norm, group_norm, reptile_norm, meta_bn, tasknorm_i,"
+                " tasknorm_l, tasknorm_r and 1 more"
+            ),
+        ),
+        (
+            "meta_bn, unbiased, biased",
+            "claims 'meta_bn, unbiased, biased' name both variance conventions: keep one",
+        ),
+    ],
+)
+def test_an_error_says_which_word_and_what_to_write_instead(text: str, message: str) -> None:
+    with pytest.raises(ClaimsError) as raised:
+        parse_claims(text)
+    assert str(raised.value) == message
+
+
+def test_at_most_twelve_known_words_are_told() -> None:
+    words = [f"{letter}{letter}{letter}" for letter in "abcdefghijklmno"]
+    twelve = "known: " + ", ".join(words[:12])
+    assert nearest("?", words[:1]) == "known: aaa"
+    assert nearest("?", words[:12]) == twelve
+    assert nearest("?", words[:13]) == f"{twelve} and 1 more"
+    assert nearest("?", words) == f"{twelve} and 3 more"
+    assert nearest("bbc", words) == "did you mean 'bbb'?"
+
+
+def test_a_scheme_alone_claims_no_modifier() -> None:
+    assert parse_claims("tasknorm_i") == Claims(scheme=SCHEMES["tasknorm_i"])
+
+
+@pytest.mark.parametrize("modifier", MODIFIERS)
+def test_a_modifier_claims_that_and_nothing_else(modifier: str) -> None:
+    claims = parse_claims(f" meta_bn , {modifier} ")
+    assert claims.scheme is SCHEMES["meta_bn"]
+    assert claims.variance == ("unbiased" if modifier == "unbiased" else "biased")
+    assert claims.variance_given is (modifier in ("biased", "unbiased"))
+    assert claims.detached is (modifier == "detached")
+    assert claims.float32 is (modifier == "float32")
+    assert claims.first_order is (modifier == "first_order")
+    assert not claims.inferred
+    assert modifier in claims.modifiers
+
+
+def test_a_convention_said_twice_is_said_once() -> None:
+    assert parse_claims("meta_bn,unbiased,unbiased") == parse_claims("meta_bn,unbiased")
+
+
+def test_without_a_formula_the_convention_is_a_modifier_only_where_it_is_given() -> None:
+    assert parse_claims("inductive").modifiers == ()
+    assert parse_claims("inductive,biased").modifiers == ("biased",)
+    assert str(parse_claims("inductive,unbiased,float32")) == "inductive,unbiased,float32"
+
+
+def test_another_convention_leaves_the_other_claims_as_they_were() -> None:
+    claims = parse_claims("tasknorm_l,detached,float32")
+    other = claims.with_variance("unbiased")
+    assert other.variance == "unbiased"
+    assert other.with_variance("biased") == claims
+    assert str(other) == "tasknorm_l,unbiased,detached,float32"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "reads_context", "reads_past", "blends"),
+    [
+        ("none", False, False, False),
+        ("conventional_bn", False, True, False),
+        ("transductive_bn", False, False, False),
+        ("meta_bn", True, False, False),
+        ("tasknorm_i", True, False, True),
+        ("tasknorm_r", True, True, True),
+    ],
+)
+def test_what_a_schemes_target_outputs_read_and_whether_moments_are_blended(
+    scheme: str, reads_context: bool, reads_past: bool, blends: bool
+) -> None:
+    found = SCHEMES[scheme]
+    assert (found.reads_context, found.reads_past, found.blends) == (
+        reads_context,
+        reads_past,
+        blends,
+    )
