@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tnverify.norms import BY_SCHEME, BatchRenorm
+from tnverify.norms import BY_SCHEME, BatchRenorm, GroupNorm
 from tnverify.norms.alpha import BlendingLayer
 from tnverify.norms.running import RunningLayer
 from tnverify.tolerances import expect_same
@@ -52,6 +52,11 @@ def test_options_are_those_of_every_layer(scheme) -> None:
 def test_the_limits_of_batch_renormalisation_may_be_one_and_zero() -> None:
     layer = BatchRenorm(3, r_max=1.0, d_max=0.0)
     assert (layer.r_max, layer.d_max) == (1.0, 0.0)
+
+
+def test_groups_are_at_most_32_and_divide_the_channels() -> None:
+    found = {channels: GroupNorm(channels).num_groups for channels in (9, 66, 70, 96)}
+    assert found == {9: 3, 66: 22, 70: 14, 96: 32}
 
 
 @schemes
