@@ -1,47 +1,16 @@
-"""Laws of the family `batch_size`: sound layers keep them, planted faults break their own."""
+"""Laws of the family `batch_size`, beyond what test_families asks of all."""
 
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
 
-import pytest
 import trials
-from replaying import replay
 from torch import nn
 
 from tnverify.engine.evaluate import evaluate
-from tnverify.faults import all_faults
 from tnverify.plans import Plan
-from tnverify.properties import LAWS, batch_size
-from tnverify.subjects import SubjectProber, from_fault
-
-if TYPE_CHECKING:
-    from tnverify.faults import Fault
-
-
-@pytest.mark.parametrize("layer", trials.SOUND)
-def test_sound_layers_keep_the_laws(layer: str) -> None:
-    for record in replay(trials.sound(layer), batch_size.LAWS, tasks=8):
-        assert record.failure is None, record.law.name
-        assert record.counted or record.not_claimed, f"{record.law.name} said nothing on any task"
-
-
-@pytest.mark.parametrize("fault", trials.faults_of("batch_size"), ids=lambda fault: fault.name)
-def test_a_planted_fault_breaks_its_laws(fault: Fault) -> None:
-    laws = [law for law in LAWS if law.name in fault.kills]
-    assert len(laws) == len(fault.kills), "it names a law that is not there"
-    records = replay(from_fault(fault), laws, tasks=72)
-    assert [record.law.name for record in records if record.failure is None] == []
-
-
-def test_every_law_has_a_planted_fault() -> None:
-    killed = {name for fault in all_faults() for name in fault.kills}
-    assert {law.name for law in batch_size.LAWS} <= killed
-
-
-def test_one_planted_fault_wakes_the_suite() -> None:
-    assert sum(fault.canary for fault in trials.faults_of("batch_size")) == 1
+from tnverify.properties import batch_size
+from tnverify.subjects import SubjectProber
 
 
 def test_every_kind_of_partition_is_one_and_each_is_met() -> None:
