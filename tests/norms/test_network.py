@@ -155,6 +155,39 @@ def test_a_network_compiles_in_one_graph() -> None:
     expect_close(came.detach(), expected.detach(), bound, "compiled")
 
 
+class Embeds(nn.Module):
+    """A network that conditions another on its way, between two layers of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before, self.after = TaskNormI(3), TaskNormI(3)
+        self.inner = [TaskNetwork(TaskNormI(3))]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.after(self.inner[0].condition(self.before(x))[0].square())
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_a_pass_within_a_pass_ends_where_it_began(traced, monkeypatch) -> None:
+    """In calls as in tracing, which knows no context variables; and after an exception too."""
+    network, layer = TaskNetwork(Embeds()), TaskNormI(3)
+    first, first_state = layer.condition(images(4, 1))
+    inner, _ = layer.condition(first)
+    expected, last_state = layer.condition(inner.square())
+    inner, _ = layer.condition(layer.normalize(images(2, 2), first_state))
+    of_targets = layer.normalize(inner.square(), last_state)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: traced)
+    for _ in range(2):
+        outputs, state = network.condition(images(4, 1))
+        assert list(state) == ["before", "after"]
+        torch.testing.assert_close(outputs, expected)
+        torch.testing.assert_close(network.normalize(images(2, 2), state), of_targets)
+        with pytest.raises(ValueError, match="3 channels"):
+            network.condition(torch.zeros(2, 5))
+        with pytest.raises(RuntimeError, match="outside of a pass"):
+            layer(images(2))
+
+
 @pytest.mark.parametrize("scheme", BY_SCHEME)
 @pytest.mark.parametrize("make", [conv4, small_resnet])
 def test_converted_networks_serve_tasks(scheme, make) -> None:
