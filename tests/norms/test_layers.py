@@ -105,6 +105,18 @@ def test_a_free_alpha_stops_at_its_limits_and_comes_back() -> None:
     assert layer.alpha.grad != 0
 
 
+def test_a_free_alpha_below_zero_leaves_each_items_own_moments() -> None:
+    layer, own = TaskNormI(2, alpha="free").double(), InstanceNorm(2).double()
+    with torch.no_grad():
+        layer.alpha.fill_(-0.75)
+    context, targets = drawn(3, 2, 2), drawn(2, 2, 2)
+    outputs = layer.normalize(targets, layer.condition(context)[1])
+    expect_rounding_apart(outputs, own.normalize(targets, own.condition(context)[1]))
+    outputs.pow(3).sum().backward()
+    assert layer.alpha.grad is not None
+    assert layer.alpha.grad != 0
+
+
 @pytest.mark.parametrize("ratio", [0, 10, 100, 1_000, 10_000])
 @pytest.mark.parametrize("scheme", ["meta_bn", "instance_norm", "tasknorm_i", "tasknorm_l"])
 def test_the_error_does_not_grow_with_the_distance_from_zero(scheme, ratio) -> None:

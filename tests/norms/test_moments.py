@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
+from tnverify.norms import BY_SCHEME
+from tnverify.norms.kernels import small
 from tnverify.norms.kernels.plain import batch_moments, instance_moments
-from tnverify.norms.moments import Moments, bessel, merge, over_groups, pool
+from tnverify.norms.moments import Moments, bessel, merge, moments_dtype, over_groups, pool
 from tnverify.tolerances import expect_close
 from tnverify.tolerances.bound import unit
 
@@ -67,3 +71,31 @@ def test_moments_of_half_precision_are_float32_and_of_float32_wider() -> None:
         (torch.float32, torch.float64), (torch.float64, torch.float64),
     ):  # fmt: skip
         assert batch_moments(drawn(3, 4, 5).to(dtype)).mean.dtype == moments
+
+
+def test_moments_on_devices_without_float64_are_float32() -> None:
+    """Asked of stand-ins: no such device need be here."""
+    for device, dtype, expected in (
+        ("mps", torch.float32, torch.float32), ("mps", torch.bfloat16, torch.float32),
+        ("cuda", torch.float32, torch.float64), ("cuda", torch.float16, torch.float32),
+    ):  # fmt: skip
+        assert moments_dtype(SimpleNamespace(device=torch.device(device), dtype=dtype)) is expected
+
+
+@pytest.mark.parametrize("few", [0, 1024], ids=["many", "few"])
+@pytest.mark.parametrize("scheme", BY_SCHEME)
+def test_what_a_task_state_holds_is_in_the_dtype_of_moments(scheme, few, monkeypatch) -> None:
+    """Its counts too: bfloat16 cannot tell 257 items from 256."""
+    monkeypatch.setattr(small, "FEW", few)
+    for dtype, wide in (
+        (torch.bfloat16, torch.float32), (torch.float32, torch.float64),
+        (torch.float64, torch.float64),
+    ):  # fmt: skip
+        layer = BY_SCHEME[scheme](1).eval()
+        _, state = layer.condition(drawn(257, 1, 3).to(dtype))
+        leaves = torch.utils._pytree.tree_leaves(state)
+        assert [leaf.dtype for leaf in leaves] == [wide] * len(leaves)
+        assert state.size == 257
+        if len(leaves) > 1:
+            assert state.moments.count == 771
+            assert state.moments.mean.shape == state.moments.var.shape == (1, 1)
