@@ -14,6 +14,7 @@ from makeshift import law_of, subject
 from tnverify.catalogue import Catalogue, load_catalogue
 from tnverify.contract import Violation
 from tnverify.engine import hold as holding
+from tnverify.engine.failures import Smallest, smallest_failure
 from tnverify.engine.hold import hold
 from tnverify.engine.options import RunOptions, RunPlan
 from tnverify.engine.profiles import Profile
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from tnverify.catalogue import Law
     from tnverify.contract import Prober, Task
     from tnverify.engine.results import LawVerdict
+    from tnverify.subjects import Subject
 
 REQUEST = SubjectRequest("plain:Norm")
 FEW = Profile("few", tasks=3, corpus=8, native_every=2)
@@ -263,3 +265,26 @@ def test_ctrl_c_leaves_what_was_seen_and_makes_nothing_small() -> None:
     ]
     assert made.interruptions == [None]
     assert watching.shrunk == []
+
+
+def test_a_stale_waiver_does_not_keep_others_of_its_cause_from_being_made_small() -> None:
+    flow = law_of(holds, family="transductivity")
+    batch = replace(TWO_TARGETS, family="batch_size")
+    found = held_to([flow, batch], waiver(flow))
+    assert found["holds"].outcome == "stale_waiver"
+    assert found["fails_for_two_targets"].counterexample is not None
+
+
+def test_failures_are_made_small_from_the_seed_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = []
+
+    def noted(law: Law, layer: Subject, failure: Any, seed: int, beside: Any) -> Smallest:
+        seeds.append(seed)
+        return smallest_failure(law, layer, failure, seed, beside)
+
+    monkeypatch.setattr(holding, "smallest_failure", noted)
+    made = RunPlan(RunOptions(seed=31, out=None), FEW, Catalogue((TWO_ITEMS,)), (), ())
+    (verdict,) = hold(subject(PlainNorm), REQUEST, 1, made, Watching())
+    assert seeds == [31]
+    assert verdict.counterexample is not None
+    assert "(seed 31)" in verdict.counterexample.reproducer
