@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -92,6 +93,17 @@ def test_a_large_task_is_drawn_again_from_its_plan(lane: str, dtype: torch.dtype
     back = there_and_back(task, lane, LARGE)
     expect_same_tensor(back.context, task.context)
     expect_same_tensor(back.targets, task.targets)
+
+
+@pytest.mark.parametrize(("drawn", "task"), [(DRAWN, WHOLE), (LARGE, LARGE.build())])
+def test_a_task_comes_back_on_the_subjects_device(drawn: Plan, task: Task) -> None:
+    """The device without memory stands for one that this machine may not have."""
+    layer = replace(subject(PlainNorm), device=torch.device("meta"))
+    recipe = recipe_of(task, drawn, "native")
+    back = rebuild(recipe, values_of(task.context), values_of(task.targets), layer)
+    assert {x.device.type for x in (back.context, back.targets)} == {"meta"}
+    assert {x.device.type for pair in back.past for x in pair} <= {"meta"}
+    assert (back.context.shape, back.context.dtype) == (task.context.shape, torch.float32)
 
 
 def test_how_many_values_are_written_out() -> None:
