@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tnverify.norms import BY_SCHEME
-from tnverify.norms.kernels import small
+from tnverify.norms.kernels import dispatch, small
 from tnverify.norms.kernels.plain import batch_moments, instance_moments
 from tnverify.norms.moments import Moments, bessel, merge, moments_dtype, over_groups, pool
 from tnverify.tolerances import expect_close
@@ -82,11 +82,13 @@ def test_moments_on_devices_without_float64_are_float32() -> None:
         assert moments_dtype(SimpleNamespace(device=torch.device(device), dtype=dtype)) is expected
 
 
-@pytest.mark.parametrize("few", [0, 1024], ids=["many", "few"])
+@pytest.mark.parametrize("way", ["few", "plain", "fast"])
 @pytest.mark.parametrize("scheme", BY_SCHEME)
-def test_what_a_task_state_holds_is_in_the_dtype_of_moments(scheme, few, monkeypatch) -> None:
+def test_what_a_task_state_holds_is_in_the_dtype_of_moments(scheme, way, monkeypatch) -> None:
     """Its counts too: bfloat16 cannot tell 257 items from 256."""
-    monkeypatch.setattr(small, "FEW", few)
+    monkeypatch.setattr(small, "FEW", 1024 if way == "few" else 0)
+    if way == "plain":
+        monkeypatch.setattr(dispatch, "_plainly", lambda x: True)
     for dtype, wide in (
         (torch.bfloat16, torch.float32), (torch.float32, torch.float64),
         (torch.float64, torch.float64),
