@@ -82,9 +82,26 @@ def test_options_go_to_every_layer_and_win() -> None:
 
 
 def test_groups_and_a_missing_affine_are_kept() -> None:
-    new = convert(nn.GroupNorm(4, 8, affine=False), "group_norm")
+    new = convert(nn.GroupNorm(2, 8, affine=False), "group_norm")
     assert isinstance(new, GroupNorm)
-    assert (new.num_groups, new.weight, new.bias) == (4, None, None)
+    assert (new.num_groups, new.weight, new.bias) == (2, None, None)
+
+
+def test_an_affine_that_is_asked_for_wins_over_that_of_the_old_layer() -> None:
+    new = convert(nn.BatchNorm2d(4), "meta_bn", affine=False)
+    assert (new.weight, new.bias) == (None, None)
+    new = convert(nn.BatchNorm2d(4, affine=False), "meta_bn", affine=True)
+    assert torch.equal(new.weight, torch.ones(4))
+    assert torch.equal(new.bias, torch.zeros(4))
+
+
+def test_a_momentum_that_is_asked_for_wins_over_that_of_the_old_layer() -> None:
+    for old, options, expected in (
+        (0.3, {}, 0.3), (0.3, {"momentum": 0.5}, 0.5), (None, {}, None),
+        (0.3, {"momentum": None}, None),
+    ):  # fmt: skip
+        new = convert(nn.BatchNorm2d(4, momentum=old), "conventional_bn", **options)
+        assert new.momentum == expected
 
 
 def test_refusals_leave_the_network_as_it_was() -> None:

@@ -45,6 +45,16 @@ def test_batch_layer_and_group_moments(shape) -> None:
     assert over_groups(instance, 4) is instance
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32], ids=str)
+def test_moments_of_few_digits_are_taken_in_float32(dtype) -> None:
+    x = drawn(3, 4, 25).to(dtype)
+    came, exact = instance_moments(x), instance_moments(x.double())
+    scale = x.double().abs().max()
+    for actual, expected in zip(came[:2], exact[:2], strict=True):
+        bound = unit(torch.float32) * (8 + 25) * (1 + scale) ** 2
+        expect_close(actual.double(), expected, bound.expand_as(expected), str(dtype))
+
+
 def test_merged_moments_are_those_of_the_union() -> None:
     first, second = drawn(3, 4, 5), drawn(1, 4, 7)
     union = torch.cat([x.transpose(0, 1).flatten(1) for x in (first, second)], dim=1)[None]
@@ -82,9 +92,12 @@ def test_moments_on_devices_without_float64_are_float32() -> None:
         assert moments_dtype(SimpleNamespace(device=torch.device(device), dtype=dtype)) is expected
 
 
+@pytest.mark.parametrize("spatial", [(), (3,)], ids=["no pixels", "pixels"])
 @pytest.mark.parametrize("way", ["few", "plain", "fast"])
 @pytest.mark.parametrize("scheme", BY_SCHEME)
-def test_what_a_task_state_holds_is_in_the_dtype_of_moments(scheme, way, monkeypatch) -> None:
+def test_what_a_task_state_holds_is_in_the_dtype_of_moments(
+    scheme, way, spatial, monkeypatch
+) -> None:
     """Its counts too: bfloat16 cannot tell 257 items from 256."""
     monkeypatch.setattr(small, "FEW", 1024 if way == "few" else 0)
     if way == "plain":
@@ -94,10 +107,10 @@ def test_what_a_task_state_holds_is_in_the_dtype_of_moments(scheme, way, monkeyp
         (torch.float64, torch.float64),
     ):  # fmt: skip
         layer = BY_SCHEME[scheme](1).eval()
-        _, state = layer.condition(drawn(257, 1, 3).to(dtype))
+        _, state = layer.condition(drawn(257, 1, *spatial).to(dtype))
         leaves = torch.utils._pytree.tree_leaves(state)
         assert [leaf.dtype for leaf in leaves] == [wide] * len(leaves)
         assert state.size == 257
         if len(leaves) > 1:
-            assert state.moments.count == 771
+            assert state.moments.count == 257 * (3 if spatial else 1)
             assert state.moments.mean.shape == state.moments.var.shape == (1, 1)
