@@ -139,6 +139,13 @@ def test_reduction_stops_when_its_evaluations_are_spent() -> None:
     assert len(small.context) == 200
 
 
+def test_simpler_tasks_that_do_not_fail_are_paid_for_too() -> None:
+    asked: list[Task] = []
+    task = task_of([[7.3 + i / 8] for i in range(63)], [[7.3]])
+    assert reduce_task(task, lambda t: asked.append(t) is not None, 1) is task
+    assert len(asked) == 300
+
+
 def test_a_task_that_fails_only_as_it_is_is_tried_once_in_each_way() -> None:
     asked: list[Task] = []
     task = task_of([[0.0], [2.0]], [[1.0]], parameters=Parameters((2.0,), (1.0,)), salt=1)
