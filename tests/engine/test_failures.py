@@ -128,7 +128,7 @@ def test_a_layer_that_did_not_answer_in_time_is_not_asked_again() -> None:
     expect_task_of(smallest, FOUND)
 
 
-def test_a_law_of_compilers_is_told_on_the_first_task_that_failed() -> None:
+def test_a_law_whose_tasks_take_seconds_is_told_on_the_first_task_that_failed() -> None:
     """Each of its tasks takes seconds."""
     asked: list[Task] = []
     law = failing_where(lambda task: asked.append(task) is None, thorough_only=True)
@@ -186,7 +186,7 @@ def test_a_task_too_large_to_write_out_is_told_by_its_plan() -> None:
         (failing_where(lambda task: True, thorough_only=True), FIRST),
         (failing_where(lambda task: True), replace(FIRST, hung=True)),
     ],
-    ids=["made small", "of a compiler", "not in time"],
+    ids=["made small", "as it is", "not in time"],
 )
 def test_tasks_are_built_on_the_device_of_the_subject(
     law: Law, first: Evaluation, monkeypatch: pytest.MonkeyPatch

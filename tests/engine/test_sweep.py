@@ -98,7 +98,7 @@ PLAN = Plan(
 )
 
 
-def test_what_was_there_stays_and_one_dimension_alone_changes() -> None:
+def test_what_was_there_stays_and_one_dimension_alone_differs() -> None:
     task = PLAN.build(torch.float32)
     seen = swept(task)
     assert len(seen) == 5 * len(SIZES)
