@@ -197,6 +197,16 @@ def test_a_waiver_whose_witness_is_no_task_is_stale() -> None:
     assert verdict.reason == "its witness: a task that cannot be rebuilt: 'weight'"
 
 
+def test_a_witness_that_is_no_task_leaves_the_other_waivers_alone() -> None:
+    lost = waiver(HOLDS, witness=WITNESS | {"plan": {"salt": 0}})
+    found = held_to([HOLDS, TWO_ITEMS, TWO_TARGETS], lost, waiver(TWO_TARGETS), shrink=False)
+    assert {name: v.outcome for name, v in found.items()} == {
+        "holds": "stale_waiver",
+        "fails_for_two_items": "violated",
+        "fails_for_two_targets": "waived",
+    }
+
+
 class Noon(dt.datetime):
     """The last of February in Greenwich, the day before it elsewhere."""
 

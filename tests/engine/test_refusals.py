@@ -263,9 +263,7 @@ def test_a_law_that_is_not_done_in_time_is_broken() -> None:
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this system has no interval timers")
 @pytest.mark.parametrize(("thorough_only", "seconds"), [(True, 300), (False, 10)])
-def test_laws_whose_tasks_take_seconds_have_more_time(
-    *, thorough_only: bool, seconds: float
-) -> None:
+def test_laws_whose_tasks_take_seconds_have_time(*, thorough_only: bool, seconds: float) -> None:
     left = []
 
     def looks(norm: Prober, task: Task) -> None:
