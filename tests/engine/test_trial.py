@@ -186,6 +186,15 @@ def test_a_law_that_is_not_claimed_is_not_asked() -> None:
     assert (asked, record.tried) == ([], 0)
 
 
+def test_a_law_of_the_profile_thorough_is_asked_there_alone() -> None:
+    law = law_that(thorough_only=True)
+    counted = [
+        try_laws(SUBJECT, [law], CORPUS, replace(THREE, thorough=thorough))[0].counted
+        for thorough in (False, True)
+    ]
+    assert counted == [0, 3]
+
+
 @pytest.mark.parametrize(
     ("declared", "profile", "why"),
     [
