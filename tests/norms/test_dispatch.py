@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tnverify.norms import BY_SCHEME
-from tnverify.norms.kernels import cpu, dispatch, plain, small
+from tnverify.norms.kernels import between, cpu, dispatch, plain, small, sweeps
 from tnverify.tolerances import expect_close
 from tnverify.tolerances.bound import unit
 
@@ -68,3 +68,34 @@ def test_what_a_way_takes_is_handed_to_it_whole(
     assert taken == asked_for
     assert bool(asked) == (way != "plain operations")
     assert all(isinstance(x, torch.Tensor) for x in asked)
+
+
+@pytest.mark.parametrize("scheme", ["meta_bn", "tasknorm_i", "layer_norm"])
+@pytest.mark.parametrize("shape", [(17, 3, 4), (16, 2, 2), (3, 2), (3, 1), (3, 1, 2), (1, 4, 4)])
+@pytest.mark.parametrize("offset", [0.0, 30.0], ids=["near", "far"])
+@pytest.mark.parametrize("last", [False, True], ids=["contiguous", "channels last"])
+def test_sweeps_in_blocks_know_channels_from_pixels(
+    scheme, shape, offset, last, monkeypatch
+) -> None:
+    """Of either there may be more: outputs, state and gradients are those of plain operations."""
+    layer = BY_SCHEME[scheme](shape[0]).double()
+    sets = [drawn(n, *shape, seed=n) + offset for n in (5, 3)]
+    if last and len(shape) == 3:
+        sets = [x.contiguous(memory_format=torch.channels_last) for x in sets]
+    weights = [drawn(n, *shape, seed=9 + n) for n in (5, 3)]
+
+    def with_gradients() -> list:
+        leaves = [x.clone(memory_format=torch.preserve_format).requires_grad_() for x in sets]
+        outputs, came, *state = answers(layer, *leaves)
+        loss = sum((w * part).sum() for w, part in zip(weights, (outputs, came), strict=True))
+        return [outputs, came, *state, *torch.autograd.grad(loss, [*leaves, layer.weight])]
+
+    monkeypatch.setattr(small, "FEW", 0)
+    monkeypatch.setattr(between, "SMALL", 0)
+    monkeypatch.setattr(sweeps, "BLOCK", 8)
+    came = with_gradients()
+    monkeypatch.setattr(dispatch, "_plainly", lambda x: True)
+    for i, (a, e) in enumerate(zip(came, with_gradients(), strict=True)):
+        bound = unit(torch.float32) * (1 + e.detach().abs().max())
+        expect_close(a.detach(), e.detach(), bound, f"answer {i}")
+    assert came[0].stride() == sets[0].stride()
