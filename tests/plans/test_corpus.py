@@ -13,8 +13,10 @@ import pytest
 from hypothesis.errors import InvalidArgument
 
 from tnverify.plans import PROFILES, Plan, corpus, strategies
+from tnverify.plans.options import Options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 SEEDS = [0, 1, 2]
@@ -104,6 +106,56 @@ def test_options_are_those_of_plans() -> None:
         assert max(plan.spatial) <= 3
     with pytest.raises(InvalidArgument, match="min_context=0: it must be at least 1"):
         corpus(3, 1, min_context=0)
+
+
+EDGES: list[Callable[[Plan], bool]] = [
+    lambda plan: True,
+    lambda plan: max(plan.spatial) == 1,
+    lambda plan: plan.context == 1,
+    lambda plan: plan.targets <= 1,
+    lambda plan: plan.channels == 1,
+]
+LARGE: list[Callable[[Plan], bool]] = [
+    lambda plan: plan.context >= 12 and max(plan.spatial) <= 6,
+    lambda plan: plan.context <= 8 and max(plan.spatial) >= 10,
+    lambda plan: plan.context >= 12 and min(plan.spatial) >= 10,
+]
+
+
+@pytest.mark.parametrize("at", range(5))
+def test_edges_and_large_sizes_take_turns_and_every_seed_begins_with_others(at: int) -> None:
+    found = corpus(at, 48)
+    for octet in range(6):
+        edge, large = found[8 * octet + 3], found[8 * octet + 7]
+        assert EDGES[(at + octet + 1) % 5](edge), edge
+        assert LARGE[(at + octet + 1) % 3](large), large
+
+
+def test_an_option_that_is_left_out_limits_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And every option has its own effect, in corpora as in single plans."""
+    asked = []
+    really_octets = strategies._octets
+
+    def octets(options: Options, turn: int) -> Any:
+        asked.append(options)
+        return really_octets(options, turn)
+
+    monkeypatch.setattr(strategies, "_octets", octets)
+    monkeypatch.setattr(strategies, "_any_plan", asked.append)
+    corpus(0, 1)
+    strategies.plans()
+    free = Options((1, None), (0, None), (1, None), (1, None), rank=2, step=1, allow_past=False)
+    assert asked == [free, free]
+    asked.clear()
+    limits = {
+        f"{end}_{name}": 2 * number + (end == "max")
+        for number, name in enumerate(("context", "targets", "channels", "side"), 1)
+        for end in ("min", "max")
+    }
+    corpus(0, 1, **limits, rank=1, step=3, allow_past=True)
+    strategies.plans(**limits, rank=1, step=3, allow_past=True)
+    limited = Options((2, 3), (4, 5), (6, 7), (8, 9), rank=1, step=3, allow_past=True)
+    assert asked == [limited, limited]
 
 
 ELSEWHERE = """

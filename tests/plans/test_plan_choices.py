@@ -31,7 +31,7 @@ class Choices:
         self.ranges: list[tuple[int, int]] = []
 
     def __call__(self, strategy: SearchStrategy[Any]) -> Any:
-        # "integers(min_value=0, max_value=5)"
+        # It reads as integers, then their least and greatest.
         low, high = (int(bound) for bound in re.findall(r"-?\d+", repr(strategy)))
         number = self.choose(len(self.ranges), low, high)
         assert low <= number <= high
