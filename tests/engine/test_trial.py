@@ -178,6 +178,21 @@ def test_one_answer_that_does_not_come_is_not_enough_to_give_up() -> None:
     assert (quiet.counted, quiet.given_up) == (3, None)
 
 
+def test_tasks_are_built_on_the_device_of_the_subject(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No machine has a second device for sure: what is built for one is built beside it."""
+    build, devices = Plan.build, set()
+
+    def noted(plan: Plan, dtype: torch.dtype, device: torch.device | str = "cpu") -> Task:
+        devices.add(str(device))
+        return build(plan, dtype)
+
+    monkeypatch.setattr(Plan, "build", noted)
+    layer = replace(SUBJECT, device=torch.device("cpu:0"))
+    (record,) = try_laws(layer, [law_of(lambda norm, task: None)], CORPUS, THREE)
+    assert record.counted == 3
+    assert devices == {"cpu:0"}
+
+
 def test_a_law_that_is_not_claimed_is_not_asked() -> None:
     asked: list[Task] = []
     law = law_that(asked.append, claimed=lambda claims: "it says so")
