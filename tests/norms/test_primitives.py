@@ -125,8 +125,11 @@ def test_derivatives_by_each_input_alone_and_by_all_are_right(operation, plainly
 
 
 @operations
+@pytest.mark.parametrize("recorded", [True, False])
 @pytest.mark.parametrize("batched", ["all", "first", "last", "at the end"])
-def test_tasks_in_a_batch_are_as_one_after_another(operation, plainly, shapes, batched) -> None:
+def test_tasks_in_a_batch_are_as_one_after_another(
+    operation, plainly, shapes, batched, recorded
+) -> None:
     """Also where some of the inputs are the same for all tasks, or tasks come last in memory."""
     tasks = 5
     dims: list[int | None] = [0 if batched == "all" else None] * len(shapes)
@@ -140,7 +143,8 @@ def test_tasks_in_a_batch_are_as_one_after_another(operation, plainly, shapes, b
     for i, (shape, dim) in enumerate(zip(shapes, dims, strict=True)):
         size = shape if dim is None else (*shape[:dim], tasks, *shape[dim:])
         inputs.append(drawn(*size, seed=i))
-    came = parts(vmap(operation, tuple(dims))(*inputs))
+    with torch.set_grad_enabled(recorded):
+        came = parts(vmap(operation, tuple(dims))(*inputs))
     for task in range(tasks):
         own = [x if d is None else x.select(d, task) for x, d in zip(inputs, dims, strict=True)]
         for part, expected in zip(came, parts(plainly(*own)), strict=True):
@@ -234,7 +238,7 @@ def test_what_only_inner_tasks_have_of_their_own_is_shared_by_outer_ones(
 def test_a_batch_of_gradients_is_as_one_gradient_after_another(
     scheme, shape, least, monkeypatch
 ) -> None:
-    """As `is_grads_batched` has it, by both sets and the parameters."""
+    """As `is_grads_batched` and vmap have it, by both sets and the parameters."""
     monkeypatch.setattr(small, "FEW", 0)
     monkeypatch.setattr(between, "SMALL", least)
     layer = BY_SCHEME[scheme](2).double()
@@ -244,7 +248,54 @@ def test_a_batch_of_gradients_is_as_one_gradient_after_another(
     rows = [drawn(4, *shape, seed=seed) for seed in (2, 3)]
     wanted = [*sets, *layer.parameters()]
     together = torch.autograd.grad(came, wanted, rows, is_grads_batched=True, retain_graph=True)
+    mapped = vmap(lambda *row: torch.autograd.grad(came, wanted, row, retain_graph=True))(*rows)
     for i in range(4):
         alone = torch.autograd.grad(came, wanted, [row[i] for row in rows], retain_graph=True)
-        for batched, expected in zip(together, alone, strict=True):
+        for batched, own, expected in zip(together, mapped, alone, strict=True):
             expect_float64_alike(batched[i], expected, f"row {i}")
+            expect_float64_alike(own[i], expected, f"row {i}, mapped")
+
+
+@pytest.mark.parametrize("least", [0, 2**15], ids=["near", "centred"])
+@pytest.mark.parametrize("items", [1, 4])
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        "meta_bn",
+        "reptile_norm",
+        "instance_norm",
+        "layer_norm",
+        "group_norm",
+        "tasknorm_i",
+        "tasknorm_l",
+    ],
+)
+def test_derivatives_through_tasks_in_a_batch_are_as_one_after_another(
+    scheme, items, least, monkeypatch
+) -> None:
+    """First and second ones, by both sets of each task and by the parameters that all share."""
+    monkeypatch.setattr(small, "FEW", 0)
+    monkeypatch.setattr(between, "SMALL", least)
+    layer = BY_SCHEME[scheme](4, unbiased=items > 1).double().eval()
+    with torch.no_grad():
+        for i, parameter in enumerate(layer.parameters()):
+            parameter.add_(drawn(*parameter.shape, seed=i) / 4)
+    sets = [drawn(3, items, 4, 3), drawn(3, 2, 4, 3, seed=1)]
+    wanted = [*(x.requires_grad_() for x in sets), *layer.parameters()]
+
+    def task(context: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        outputs, state = layer.condition(context)
+        return outputs, layer.normalize(targets, state)
+
+    each = [task(*own) for own in zip(*sets, strict=True)]
+    one_by_one = [torch.stack(parts) for parts in zip(*each, strict=True)]
+    found = []
+    for came in (vmap(task)(*sets), one_by_one):
+        loss = sum((drawn(*part.shape) * part.sin()).sum() for part in came)
+        first = torch.autograd.grad(loss, wanted, create_graph=True)
+        second = torch.autograd.grad(
+            sum(part.pow(2).sum() for part in first[:2]), wanted, materialize_grads=True
+        )
+        found.append([*came, *first, *second])
+    for i, (actual, expected) in enumerate(zip(*found, strict=True)):
+        expect_float64_alike(actual, expected, f"part {i}")
