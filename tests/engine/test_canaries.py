@@ -19,6 +19,8 @@ from tnverify.plans import Plan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from torch import Tensor
+
     from tnverify.catalogue import Law
     from tnverify.contract import Prober, Task
 
@@ -71,6 +73,26 @@ def test_one_task_on_which_the_canary_is_caught_is_enough(at: int) -> None:
     assert asleep(Catalogue((law,)), PLANS) == []
     assert [len(task.context) for task in asked] == list(range(1, at + 1))
     assert {task.dtype for task in asked} == {torch.float64}
+
+
+class Narrow(PlainNorm):
+    """Does not compute in float64."""
+
+    def widened(self, x: Tensor) -> Tensor:
+        if x.dtype is torch.float64:
+            raise TypeError("float32 only")
+        return super().widened(x)
+
+
+def test_a_canary_without_float64_is_asked_in_its_own_dtype(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    narrow = Fault("n", "moments", Narrow, "meta_bn", ("notices",), "a test", canary=True)
+    monkeypatch.setattr(canaries, "faults_of", lambda family: (narrow,))
+    asked: list[Task] = []
+    law = law_that(lambda task: asked.append(task) is not None)
+    assert asleep(Catalogue((law,)), PLANS) == ["moments"]
+    assert [task.dtype for task in asked] == [torch.float32] * 3
 
 
 def test_one_law_that_catches_it_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
