@@ -36,6 +36,9 @@ def alone(value: float, **more: Any) -> Task:
         (-40.0, lambda x: x < -8, -10.0),
         (0.3, lambda x: 0 < x < 0.7, 0.3),
         (-3.0, lambda x: abs(x) == 3, -3.0),
+        (2.5, lambda x: x in (2.5, 1.25), 1.25),
+        (1.5, lambda x: x in (1.5, 0.75), 1.5),
+        (-1.0, lambda x: abs(x) == 1, 1.0),
     ],
 )
 def test_a_value_becomes_the_plainest_that_still_fails(
