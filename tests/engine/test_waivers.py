@@ -127,10 +127,11 @@ def test_a_witness_is_read_from_a_file_beside_the_waivers(
     witness = {"plan": {}, "context": [], "target": [], "of": "Dvořák"}
     text = json.dumps(witness, ensure_ascii=False)
     (tmp_path / "witness.json").write_text(text, encoding="utf-8")
-    path = written(
-        tmp_path, f'[[waivers]]\nlaw = "{LAW}"\nreason = "x"\nwitness = "witness.json"\n'
-    )
+    path = tmp_path / "waivers.toml"
+    table = f'[[waivers]]\nlaw = "{LAW}"\nreason = "Dvořák"\nwitness = "witness.json"\n'
+    path.write_text(table, encoding="utf-8")
     (waiver,) = read_waivers(path, load_catalogue())
+    assert waiver.reason == "Dvořák"
     assert waiver.witness == witness
 
 
