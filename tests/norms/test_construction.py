@@ -9,7 +9,8 @@ from tnverify.norms import BY_SCHEME, BatchRenorm, GroupNorm
 from tnverify.norms.alpha import BlendingLayer
 from tnverify.norms.kernels import dispatch, small
 from tnverify.norms.running import RunningLayer
-from tnverify.tolerances import expect_same
+from tnverify.tolerances import expect_close, expect_same
+from tnverify.tolerances.bound import unit
 
 schemes = pytest.mark.parametrize("scheme", BY_SCHEME)
 
@@ -109,3 +110,8 @@ def test_a_layer_in_half_precision_computes_in_float32(scheme, dtype, way, monke
         outputs.append(torch.cat([came, layer.normalize(sets[1], state)]))
     assert outputs[0].dtype is dtype
     expect_same(*outputs, f"{scheme} in {dtype} and as wide as its parameters")
+    came, state = wide.double().condition(sets[0].double())
+    exact = torch.cat([came, wide.normalize(sets[1].double(), state)]).detach()
+    # The result is rounded to few digits once, and nothing before it.
+    bound = unit(dtype) * exact.abs() + 100 * unit(torch.float32) * (1 + exact.abs())
+    expect_close(outputs[0].detach().double(), exact, bound, f"{scheme} in {dtype} and in float64")
