@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tnverify.plans import PROFILES, Plan, strategies
-from tnverify.plans.menus import EXTREMES, LOGITS
+from tnverify.plans.menus import EXTREMES, LOGITS, OVERRIDES
 from tnverify.plans.options import KINDS, Options
 
 if TYPE_CHECKING:
@@ -80,6 +80,12 @@ def test_the_greatest_of_every_choice_is_the_wildest_plan() -> None:
         past=2,
         overrides=((1, 63, -1000.0),) * 3,
     )
+
+
+def test_an_override_may_be_anywhere_in_either_set() -> None:
+    choices = greatest()
+    assert len(strategies._plan(choices, FREE, (ORDINARY,)).overrides) == 3
+    assert choices.ranges[-9:] == [(0, 1), (0, 63), (0, len(OVERRIDES) - 1)] * 3
 
 
 def test_past_is_drawn_only_where_it_is_allowed() -> None:

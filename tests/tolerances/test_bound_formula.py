@@ -89,3 +89,58 @@ def test_a_zero_weight_is_never_too_wide_and_nan_always_is() -> None:
     for weight in ([0.0], [1.0]):
         assert too_wide(np.full((1, 1, 1, 1), np.nan), ours, weight=weight)
         assert too_wide(np.full((1, 1, 1, 1), np.inf), ours, weight=weight)
+
+
+def test_without_weight_bias_alpha_or_storage_only_the_sums_are_left() -> None:
+    u = 2.0**-10
+    sums = u * (16 * 9 + 60) + 3 * 8 * 25 * u * u
+    blend = 8 * u  # 8 u 4 alpha: alpha of scale and offset zero still has a sigmoid's error
+    got = rounding_bound(by_hand(), weight=None, bias=None, unit=u)
+    assert got.item() == sums + blend
+    # A scale without a context adds nothing; an offset does, whatever its sign.
+    assert rounding_bound(by_hand(), weight=None, bias=None, unit=u, scale=2.0).item() == got.item()
+    for offset in (3.0, -3.0):
+        moved = rounding_bound(by_hand(), weight=None, bias=None, unit=u, offset=offset)
+        assert moved.item() == sums + 8 * u * (1 + 0.375 * 3)
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2, 3])
+def test_weight_and_bias_are_those_of_the_outputs_own_channel(rank: int) -> None:
+    shape = (3, 2, *(2,) * rank)
+    ones, none = np.ones(shape), np.zeros(shape)
+    two = SetAnswer(
+        outputs=ones,
+        normalized=none,
+        mean=none,
+        var=ones,
+        kappa=none,
+        count=0,
+        dy_dalpha=none,
+        alpha=none,
+    )
+    got = rounding_bound(two, weight=[2.0, -0.5], bias=[0.0, -4.0], unit=2.0**-10)
+    assert got.shape == shape
+    assert (got[:, 0] == 2 * 8 * 2.0**-10).all()
+    assert (got[:, 1] == 0.5 * 8 * 2.0**-10 + (2 * 2.0**-10 + 2.0**-53) * 4).all()
+    limit = TOO_WIDE * ones
+    assert not too_wide(limit, two, weight=[1.0, -1.0])
+    assert too_wide(limit, two, weight=[1.0, 0.5])
+    assert not too_wide(limit, two, weight=[1.0, 0.0])
+
+
+def test_without_a_weight_a_bound_is_too_wide_beyond_a_tenth_of_one_and_the_value() -> None:
+    limit = np.full((1, 1, 1, 1), TOO_WIDE * (1 + 3))
+    assert not too_wide(limit, by_hand(), weight=None)
+    assert too_wide(limit * 1.001, by_hand(), weight=None)
+
+
+def test_a_reference_that_overflows_has_a_bound_that_is_too_wide_and_no_warning() -> None:
+    one = np.ones((1, 1, 1, 1))
+    for poisoned in (
+        replace(by_hand(), kappa=one * 1e308),
+        replace(by_hand(), normalized=one * 0, kappa=one * np.inf),
+        replace(by_hand(), outputs=one * np.nan, normalized=one * np.nan),
+    ):
+        bound = rounding_bound(poisoned, weight=[0.0], bias=None, unit=1.0)
+        assert not np.isfinite(bound).any()
+        assert too_wide(bound, poisoned, weight=[0.0])
