@@ -10,7 +10,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.func import grad, vmap
 
 from tnverify.norms import BY_SCHEME, MetaBN
-from tnverify.norms.kernels import between, small
+from tnverify.norms.kernels import between, small, sweeps
 from tnverify.norms.kernels.adjoint import Line
 from tnverify.norms.kernels.primitives import combine, dots, folded, plane_moments
 from tnverify.tolerances import expect_close
@@ -256,7 +256,7 @@ def test_a_batch_of_gradients_is_as_one_gradient_after_another(
             expect_float64_alike(own[i], expected, f"row {i}, mapped")
 
 
-@pytest.mark.parametrize("least", [0, 2**15], ids=["near", "centred"])
+@pytest.mark.parametrize(("least", "block"), [(0, 16), (2**15, 2**17)], ids=["near", "centred"])
 @pytest.mark.parametrize("items", [1, 4])
 @pytest.mark.parametrize(
     "scheme",
@@ -271,16 +271,17 @@ def test_a_batch_of_gradients_is_as_one_gradient_after_another(
     ],
 )
 def test_derivatives_through_tasks_in_a_batch_are_as_one_after_another(
-    scheme, items, least, monkeypatch
+    scheme, items, least, block, monkeypatch
 ) -> None:
     """First and second ones, by both sets of each task and by the parameters that all share."""
     monkeypatch.setattr(small, "FEW", 0)
     monkeypatch.setattr(between, "SMALL", least)
+    monkeypatch.setattr(sweeps, "BLOCK", block)
     layer = BY_SCHEME[scheme](4, unbiased=items > 1).double().eval()
     with torch.no_grad():
         for i, parameter in enumerate(layer.parameters()):
             parameter.add_(drawn(*parameter.shape, seed=i) / 4)
-    sets = [drawn(3, items, 4, 3), drawn(3, 2, 4, 3, seed=1)]
+    sets = [drawn(2, items, 4, 3, 6), drawn(2, 3, 4, 3, 6, seed=1)]
     wanted = [*(x.requires_grad_() for x in sets), *layer.parameters()]
 
     def task(context: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -299,3 +300,14 @@ def test_derivatives_through_tasks_in_a_batch_are_as_one_after_another(
         found.append([*came, *first, *second])
     for i, (actual, expected) in enumerate(zip(*found, strict=True)):
         expect_float64_alike(actual, expected, f"part {i}")
+
+
+def test_two_alphas_of_two_channels_stay_two_where_nothing_is_recorded(monkeypatch) -> None:
+    monkeypatch.setattr(small, "FEW", 0)
+    layer = BY_SCHEME["tasknorm_i"](2, per_channel=True).double()
+    with torch.no_grad():
+        layer.offset.copy_(torch.tensor([-1.0, 2.0]))
+    recorded, _ = layer.condition(drawn(3, 2, 4))
+    with torch.no_grad():
+        unrecorded, _ = layer.condition(drawn(3, 2, 4))
+    expect_float64_alike(unrecorded, recorded, "outputs")
