@@ -162,11 +162,12 @@ def test_hypothesis_draws_plans_that_suit_the_layer_the_same_for_a_seed() -> Non
 
 def test_no_plan_is_asked_twice_and_asking_ends() -> None:
     asked: list[Plan] = []
-    long = replace(BIG, context=2000)
+    long = replace(BIG, context=2001)
     small = shrunk(lambda plan: asked.append(plan) is None and plan.context >= 1100, long)
-    assert 1100 <= small.context < 2000
+    assert 1100 <= small.context < 2001
     assert len(asked) == len(set(asked))
-    assert EVALUATIONS - 60 <= len(asked) <= EVALUATIONS
+    # Those of Hypothesis have other seeds.
+    assert len(asked) == EVALUATIONS
 
 
 def test_a_plan_that_cannot_be_simpler_is_given_back() -> None:
