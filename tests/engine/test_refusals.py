@@ -138,7 +138,7 @@ LAYOUTS: dict[str, Callable[[Tensor], Tensor]] = {
 @pytest.mark.parametrize("laid_out", LAYOUTS.values(), ids=LAYOUTS)
 def test_a_layer_may_refuse_another_layout(laid_out: Callable[[Tensor], Tensor]) -> None:
     """What it is asked again has the same layout, and values of its own."""
-    values = of().context
+    values = ORDINARY.build(torch.float32).context
     task = Task(laid_out(values), values[:2].contiguous())
     met: list[Tensor] = []
 

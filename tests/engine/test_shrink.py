@@ -172,3 +172,9 @@ def test_no_plan_is_asked_twice_and_asking_ends() -> None:
 
 def test_a_plan_that_cannot_be_simpler_is_given_back() -> None:
     assert shrink_plan(Plan(), lambda plan: True, SUBJECT, 0) == Plan()
+
+
+def test_a_heavier_plan_that_fails_too_is_not_taken() -> None:
+    light = Plan(seed=RARE)
+    small = shrink_plan(light, lambda plan: plan == light or plan.context >= 5, SUBJECT, 0)
+    assert small == light
