@@ -97,8 +97,10 @@ def test_without_weight_bias_alpha_or_storage_only_the_sums_are_left() -> None:
     blend = 8 * u  # 8 u 4 alpha: alpha of scale and offset zero still has a sigmoid's error
     got = rounding_bound(by_hand(), weight=None, bias=None, unit=u)
     assert got.item() == sums + blend
-    # A scale without a context adds nothing; an offset does, whatever its sign.
+    # A scale without a context adds nothing, nor a context without a scale; an offset does,
+    # whatever its sign.
     assert rounding_bound(by_hand(), weight=None, bias=None, unit=u, scale=2.0).item() == got.item()
+    assert rounding_bound(by_hand(), weight=None, bias=None, unit=u, size=3).item() == got.item()
     for offset in (3.0, -3.0):
         moved = rounding_bound(by_hand(), weight=None, bias=None, unit=u, offset=offset)
         assert moved.item() == sums + 8 * u * (1 + 0.375 * 3)
@@ -126,6 +128,15 @@ def test_weight_and_bias_are_those_of_the_outputs_own_channel(rank: int) -> None
     assert not too_wide(limit, two, weight=[1.0, -1.0])
     assert too_wide(limit, two, weight=[1.0, 0.5])
     assert not too_wide(limit, two, weight=[1.0, 0.0])
+
+
+def test_the_bias_is_taken_in_float64_whatever_its_dtype() -> None:
+    u, wide = 2.0**-10, float(np.float32(3.3))
+    got = [
+        rounding_bound(by_hand(), weight=[0.0], bias=bias, unit=u).item()
+        for bias in (np.asarray([3.3], np.float32), [wide])
+    ]
+    assert got == [(2 * u + 2.0**-53) * wide] * 2
 
 
 def test_without_a_weight_a_bound_is_too_wide_beyond_a_tenth_of_one_and_the_value() -> None:
