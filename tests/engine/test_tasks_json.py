@@ -158,3 +158,8 @@ def test_a_summary_says_what_matters_of_a_task(task: Task, words: str) -> None:
     said = summary_of(task)
     assert said.endswith(words)
     assert "context [" in said
+
+
+def test_what_json_has_no_number_for_is_written_by_name() -> None:
+    values = torch.tensor([[math.nan, math.inf], [-math.inf, 1.5]])
+    assert values_of(values) == [["NaN", "Infinity"], ["-Infinity", 1.5]]
