@@ -164,8 +164,9 @@ def test_an_extreme_alpha_is_beyond_through_the_scale_or_through_the_offset(cont
         assert 1 <= scale * context / argument <= 2
         for value in (alpha(*by_offset, context), alpha(scale, offset, context)):
             assert value < 0.01 or value > 0.99
-    assert strategies._draw_alpha(these(15, 0, 7), context, often=False)[1] == 0
-    assert strategies._draw_alpha(these(15, 0, 6), context, often=False)[0] == 0
+    pairs = [strategies._draw_alpha(these(15, 0, way), context, often=False) for way in range(8)]
+    assert [scale == 0 for scale, _ in pairs] == [True, False] * 4
+    assert [offset == 0 for _, offset in pairs] == [False, True] * 4
 
 
 @pytest.mark.parametrize(
