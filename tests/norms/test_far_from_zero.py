@@ -14,7 +14,7 @@ WAYS = {"asks": (0, 2**17), "centres": (2**31, 2**17), "in blocks": (0, 16)}
 
 
 @pytest.fixture(params=[*WAYS, "plainly", "few"])
-def way(request, monkeypatch) -> str:
+def way(request, monkeypatch) -> None:
     """Each way to the same outputs, taken whatever the size is."""
     monkeypatch.setattr(small, "FEW", 10**6 if request.param == "few" else 0)
     if request.param == "plainly":
@@ -23,7 +23,6 @@ def way(request, monkeypatch) -> str:
         least, block = WAYS[request.param]
         monkeypatch.setattr(between, "SMALL", least)
         monkeypatch.setattr(sweeps, "BLOCK", block)
-    return request.param
 
 
 def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -64,10 +63,11 @@ def test_outputs_are_good_to_a_few_ulps_whatever_the_deviation_is(
     assert (came - expected).abs().max() <= 6 * ulps
 
 
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("scheme", ["meta_bn", "instance_norm", "tasknorm_i", "tasknorm_l"])
 @pytest.mark.parametrize(("mean", "deviation"), [(0.5, 1.0), (10_000.0, 1.0), (1.0, 1e-3)], ids=str)
 def test_derivatives_are_good_to_a_few_digits_whatever_the_deviation_is(
-    scheme, mean, deviation, way
+    scheme, mean, deviation
 ) -> None:
     layer = BY_SCHEME[scheme](4)
     sets = [(drawn(6, 4, 5, 5, seed=seed) * deviation + mean).float() for seed in (0, 1)]
@@ -78,10 +78,7 @@ def test_derivatives_are_good_to_a_few_digits_whatever_the_deviation_is(
         outputs, state = layer.to(dtype).condition(leaves[0])
         came = (outputs, layer.normalize(leaves[1], state))
         loss = sum((w.to(dtype) * part).sum() for w, part in zip(weights, came, strict=True))
-        wanted = [*leaves, layer.weight, layer.bias]
-        # Plain operations add up alpha's derivative by each of two means, which lie far from zero.
-        if scheme.startswith("tasknorm") and way != "plainly":
-            wanted += [layer.scale, layer.offset]
+        wanted = [*leaves, *layer.parameters()]
         found.append(torch.autograd.grad(loss, wanted, allow_unused=True, materialize_grads=True))
     for i, (actual, expected) in enumerate(zip(*found, strict=True)):
         scale = expected.abs().max() + 1

@@ -246,6 +246,13 @@ def test_a_batch_of_gradients_is_as_one_gradient_after_another(
     outputs, state = layer.condition(sets[0])
     came = (outputs, layer.normalize(sets[1], state))
     rows = [drawn(4, *shape, seed=seed) for seed in (2, 3)]
+    if scheme != "instance_norm":  # targets alone reach the context through its moments
+        (of_targets,) = torch.autograd.grad(
+            came[1], sets[0], rows[1], is_grads_batched=True, retain_graph=True
+        )
+        for i, row in enumerate(rows[1]):
+            (expected,) = torch.autograd.grad(came[1], sets[0], row, retain_graph=True)
+            expect_float64_alike(of_targets[i], expected, f"context by targets, row {i}")
     wanted = [*sets, *layer.parameters()]
     together = torch.autograd.grad(came, wanted, rows, is_grads_batched=True, retain_graph=True)
     mapped = vmap(lambda *row: torch.autograd.grad(came, wanted, row, retain_graph=True))(*rows)

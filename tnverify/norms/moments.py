@@ -81,6 +81,9 @@ def by_channel(part: Tensor, channels: int) -> Tensor:
 
 def pool(alpha: Tensor | float, base: Moments, own: Moments) -> Moments:
     """alpha of the base moments blended with 1 - alpha of an item's own (eqs. (10), (11))."""
+    if isinstance(alpha, Tensor):
+        # Its derivative is a difference of sums over means, which may lie far from zero.
+        alpha = cast(alpha, base.mean.dtype)
     mean = alpha * base.mean + (1 - alpha) * own.mean
     var = alpha * (base.var + (base.mean - mean).square()) + (1 - alpha) * (
         own.var + (own.mean - mean).square()

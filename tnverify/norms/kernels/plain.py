@@ -56,11 +56,13 @@ def standardize(
     with the distance of the values from zero.
     """
     wide = x.to(compute_dtype(x.dtype))
-    centre = used.mean.detach().to(wide.dtype)
-    slope = torch.rsqrt(used.var + eps)
+    # Running moments have the layer's dtype, which may be half precision.
+    mean, var = (part.to(torch.promote_types(part.dtype, wide.dtype)) for part in used[:2])
+    centre = mean.detach().to(wide.dtype)
+    slope = torch.rsqrt(var + eps)
     if weight is not None:
         slope = slope * weight
-    constant = (centre - used.mean) * slope
+    constant = (centre - mean) * slope
     if bias is not None:
         constant = constant + bias
     centred = wide - as_planes(centre, wide)

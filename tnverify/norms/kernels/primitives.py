@@ -43,9 +43,11 @@ def combine(
     g: Tensor, x: Tensor, slope: Tensor, line: Line | None, centre: Tensor | None
 ) -> Tensor:
     """g * slope and, where there is one, the line at x - centre, summed; for each plane."""
-    if line is not None and undisturbed(g):
+    # Where the batch is one of derivatives by moments alone, the line has it and g has not.
+    batched = any(map(_batched_by_autograd, (g, *(line or ()))))
+    if line is not None and undisturbed(g) and not batched:
         return sweeps.combine(g, x, slope, *line, centre)
-    if _batched_by_autograd(g):
+    if batched:
         by_g = g * as_planes(slope, x)
         if line is None:
             return by_g
