@@ -148,6 +148,7 @@ def test_a_line_has_at_most_88_characters(width: int, lines: int) -> None:
         ("layers.py:Mine", "{here}/layers.py:Mine"),
         ("sub/../layers.py:Mine(channels, 2)", "{here}/layers.py:Mine(channels, 2)"),
         ("a.py:b/../layers.py:Mine", "{here}/layers.py:Mine"),
+        ("layers.py:Mine('x/../y.py:z')", "{here}/layers.py:Mine('x/../y.py:z')"),
         ("/opt/layers.py:Mine", "/opt/layers.py:Mine"),
     ],
 )
@@ -239,3 +240,9 @@ def test_a_process_that_does_not_answer_says_nothing(
 def test_without_programs_no_process_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reproducer, "_RUN_ALL", "print('[1]')")
     assert run_programs([]) == []
+
+
+def test_what_a_program_prints_may_be_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text("import os, sys\nos.write(1, bytes([255, 254]))\nraise ZeroDivisionError\n")
+    assert run_programs([path]) == ["error ZeroDivisionError"]

@@ -201,3 +201,26 @@ def test_without_waivers_there_are_none(tmp_path: Path, monkeypatch: pytest.Monk
     for body in ("", "[tool]", "[tool.tnverify]\nwaivers = []", "waivers = []"):
         (tmp_path / "pyproject.toml").write_text(body)
         assert read_waivers(None, load_catalogue()) == ()
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("waivers = 1", "waivers must be a list of tables"),
+        ("tool = 1", "waivers must be a list of tables"),
+        ("[tool]\ntnverify = 3", "waivers must be a list of tables"),
+        ('[[waivers]]\nlaw = "l"\nreason = "r"\nsubject = 3', "subject must be a SPEC, not 3"),
+    ],
+)
+def test_tables_of_the_wrong_form_are_one_line(tmp_path: Path, body: str, says: str) -> None:
+    path = written(tmp_path, body)
+    with pytest.raises(WaiverError, match=says) as raised:
+        read_waivers(path, load_catalogue())
+    assert str(path) in str(raised.value)
+
+
+def test_a_witness_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "w.json").write_bytes(b"\xff\xfe\xff")
+    path = written(tmp_path, f'[[waivers]]\nlaw = "{LAW}"\nreason = "r"\nwitness = "w.json"')
+    with pytest.raises(WaiverError, match=r"waiver 1: witness w\.json: "):
+        read_waivers(path, load_catalogue())

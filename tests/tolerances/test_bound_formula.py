@@ -150,8 +150,15 @@ def test_a_reference_that_overflows_has_a_bound_that_is_too_wide_and_no_warning(
     for poisoned in (
         replace(by_hand(), kappa=one * 1e308),
         replace(by_hand(), normalized=one * 0, kappa=one * np.inf),
+        replace(by_hand(), normalized=one * np.inf),
         replace(by_hand(), outputs=one * np.nan, normalized=one * np.nan),
     ):
         bound = rounding_bound(poisoned, weight=[0.0], bias=None, unit=1.0)
         assert not np.isfinite(bound).any()
         assert too_wide(bound, poisoned, weight=[0.0])
+
+
+def test_an_infinite_reference_is_too_wide_for_any_weight() -> None:
+    infinite = replace(by_hand(), normalized=np.full((1, 1, 1, 1), np.inf))
+    bound = rounding_bound(infinite, weight=[2.0], bias=None, unit=2.0**-53)
+    assert too_wide(bound, infinite, weight=[2.0])

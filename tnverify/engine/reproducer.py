@@ -86,8 +86,10 @@ def program(
 
 def _absolute(spec: str) -> str:
     """A spec that names a file by a path which holds in every directory."""
-    name, colon, rest = spec.rpartition(".py:")
-    return f"{Path(name + '.py').resolve()}:{rest}" if colon else spec
+    named, parenthesis, arguments = spec.partition("(")
+    name, colon, rest = named.rpartition(".py:")
+    absolute = f"{Path(name + '.py').resolve()}:{rest}" if colon else named
+    return absolute + parenthesis + arguments
 
 
 def write_program(text: str, directory: Path, subject_number: int, law: Law) -> Path:
@@ -117,7 +119,6 @@ def run_programs(paths: Sequence[Path], seconds: float = 120.0) -> list[str | No
         ran = subprocess.run(  # noqa: S603 - this Python, on programs that this run wrote
             [sys.executable, "-c", _RUN_ALL, str(guard.HANG_SECONDS), *map(str, paths)],
             capture_output=True,
-            text=True,
             timeout=seconds,
             env=environment,
             check=False,

@@ -58,7 +58,11 @@ def read_waivers(path: Path | None, catalogue: Catalogue) -> tuple[Waiver, ...]:
         raise WaiverError(f"{path}: {error}") from None
     tables = data.get("waivers")
     if tables is None:
-        tables = data.get("tool", {}).get("tnverify", {}).get("waivers", [])
+        tables = data
+        for key, otherwise in (("tool", {}), ("tnverify", {}), ("waivers", [])):
+            tables = tables.get(key, otherwise) if isinstance(tables, dict) else None
+    if not isinstance(tables, list):
+        raise WaiverError(f"{path}: waivers must be a list of tables: [[tool.tnverify.waivers]]")
     waivers = tuple(_waiver(table, path, n) for n, table in enumerate(tables, 1))
     for waiver in waivers:
         catalogue.named(waiver.law)
@@ -80,11 +84,14 @@ def _waiver(table: Any, path: Path, number: int) -> Waiver:
     expires = table.get("expires")
     if expires is not None and type(expires) is not dt.date:
         raise wrong(f"expires must be a date such as 2027-01-31, not {expires!r}")
+    subject = table.get("subject")
+    if subject is not None and not isinstance(subject, str):
+        raise wrong(f"subject must be a SPEC, not {subject!r}")
     return Waiver(
         law=table["law"],
         reason=table["reason"],
         witness=_witness(table.get("witness"), path.parent, wrong),
-        subject=table.get("subject"),
+        subject=subject,
         expires=expires,
     )
 
@@ -94,7 +101,7 @@ def _witness(given: Any, folder: Path, wrong: Any) -> Mapping[str, Any]:
     if isinstance(given, str):
         try:
             given = json.loads((folder / given).read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
+        except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
             raise wrong(f"witness {given}: {error}") from None
     if not isinstance(given, dict) or not {"plan", "context", "target"} <= set(given):
         raise wrong(

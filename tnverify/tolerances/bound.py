@@ -92,8 +92,9 @@ def too_wide(
     of weight zero gives its bias whatever y is, so no bound on y is too wide there.
     """
     gamma = _magnitude(weight, set_answer, default=1.0)
-    within = bound <= TOO_WIDE * (1 + np.abs(set_answer.normalized)) * gamma
-    meaningful = within | ((gamma == 0) & np.isfinite(bound))
+    with np.errstate(invalid="ignore"):
+        within = bound <= TOO_WIDE * (1 + np.abs(set_answer.normalized)) * gamma
+    meaningful = np.isfinite(bound) & (within | (gamma == 0))
     return not bool(meaningful.all())
 
 
