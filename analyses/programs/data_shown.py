@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from tnverify.analyses.tasks import FixedShots, Style, TaskSource
 if TYPE_CHECKING:
     from tnverify.analyses.data import Dataset, Split
     from tnverify.analyses.report.content import Part
+    from tnverify.analyses.tasks.style import Shared
 
 _PLAIN = " cells named “plain” have none of it."
 _SHIFTED = "Gain, offset, inversion and noise are"
@@ -75,7 +76,7 @@ def _sheet(split: Split, *, lines: int = 10) -> np.ndarray[tuple[int, ...], np.d
 
 
 def _three_tasks(split: Split, style: str) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    shift = None if style == "none" else Style(shared=style)
+    shift = None if style == "none" else Style(shared=cast("Shared", style))
     tasks = TaskSource(split, FixedShots(5, 1, 2), seed=0, style=shift).tasks(range(3))
     rows = [np.concatenate([t.context.numpy(), t.targets.numpy()]) for t in tasks]
     # Styled values reach below 0 and above 1.
