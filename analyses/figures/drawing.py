@@ -119,7 +119,8 @@ def _title_over_all(figure: Any) -> None:
     words = axes.get_title(loc="left")
     axes.set_title("")
     title = figure.suptitle(words, x=_MARGIN, ha="left", fontsize=10.5, fontweight="bold")
-    needed = title.get_window_extent(FigureCanvasAgg(figure).get_renderer()).width
+    canvas: Any = FigureCanvasAgg(figure)  # some of it has no types
+    needed = title.get_window_extent(canvas.get_renderer()).width
     there = (1 - 2 * _MARGIN) * figure.bbox.width
     title.set_fontsize(10.5 * min(1.0, there / max(needed, 1.0)))
 
