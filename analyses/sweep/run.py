@@ -21,7 +21,6 @@ from tnverify.analyses.records import Note, Record, RecordStore, code_version, s
 from tnverify.analyses.records.atomic import write_over
 from tnverify.analyses.sweep.display import shown
 from tnverify.analyses.sweep.engines import Engine, WorkerDiedError, open_engine
-from tnverify.analyses.sweep.interrupts import kept_interrupts
 from tnverify.analyses.sweep.job import Job, Layout, TrainOne
 from tnverify.analyses.sweep.lock import alone_in
 from tnverify.analyses.sweep.progress import read_progress
@@ -120,8 +119,7 @@ def _carry_out_all(
     try:
         # Every run is handed over by itself, and by whichever thread is free.
         parallel = Parallel(n_jobs=min(engine.lanes, len(jobs)), backend="threading", batch_size=1)
-        with kept_interrupts():
-            failures = parallel(delayed(_finish)(engine, job, store) for job in jobs)
+        failures = parallel(delayed(_finish)(engine, job, store) for job in jobs)
     except BaseException:
         for job in jobs:
             dismiss(job.layout.workplace(job.name))
