@@ -37,7 +37,7 @@ def test_scalars_are_what_is_recorded(
 
     # Killed between checkpoints, so that iterations are trained and logged twice.
     monkeypatch.setattr(run_module, "CHECKPOINT_EVERY", 1e9)
-    run = interrupted(small(drawn), tmp_path / "run", 5, logs=tmp_path / "logs")
+    run = interrupted(small(drawn), tmp_path / "run", 4, logs=tmp_path / "logs")
     expect_same_run(run, trained(small(drawn), tmp_path))
     (folder,) = (tmp_path / "logs").iterdir()
     assert folder.name.startswith("protonets-tasknorm_i-seed0-")
