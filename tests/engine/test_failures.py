@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
-from makeshift import law_of, normalizing, subject
+from makeshift import devices_built_on, law_of, normalizing, subject
 
 from tnverify.contract import Violation
 from tnverify.engine.evaluate import Evaluation
@@ -192,13 +192,7 @@ def test_tasks_are_built_on_the_device_of_the_subject(
     law: Law, first: Evaluation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No machine has a second device for sure: what is built for one is built beside it."""
-    build, devices = Plan.build, set()
-
-    def noted(plan: Plan, dtype: torch.dtype, device: torch.device | str = "cpu") -> Task:
-        devices.add(str(device))
-        return build(plan, dtype)
-
-    monkeypatch.setattr(Plan, "build", noted)
+    devices = devices_built_on(monkeypatch)
     layer = replace(SUBJECT, device=torch.device("cpu:0"))
     smallest_failure(law, layer, (FOUND, "float64", first), 0)
     assert devices == {"cpu:0"}

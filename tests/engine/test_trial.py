@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from makeshift import law_of, normalizing, subject
+from makeshift import devices_built_on, law_of, normalizing, subject
 
 from tnverify.contract import SaysNothing, Violation
 from tnverify.engine.evaluate import Evaluation
@@ -180,13 +180,7 @@ def test_one_answer_that_does_not_come_is_not_enough_to_give_up() -> None:
 
 def test_tasks_are_built_on_the_device_of_the_subject(monkeypatch: pytest.MonkeyPatch) -> None:
     """No machine has a second device for sure: what is built for one is built beside it."""
-    build, devices = Plan.build, set()
-
-    def noted(plan: Plan, dtype: torch.dtype, device: torch.device | str = "cpu") -> Task:
-        devices.add(str(device))
-        return build(plan, dtype)
-
-    monkeypatch.setattr(Plan, "build", noted)
+    devices = devices_built_on(monkeypatch)
     layer = replace(SUBJECT, device=torch.device("cpu:0"))
     (record,) = try_laws(layer, [law_of(lambda norm, task: None)], CORPUS, THREE)
     assert record.counted == 3

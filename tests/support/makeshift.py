@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from tnverify.catalogue import law
 from tnverify.faults.plain import PlainNorm
+from tnverify.plans import Plan
 from tnverify.subjects import Factory, from_factory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pytest
+    import torch
     from torch import Tensor
 
     from tnverify.catalogue import Law
@@ -38,3 +41,16 @@ def law_of(check: Callable[[Prober, Task], None], **declared: object) -> Law:
     check.__doc__ = check.__doc__ or "A law of a test."
     arguments: dict[str, object] = {"family": "context", "kind": "exact", "source": "a test"}
     return law(**(arguments | declared))(check)  # type: ignore[arg-type]  # as each test says
+
+
+def devices_built_on(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The devices that plans are built for from now on; what is built lies on the CPU."""
+    build = Plan.build
+    devices: set[str] = set()
+
+    def noted(plan: Plan, dtype: torch.dtype, device: torch.device | str = "cpu") -> Task:
+        devices.add(str(device))
+        return build(plan, dtype)
+
+    monkeypatch.setattr(Plan, "build", noted)
+    return devices
