@@ -140,11 +140,37 @@ def test_a_hang_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no answer within" in str(ended.reason)
 
 
+def hands_over(norm: Prober, task: Task) -> None:
+    """The task's own tensors, where `run` would hand over copies."""
+    probe = norm.fresh(task)
+    _, state = probe.condition(task.context)
+    probe.normalize(task.targets, state)
+
+
 def test_edits_of_the_task_are_undone_for_the_laws_that_follow() -> None:
     task = ORDINARY.build()
     before = task.targets.clone()
     layer = normalizing(lambda x: x.mul_(2))
-    evaluate(law_of(runs), SubjectProber(subject(layer)), task)
+    evaluate(law_of(hands_over), SubjectProber(subject(layer)), task)
+    assert torch.equal(task.targets, before)
+
+
+def test_edits_of_a_task_that_has_a_poisoned_item_are_undone_too() -> None:
+    task = ORDINARY.build()
+    task.targets[1] = torch.nan
+    before = task.targets.clone()
+    layer = normalizing(lambda x: x.nan_to_num_().mul_(-1))
+    evaluate(law_of(hands_over), SubjectProber(subject(layer)), task)
+    assert torch.equal(task.targets.view(torch.int64), before.view(torch.int64))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+def test_edits_are_undone_in_every_dtype_and_layout(dtype: torch.dtype) -> None:
+    plain = ORDINARY.build(dtype)
+    task = plain.with_sets(targets=plain.targets.to(memory_format=torch.channels_last))
+    before = task.targets.clone()
+    layer = normalizing(torch.Tensor.zero_)
+    evaluate(law_of(hands_over), SubjectProber(subject(layer)), task)
     assert torch.equal(task.targets, before)
 
 

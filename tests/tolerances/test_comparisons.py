@@ -254,6 +254,16 @@ def test_values_are_compared_where_they_lie_whatever_the_default_device() -> Non
         assert measured(lambda: expect_close(zero + 0.25, zero, 0.5, "outputs")).margin == 0.5
 
 
+@pytest.mark.parametrize("bound", [torch.tensor(INF), torch.tensor([0.0, INF])], ids=["all", "one"])
+def test_an_error_that_any_bound_covers_is_still_an_error(bound: torch.Tensor) -> None:
+    values = torch.tensor([1.0, 2.0])
+    off = torch.tensor([1.0, 2.5])
+    assert measured(lambda: expect_close(off, values, bound, "outputs")) == Measure(
+        margin=0.0, exact=False
+    )
+    assert measured(lambda: expect_close(values, values.clone(), bound, "outputs")).exact
+
+
 @pytest.mark.parametrize("poison", [NAN, INF, -INF])
 @pytest.mark.parametrize("bound", [1.0, 1e300, INF])
 def test_what_is_not_finite_has_failed_whatever_the_bound(poison: float, bound: float) -> None:

@@ -28,12 +28,11 @@ def uniforms(shape: Sequence[int], *keys: int) -> NDArray[np.float64]:
     seeded = 0
     for key in keys:
         seeded = _mixed_once((seeded + key) & _ALL)
-    with np.errstate(over="ignore"):
-        hashed = np.full((1,) * len(shape), seeded, np.uint64)
-        for axis, size in enumerate(shape):
-            steps = np.arange(1, size + 1, dtype=np.uint64)
-            view = steps.reshape([-1 if a == axis else 1 for a in range(len(shape))])
-            hashed = _mixed(hashed + view * np.uint64(_GOLDEN))
+    hashed = np.full((1,) * len(shape), seeded, np.uint64)
+    for axis, size in enumerate(shape):
+        steps = np.arange(1, size + 1, dtype=np.uint64)
+        view = steps.reshape([-1 if a == axis else 1 for a in range(len(shape))])
+        hashed = _mixed(hashed + view * np.uint64(_GOLDEN))
         hashed = np.broadcast_to(hashed, tuple(shape))
     return ((hashed >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
 

@@ -18,7 +18,6 @@ class Captured:
 
     lines: int = 0
     first: str = ""
-    warnings: int = 0
 
     @property
     def note(self) -> str | None:

@@ -56,10 +56,10 @@ def _cause(verdict: LawVerdict) -> str:
     return f"{law.level} {symptom}"
 
 
-def _telling(verdict: LawVerdict) -> tuple[bool, int, bool, int]:
-    """Sorts must before should, then by family, exact laws first, then by the catalogue."""
+def _telling(verdict: LawVerdict) -> tuple[bool, int, bool]:
+    """Sorts must before should, then by family, exact laws first; else the order that was."""
     family = verdict.law.family
     place = _PRECEDENCE.index(family) if family in _PRECEDENCE else len(_PRECEDENCE)
     if verdict.symptom == "form" and family == "layouts":
         place = -1  # an answer of the wrong form fails every law: the one about form says why
-    return (verdict.law.level != "must", place, verdict.law.kind != "exact", 0)
+    return (verdict.law.level != "must", place, verdict.law.kind != "exact")

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from tnverify.contract.task import Task
     from tnverify.subjects.subject import Subject
 
+_BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+"""Integers of a floating-point dtype's size in bytes."""
+
 Ending = Literal["held", "violated", "broken", "says_nothing", "refused", "not_claimed"]
 
 
@@ -90,9 +93,10 @@ def _evaluate(law: Law, prober: SubjectProber, task: Task) -> Evaluation:
 def _restore(task: Task, pristine: tuple[Tensor, Tensor]) -> None:
     """Undo edits of the task by a layer that writes to its input, so that no other law suffers."""
     for values, copy in zip((task.context, task.targets), pristine, strict=True):
-        if not torch.equal(values, copy) and not bool(copy.isnan().any()):
-            with torch.no_grad():
-                values.detach().copy_(copy)
+        # Bits, not values: a NaN is unequal to itself, and -0 equal to 0.
+        bits = _BITS[values.element_size()]
+        if not torch.equal(values.detach().view(bits), copy.detach().view(bits)):
+            values.detach().copy_(copy)
 
 
 def _raised(raised: SubjectRaised, subject: Subject, task: Task) -> Evaluation:

@@ -92,9 +92,8 @@ class Plan:
             )
             for p in range(self.past)
         )
-        cycled = [i % max(len(self.weight), 1) for i in range(self.channels)]
         parameters = Parameters(
-            weight=tuple(self.weight[i] for i in cycled),
+            weight=tuple(self.weight[i % len(self.weight)] for i in range(self.channels)),
             bias=tuple(self.bias[i % len(self.bias)] for i in range(self.channels)),
             scale=self.scale,
             offset=self.alpha_offset,
