@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 
@@ -52,3 +53,33 @@ def test_warnings_of_a_layer_are_silenced_and_those_after_it_are_not() -> None:
         assert captured.note is None
         with pytest.raises(UserWarning, match="not from the layer"):
             warnings.warn("not from the layer", stacklevel=1)
+
+
+def test_logs_of_a_layer_are_silenced_and_those_after_it_are_not() -> None:
+    """torch logs what it recompiles, by a handler that holds the terminal itself."""
+    told: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("a.layer")
+    logger.addHandler(handler)
+    try:
+        with captured_output():
+            logger.critical("from the layer")
+            with captured_output():
+                pass
+            logger.critical("from the layer still")
+        logger.error("not from the layer")
+    finally:
+        logger.removeHandler(handler)
+    assert told == ["not from the layer"]
+
+
+def test_what_the_user_has_silenced_stays_silent() -> None:
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with captured_output():
+            pass
+        assert logging.root.manager.disable == logging.WARNING
+    finally:
+        logging.disable(before)

@@ -49,8 +49,9 @@ STOPPED = (Mutant("5: left out: i += 1", "statement", 5, DIFF), Judged("stopped"
 
 REQUEST = SubjectRequest("a.py:A", "meta_bn")
 FORM = Form(
-    REQUEST, "mode_flag", parse_claims("meta_bn"), Handles(), 2, 1, torch.float32, True, 1e-5
-)
+    REQUEST, "mode_flag", parse_claims("meta_bn"), Handles(), 2, 1, torch.float32, True, 1e-5,
+    torch.device("cpu"),
+)  # fmt: skip
 ORIGINAL = Original(FORM, Home("/a.py", "a", "A"), "conforms", 51, (), (), 1.0)
 
 
@@ -162,10 +163,11 @@ def test_what_was_found_decides(
 
 def test_the_words_reach_the_survey(tnverify: Terminal, made: Made) -> None:
     tnverify("power", "a.py:A", "--claims", "meta_bn", "--adapter", "mode_flag", "--setup", "go",
-             "--handle", "scale=a", "--profile", "quick", "--seed", "3", "--jobs", "2")  # fmt: skip
+             "--handle", "scale=a", "--profile", "quick", "--seed", "3", "--jobs", "2",
+             "--device", "cpu:0")  # fmt: skip
     request = SubjectRequest("a.py:A", "meta_bn", "mode_flag", {"scale": "a"}, "go")
     assert made.asked == (request, PROFILES["quick"], 3)
-    assert (made.how["jobs"], made.how["matrix"]) == (2, False)
+    assert (made.how["jobs"], made.how["matrix"], made.how["device"]) == (2, False, "cpu:0")
     tnverify("power", "a.py:A", "--matrix")
     assert made.how["matrix"] is True
 
@@ -219,6 +221,7 @@ def test_a_missing_extra_is_named(tnverify: Terminal, monkeypatch: pytest.Monkey
         (["a.py:A", "--adapter", "mode"], "unknown adapter 'mode'"),
         (["a.py:A", "--handle", "scal=a"], "unknown handle 'scal': did you mean 'scale'?"),
         (["a.py:A", "--family", "state"], "--family is about planted faults: leave it out where"),
+        (["a.py:A", "--device", "tpu"], "--device tpu: known: cpu, cuda"),
         (["a.py:A", "--seeds", "2"], "--seeds is about planted faults"),
         (["a.py:A", "--sound"], "--sound is about planted faults"),
         (["a.py:A", "--json", "no/where.json"], "--json no/where.json: there is no folder no"),

@@ -7,6 +7,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
+import torch
+from makeshift import devices_built_on
 from torch import nn
 
 pytest.importorskip("libcst", reason="the extra is not installed here")
@@ -14,8 +16,9 @@ pytest.importorskip("libcst", reason="the extra is not installed here")
 from tnverify.engine.profiles import PROFILES
 from tnverify.power.mutants import survey as surveys
 from tnverify.power.mutants.behaviours import behaviour_mutants
-from tnverify.power.mutants.form import Home, form_of, home_of
-from tnverify.power.mutants.judge import Original
+from tnverify.power.mutants.differences import _in_one
+from tnverify.power.mutants.form import Home, form_of, home_of, subject_of
+from tnverify.power.mutants.judge import Original, _answers_nothing, look
 from tnverify.power.mutants.mutant import Judged, Mutant
 from tnverify.power.mutants.survey import Survey, survey
 from tnverify.power.replay import tasks_for
@@ -191,6 +194,21 @@ def test_a_task_that_the_profile_does_not_draw_is_named(
     )  # fmt: skip
     assert found.fate == "survives"
     assert "the profile draws no task that shows it; profile thorough does: " in found.advice
+
+
+def test_mutants_are_judged_on_the_device_that_is_named(
+    spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No machine has a second device for sure: what is built for one is built beside it."""
+    original = look(SubjectRequest(spec, "instance_norm"), "quick", 0, "cpu:0")
+    assert original.form.device == torch.device("cpu:0")
+    layer = subject_of(original.form)
+    devices = devices_built_on(monkeypatch)
+    assert _answers_nothing(layer) is None
+    assert devices == {"cpu:0"}
+    devices.clear()
+    assert _in_one(layer, layer, tasks_for(0, 2, 2, 1), torch.float64) is None
+    assert devices == {"cpu:0"}
 
 
 def test_the_users_files_are_left_alone(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,7 @@ from tnverify.power.as_json import schema
 from tnverify.power.rows import Kill
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tnverify.power.census import Census
@@ -94,10 +96,11 @@ def test_what_is_out_of_reach_is_named_and_decides_nothing(
 
 def test_the_words_reach_the_census(tnverify: Terminal, taken: Taken) -> None:
     tnverify("power", "--profile", "quick", "--seed", "3", "--seeds", "4", "--jobs", "2",
-             "--family", "state,moments", "--no-matrix")  # fmt: skip
+             "--family", "state,moments", "--no-matrix", "--device", "cpu:0")  # fmt: skip
     assert taken.asked["seeds"] == range(3, 7)
     assert getattr(taken.asked["profile"], "name", None) == "quick"
     assert (taken.asked["jobs"], taken.asked["matrix"]) == (2, False)
+    assert taken.asked["device"] == "cpu:0"
     faults = taken.asked["faults"]
     assert isinstance(faults, tuple)
     assert {fault.family for fault in faults} == {"state", "moments"}
@@ -153,6 +156,8 @@ def test_a_missing_extra_is_named(tnverify: Terminal, monkeypatch: pytest.Monkey
         (["--refresh", "--family", "state"], "--refresh keeps the score of the whole zoo"),
         (["--sound", "--family", "state"], "--family is about planted faults"),
         (["--seeds", "0"], "Invalid value for '--seeds'"),
+        (["--device", "tpu"], "--device tpu: known: cpu, cuda"),
+        (["--sound", "--device", "tpu"], "--device tpu: known: cpu, cuda"),
     ],
 )
 def test_bad_input_is_one_line(tnverify: Terminal, words: list[str], complaint: str) -> None:
@@ -177,11 +182,19 @@ UNDECIDED = Study(
     ("found", "code"), [((HELD,), 0), ((HELD, BLAMED, UNDECIDED), 1), ((HELD, UNDECIDED), 3)]
 )
 def test_a_false_alarm_decides_the_study(
-    tnverify: Terminal, monkeypatch: pytest.MonkeyPatch, found: tuple[Study, ...], code: int
-) -> None:
-    monkeypatch.setattr("tnverify.power.alarms.study", lambda *given, **how: iter(found))
-    ended = tnverify("power", "--sound", "--json", "study.json")
+    tnverify: Terminal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+    found: tuple[Study, ...], code: int,
+) -> None:  # fmt: skip
+    devices = []
+
+    def studied(*given: object, device: str, **how: object) -> Iterator[Study]:
+        devices.append(device)
+        return iter(found)
+
+    monkeypatch.setattr("tnverify.power.alarms.study", studied)
+    ended = tnverify("power", "--sound", "--json", "study.json", "--device", "cpu:0")
     assert ended.code == code
+    assert devices == [json.loads((tmp_path / "study.json").read_text())["device"]] == ["cpu:0"]
     summary = "No false alarm and nothing undecided" if code == 0 else "undecided in"
     assert summary in ended.out
     assert ("the_affine_comes_last: off by 1" in ended.out) is (BLAMED in found)
@@ -200,6 +213,20 @@ def test_what_was_measured_is_kept_and_read_again(
     assert kept.command == "tnverify power --profile default --seeds 1 --refresh"
     assert kept.alone == {}
     assert measured.measured("quick") is None
+
+
+def test_where_it_was_measured_is_in_the_command(
+    tnverify: Terminal, taken: Taken, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(measured, "files", lambda package: tmp_path)
+    taken.answer = replace(census(DEAD), device="cuda")
+    tnverify("power", "--refresh", "--json", "power.json")
+    kept = measured.measured("default")
+    assert kept is not None
+    assert kept.command == "tnverify power --profile default --seeds 1 --device cuda --refresh"
+    content = json.loads((tmp_path / "power.json").read_text())
+    Draft202012Validator(schema()).validate(content)
+    assert content["device"] == "cuda"
 
 
 def test_what_one_law_alone_sees_is_kept_and_explained(

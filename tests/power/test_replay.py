@@ -7,15 +7,18 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+from makeshift import devices_built_on
 
 from tnverify.catalogue import load_catalogue
 from tnverify.engine.profiles import PROFILES
 from tnverify.faults import Fault, all_faults, faults_of
 from tnverify.faults.plain import PlainNorm
 from tnverify.power import jobs
+from tnverify.power import replay as replaying
 from tnverify.power.census import Census, take
 from tnverify.power.reach import out_of_reach, why_not_asked
 from tnverify.power.replay import replay
+from tnverify.subjects.resolve import from_fault
 
 QUICK, DEFAULT = PROFILES["quick"], PROFILES["default"]
 FLOW = faults_of("transductivity")[0]
@@ -87,6 +90,18 @@ def test_processes_change_nothing() -> None:
 
     assert timeless(here) == timeless(there)
     assert len(here.rows) == 3
+
+
+def test_faults_are_replayed_on_the_device_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No machine has a second device for sure: what is built for one is built beside it."""
+    subject = from_fault(FLOW, "cpu:0")
+    named: list[str] = []
+    monkeypatch.setattr(replaying, "from_fault", lambda _, device: named.append(device) or subject)
+    devices = devices_built_on(monkeypatch)
+    found = take([FLOW], QUICK, [0], device="cpu:0", matrix=False)
+    assert (found.device, found.survivors) == ("cpu:0", ())
+    assert named == ["cpu:0"]
+    assert devices == {"cpu:0"}
 
 
 def test_the_first_seed_alone_has_the_matrix() -> None:

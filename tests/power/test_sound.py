@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import torch
+from makeshift import devices_built_on
 
 from tnverify.contract import parse_claims
 from tnverify.engine.profiles import PROFILES, Profile
@@ -78,6 +80,17 @@ def test_a_layer_that_is_not_sound_raises_alarms() -> None:
 
 
 @pytest.mark.usefixtures("few")
+def test_layers_are_studied_on_the_device_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No machine has a second device for sure: what is built for one is built beside it."""
+    candidate = CANDIDATES[0]
+    assert alarms._subject(candidate, "cpu:0").device == torch.device("cpu:0")
+    devices = devices_built_on(monkeypatch)
+    (found,) = study([candidate], FEW, [5], device="cpu:0")
+    assert {"float64", "float32", "bfloat16", "float16"} <= set(found.checked)
+    assert devices == {"cpu:0"}
+
+
+@pytest.mark.usefixtures("few")
 def test_a_law_that_decides_nothing_is_counted_apart() -> None:
     """Seven tasks hold no large one, on which alone this law would have something to say."""
     spec = "tnverify.power.sound.functional:NoModule"
@@ -91,7 +104,7 @@ def test_a_law_that_decides_nothing_is_counted_apart() -> None:
 @pytest.mark.usefixtures("few")
 def test_a_layer_meets_no_more_seeds_than_it_is_bound_to(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    monkeypatch.setattr(alarms, "study_one", lambda c, profile, seed: asked.append((c.name, seed)))
+    monkeypatch.setattr(alarms, "study_one", lambda c, _, seed, on: asked.append((c.name, seed)))
     plain = Candidate("plain", "a:B", None, None)
     list(study([plain, replace(plain, name="bound", most_seeds=3)], FEW, range(5)))
     assert [seed for name, seed in asked if name == "plain"] == [0, 1, 2, 3, 4]

@@ -35,14 +35,9 @@ def words(
 
 def subject_options(command: F) -> F:
     """How a layer is driven, and where: --adapter, --handle, --setup, --device."""
-    command = click.option("--device", default="cpu", show_default=True, metavar="cpu|cuda",
-                           help="Where the layer runs.")(command)  # fmt: skip
-    return driving_options(command)
-
-
-def driving_options(command: F) -> F:
-    """How a layer is driven: --adapter, --handle, --setup."""
     for option in (
+        click.option("--device", default="cpu", show_default=True, metavar="cpu|cuda",
+                     help="Where the layer runs."),
         click.option("--setup", metavar="METHOD", help="A method of the layer to call once, after"
                      " it was constructed."),
         click.option("--handle", "handles", multiple=True, metavar="HANDLE=ATTRIBUTE",

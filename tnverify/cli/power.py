@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tnverify.cli.errors import BAD_INPUT, INTERRUPTED, bad, complain, unknown
-from tnverify.cli.options import color_option, driving_options, words
+from tnverify.cli.options import color_option, subject_options, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ _PATH = click.Path(path_type=Path)
     metavar="SCHEME[,MODIFIER...]",
     help="With SPEC: what the layer claims to be. Else measured.",
 )
-@driving_options
+@subject_options
 @click.option(
     "--profile",
     default="default",
@@ -91,6 +91,7 @@ def command(
     adapter: str | None,
     handles: dict[str, str],
     setup: str | None,
+    device: str,
     profile: str,
     seed: int,
     seeds: int,
@@ -122,6 +123,7 @@ def command(
             SubjectRequest(spec, claims, adapter, handles, setup),
             profile,
             seed,
+            device=device,
             jobs=jobs,
             matrix=figure is not None if matrix is None else matrix,
             json_file=json_file,
@@ -135,7 +137,9 @@ def command(
     if sound:
         planted = {"--family": families, "--figure": figure, "--refresh": refresh}
         _refuse(planted, "is about planted faults: leave it out where --sound is asked")
-        return _study(profile, range(seed, seed + seeds), jobs, json_file, no_color=no_color)
+        return _study(
+            profile, range(seed, seed + seeds), device, jobs, json_file, no_color=no_color
+        )
     # Only now: an unusable path is told at once, torch takes a second to import.
     from tnverify.catalogue import load_catalogue
     from tnverify.faults import FAMILIES
@@ -150,12 +154,13 @@ def command(
             raise unknown("family of faults", family, FAMILIES)
     if refresh and families:
         raise bad("--refresh keeps the score of the whole zoo: leave --family out")
-    budget = _budget(profile)
+    budget = _budget(profile, device)
     with progress(color=not no_color) as shown:
         census = take(
             zoo(families),
             budget,
             range(seed, seed + seeds),
+            device=device,
             jobs=jobs or available(),
             matrix=matrix,
             progress=shown,
@@ -184,7 +189,13 @@ def _refuse(given: Mapping[str, object], why: str) -> None:
 
 
 def _study(
-    profile: str, seeds: range, jobs: int | None, json_file: Path | None, *, no_color: bool
+    profile: str,
+    seeds: range,
+    device: str,
+    jobs: int | None,
+    json_file: Path | None,
+    *,
+    no_color: bool,
 ) -> int:
     """The study of false alarms; Ctrl-C keeps what was found so far."""
     from tnverify.power.alarms import candidates, study
@@ -194,13 +205,18 @@ def _study(
     from tnverify.report.progress import progress
     from tnverify.report.terminal import console, show
 
-    budget = _budget(profile)
+    budget = _budget(profile, device)
     found: list[Study] = []
     interrupted = False
     with progress(color=not no_color) as shown:
         try:
             for each in study(
-                candidates(), budget, seeds, jobs=jobs or available(), progress=shown
+                candidates(),
+                budget,
+                seeds,
+                device=device,
+                jobs=jobs or available(),
+                progress=shown,
             ):
                 found.append(each)  # noqa: PERF402 - what was found before Ctrl-C is kept
         except KeyboardInterrupt:
@@ -209,7 +225,8 @@ def _study(
         complain("interrupted")
         return INTERRUPTED
     written = json_file is None or _tried(
-        f"--json {json_file}", lambda: write_atomically(json_file, study_text(found, budget))
+        f"--json {json_file}",
+        lambda: write_atomically(json_file, study_text(found, budget, device)),
     )
     on = console(color=not no_color)
     show(study_lines(found, budget, on.width), on)
@@ -220,10 +237,13 @@ def _study(
     return 3 if any(each.inconclusive for each in found) else 0 if written else BAD_INPUT
 
 
-def _budget(profile: str) -> Profile:
+def _budget(profile: str, device: str) -> Profile:
+    """The profile of that name, once both it and the device are known to be there."""
     from tnverify.engine.profiles import find_profile
+    from tnverify.engine.run import check_device
 
     try:
+        check_device(device)
         return find_profile(profile)
     except ValueError as error:
         raise bad(error) from None

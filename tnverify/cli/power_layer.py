@@ -21,6 +21,7 @@ def survey_layer(
     profile: str,
     seed: int,
     *,
+    device: str,
     jobs: int | None,
     matrix: bool,
     json_file: Path | None,
@@ -44,7 +45,7 @@ def survey_layer(
     try:
         check_extra()
         check_options(
-            RunOptions(profile=profile, seed=seed),
+            RunOptions(profile=profile, seed=seed, device=device),
             claims=request.claims,
             adapter=request.adapter,
             handles=request.handles,
@@ -59,6 +60,7 @@ def survey_layer(
                 request,
                 find_profile(profile),
                 seed,
+                device=device,
                 jobs=jobs or available(),
                 matrix=matrix,
                 progress=shown,

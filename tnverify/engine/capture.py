@@ -1,8 +1,9 @@
-"""What a subject prints or warns is captured: it is never an outcome, and never on the screen."""
+"""What a subject prints, warns or logs is never an outcome, and never on the screen."""
 
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -45,9 +46,20 @@ class _Counting(io.TextIOBase):
 
 @contextmanager
 def captured_output() -> Iterator[Captured]:
-    """Capture what Python code inside prints, and silence what it warns."""
+    """Capture what Python code inside prints, and silence what it warns and logs."""
     captured = Captured()
     sink = _Counting(captured)
-    with redirect_stdout(sink), redirect_stderr(sink), warnings.catch_warnings():
+    with redirect_stdout(sink), redirect_stderr(sink), warnings.catch_warnings(), _no_logs():
         warnings.simplefilter("ignore")
         yield captured
+
+
+@contextmanager
+def _no_logs() -> Iterator[None]:
+    """Handlers of logs may hold the terminal itself, as torch's do, whatever it is redirected to."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)

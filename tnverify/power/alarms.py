@@ -160,6 +160,7 @@ def study(
     profile: Profile,
     seeds: Sequence[int],
     *,
+    device: str = "cpu",
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Iterator[Study]:
@@ -167,7 +168,7 @@ def study(
     that is interrupted has met all layers equally often."""
     progress = progress or Silent()
     calls = [
-        partial(study_one, candidate, profile.name, seed)
+        partial(study_one, candidate, profile.name, seed, device)
         for number, seed in enumerate(seeds)
         for candidate in found
         if candidate.most_seeds is None or number < candidate.most_seeds
@@ -178,12 +179,12 @@ def study(
         yield result
 
 
-def study_one(candidate: Candidate, profile: str, seed: int) -> Study:
-    """One layer at one seed; one thread."""
+def study_one(candidate: Candidate, profile: str, seed: int, device: str = "cpu") -> Study:
+    """One layer on a device at one seed; one thread."""
     torch.set_num_threads(1)  # sums change with the number of threads
     budget, started = find_profile(profile), time.process_time()
     with captured_output(), patience(_COMPILING) if candidate.compiled else nullcontext():
-        subject = _subject(candidate)
+        subject = _subject(candidate, device)
         plans = _plans(candidate, subject, seed, budget)
         records = try_laws(subject, load_catalogue(), plans, budget)
         verdicts = [law_verdict(record, None) for record in records]
@@ -212,8 +213,9 @@ def study_one(candidate: Candidate, profile: str, seed: int) -> Study:
 
 
 @lru_cache(maxsize=64)
-def _subject(candidate: Candidate) -> Subject:
-    return resolve(SubjectRequest(candidate.spec, candidate.claims, candidate.adapter)).subject
+def _subject(candidate: Candidate, device: str) -> Subject:
+    request = SubjectRequest(candidate.spec, candidate.claims, candidate.adapter)
+    return resolve(request, device).subject
 
 
 def _plans(candidate: Candidate, subject: Subject, seed: int, profile: Profile) -> Sequence[Plan]:
@@ -244,7 +246,7 @@ def _in_half(
     alarms, checked = [], Counter[str]()
     for dtype in HALVES:
         name = str(dtype).removeprefix("torch.")
-        for task in _small(plans, dtype):
+        for task in _small(plans, dtype, subject.device):
             prober = SubjectProber(subject)
             for law in laws:
                 ended = evaluate(law, prober, task)
@@ -255,11 +257,11 @@ def _in_half(
     return alarms, checked
 
 
-def _small(plans: Sequence[Plan], dtype: torch.dtype) -> list[Task]:
+def _small(plans: Sequence[Plan], dtype: torch.dtype, device: torch.device) -> list[Task]:
     """The first tasks of a corpus that have room in half precision."""
     tasks: list[Task] = []
     for plan in plans:
-        task = plan.build(dtype)
+        task = plan.build(dtype, device)
         sets = [task.context, task.targets, *(values for pair in task.past for values in pair)]
         largest = max(float(x.double().abs().max()) for x in sets if x.numel())
         if largest <= _LARGEST_HALF:

@@ -79,11 +79,12 @@ def _summary(found: Sequence[Study]) -> str:
     )
 
 
-def study_text(found: Sequence[Study], profile: Profile) -> str:
+def study_text(found: Sequence[Study], profile: Profile, device: str) -> str:
     """The study as JSON: every layer at every seed."""
     content = {
         "tnverify_version": __version__,
         "profile": profile.name,
+        "device": device,
         "studies": [asdict(each) for each in found],
     }
     return json.dumps(content, indent=2) + "\n"

@@ -41,6 +41,7 @@ def census_dict(census: Census, catalogue: Catalogue) -> dict[str, object]:
         "tnverify_version": __version__,
         "profile": census.profile.name,
         "seeds": list(census.seeds),
+        "device": census.device,
         "seconds": round(census.seconds, 3),
         "interrupted": census.interrupted,
         "scores": [_score(each) for each in scores(census)],

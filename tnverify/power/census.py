@@ -35,6 +35,7 @@ class Census:
     rows: tuple[Row, ...]
     seconds: float = 0.0
     interrupted: bool = False
+    device: str = "cpu"
 
     def at(self, seed: int) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.seed == seed)
@@ -59,11 +60,12 @@ def take(
     profile: Profile,
     seeds: Sequence[int],
     *,
+    device: str = "cpu",
     jobs: int = 1,
     matrix: bool = True,
     progress: Progress | None = None,
 ) -> Census:
-    """Replay every fault at every seed.
+    """Replay every fault, on a device, at every seed.
 
     At the first seed every law is asked until it fails, which gives the matrix, unless `matrix`
     is off; at the others until one law kills. Ctrl-C ends it and keeps what was found so far.
@@ -76,7 +78,14 @@ def take(
             progress.on_subject(f"{len(faults)} planted faults, seed {seed}", number, len(seeds))
             first_only = not matrix or number > 1
             calls = [
-                partial(replay_named, fault.name, seed, profile.name, first_only=first_only)
+                partial(
+                    replay_named,
+                    fault.name,
+                    seed,
+                    profile.name,
+                    device=device,
+                    first_only=first_only,
+                )
                 for fault in faults
             ]
             for done, row in enumerate(done_in_order(calls, jobs), 1):
@@ -86,7 +95,7 @@ def take(
         interrupted = True
     laws = tuple(law.name for law in load_catalogue())
     return Census(
-        profile, tuple(seeds), laws, tuple(rows), time.perf_counter() - clock, interrupted
+        profile, tuple(seeds), laws, tuple(rows), time.perf_counter() - clock, interrupted, device
     )
 
 

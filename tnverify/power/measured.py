@@ -76,10 +76,11 @@ def _measured(census: Census) -> Measured:
     found = score(census.profile, census.rows)
     command = f"tnverify power --profile {census.profile.name} --seeds {len(census.seeds)}"
     first = f" --seed {census.seeds[0]}" if census.seeds[0] else ""
+    where = "" if census.device == "cpu" else f" --device {census.device}"
     how = "" if census.matrix else " --no-matrix"
     return Measured(
         profile=census.profile.name,
-        command=f"{command}{first}{how} --refresh",
+        command=f"{command}{first}{where}{how} --refresh",
         caught=found.caught,
         reachable=found.reachable,
         planted=len(census.at(census.seeds[0])),

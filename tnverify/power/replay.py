@@ -61,12 +61,14 @@ def kills_of(
     )
 
 
-def replay(fault: Fault, seed: int, profile: Profile, *, first_only: bool = False) -> Row:
-    """One planted fault before the laws of the whole catalogue."""
+def replay(
+    fault: Fault, seed: int, profile: Profile, *, device: str = "cpu", first_only: bool = False
+) -> Row:
+    """One planted fault, on a device, before the laws of the whole catalogue."""
     started = time.process_time()
     catalogue = load_catalogue()
     with captured_output():
-        subject = from_fault(fault)
+        subject = from_fault(fault, device)
         kills: tuple[Kill, ...] = ()
         for laws in _rounds(catalogue, first_only=first_only):
             kills += kills_of(subject, laws, seed, profile, first_only=first_only)
@@ -101,8 +103,10 @@ def _rounds(catalogue: Catalogue, *, first_only: bool) -> list[list[Law]]:
     return [quick, [law for law in catalogue if law.thorough_only]]
 
 
-def replay_named(name: str, seed: int, profile: str, *, first_only: bool) -> Row:
+def replay_named(
+    name: str, seed: int, profile: str, *, device: str = "cpu", first_only: bool
+) -> Row:
     """`replay` in the words that can be sent to another process; one thread."""
     torch.set_num_threads(1)  # sums change with the number of threads
     fault = next(fault for fault in all_faults() if fault.name == name)
-    return replay(fault, seed, find_profile(profile), first_only=first_only)
+    return replay(fault, seed, find_profile(profile), device=device, first_only=first_only)

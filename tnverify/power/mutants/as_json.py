@@ -38,6 +38,7 @@ def survey_text(found: Survey) -> str:
         "spec": found.request.spec,
         "profile": found.profile.name,
         "seed": found.seed,
+        "device": str(form.device),
         "seconds": round(found.seconds, 3),
         "interrupted": found.interrupted,
         "original": {

@@ -89,7 +89,7 @@ def _in_one(
 ) -> Difference | None:
     shown: dict[str, list[tuple[Plan, float | str]]] = {}
     for plan in plans:
-        task = plan.build(dtype)
+        task = plan.build(dtype, original.device)
         here, there = _answers(original, task), _answers(changed, task)
         for what in here.keys() & there.keys():
             gap = _gap(here[what], there[what])

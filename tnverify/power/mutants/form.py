@@ -38,6 +38,7 @@ class Form:
     native: torch.dtype
     has_float64: bool
     eps: float
+    device: torch.device
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ def form_of(subject: Subject, request: SubjectRequest) -> Form:
         subject.native,
         subject.has_float64,
         subject.eps,
+        subject.device,
     )
 
 
@@ -82,6 +84,7 @@ def subject_of(
         rank=form.rank,
         channel_step=form.channel_step,
         native=form.native,
+        device=form.device,
         has_float64=form.has_float64,
         eps=form.eps,
         given_handles=dict(form.request.handles),

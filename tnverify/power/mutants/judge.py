@@ -62,19 +62,19 @@ class Original:
     """The claims that its outputs were measured to agree with, where it claims no formula."""
 
 
-def look(request: SubjectRequest, profile: str, seed: int) -> Original:
+def look(request: SubjectRequest, profile: str, seed: int, device: str = "cpu") -> Original:
     """Measure and verify the original. Raises Unusable, as `resolve`."""
     _prepare()
     started, budget = time.process_time(), find_profile(profile)
     with captured_output():
-        subject = resolve(request).subject
+        subject = resolve(request, device).subject
         plans = tasks_for(seed, budget.corpus, subject.rank, subject.channel_step)
         records = try_laws(subject, load_catalogue(), plans, budget)
         verdicts = [law_verdict(record, None) for record in records]
         home = home_of(subject.factory.call)
         fits = None
         if not (subject.claims.has_formula or subject.claims.inferred):
-            measured = resolve(replace(request, claims=None)).subject.claims
+            measured = resolve(replace(request, claims=None), device).subject.claims
             fits = str(measured) if measured.has_formula else None
     return Original(
         form=form_of(subject, request),
@@ -170,7 +170,7 @@ def _answers_nothing(changed: Subject) -> Judged | None:
         for seed in (1, 2, 3):
             plan = ordinary(changed.rank, changed.channel_step, seed=seed)
             for lane in changed.lanes:
-                task = plan.build(changed.dtype(lane))
+                task = plan.build(changed.dtype(lane), changed.device)
                 try:
                     with time_limit(), torch.no_grad():
                         probe = SubjectProber(changed).fresh(task)

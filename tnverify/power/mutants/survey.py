@@ -78,6 +78,7 @@ def survey(
     profile: Profile,
     seed: int,
     *,
+    device: str = "cpu",
     jobs: int = 1,
     matrix: bool = False,
     limits: Limits | None = None,
@@ -85,13 +86,13 @@ def survey(
 ) -> Survey:
     """Make the mutants of a layer and judge each in a process of its own.
 
-    With `matrix` every law is asked of every mutant, else until one catches it. `limits` are
+    It runs on `device`. With `matrix` every law is asked of every mutant, else until one catches it. `limits` are
     those of each process, by default what the original takes, many times over. Ctrl-C ends it and
     keeps what was found so far. Raises Unusable where the layer cannot be used as it is.
     """
     progress, clock = progress or Silent(), time.perf_counter()
     progress.on_subject(request.spec, 1, 1)
-    original = _original(request, profile, seed)
+    original = _original(request, profile, seed, device)
     mutants, no_source = _mutants(original)
     limits = limits or Limits(seconds=20.0 + 10.0 * original.seconds)
     judged: dict[int, Judged] = {}
@@ -120,8 +121,8 @@ def survey(
     )
 
 
-def _original(request: SubjectRequest, profile: Profile, seed: int) -> Original:
-    call = partial(look, request, profile.name, seed)
+def _original(request: SubjectRequest, profile: Profile, seed: int, device: str) -> Original:
+    call = partial(look, request, profile.name, seed, device)
     _, ended = next(iter(each_apart([call], 1, _FIRST)))
     if ended.answer is None:
         raise Unusable((ended.why or "").removeprefix("Unusable: "))
