@@ -56,7 +56,7 @@ def captured_output() -> Iterator[Captured]:
 
 @contextmanager
 def _no_logs() -> Iterator[None]:
-    """Handlers of logs may hold the terminal itself, as torch's do, whatever it is redirected to."""
+    """Handlers of logs may hold the terminal itself, as torch's do: redirecting misses them."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

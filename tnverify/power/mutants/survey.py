@@ -86,9 +86,10 @@ def survey(
 ) -> Survey:
     """Make the mutants of a layer and judge each in a process of its own.
 
-    It runs on `device`. With `matrix` every law is asked of every mutant, else until one catches it. `limits` are
-    those of each process, by default what the original takes, many times over. Ctrl-C ends it and
-    keeps what was found so far. Raises Unusable where the layer cannot be used as it is.
+    Layers run on `device`. With `matrix` every law is asked of every mutant, else until one
+    catches it. `limits` are those of each process, by default what the original takes, many times
+    over. Ctrl-C ends it and keeps what was found so far. Raises Unusable where the layer cannot
+    be used as it is.
     """
     progress, clock = progress or Silent(), time.perf_counter()
     progress.on_subject(request.spec, 1, 1)
