@@ -286,3 +286,20 @@ def test_quick_moments_are_moments() -> None:
     relative = unit(torch.float32) * (8 + 25)
     expect_close(quick.centre, exact.centre, relative * x.abs().amax((2, 3)), "means")
     expect_close(quick.var, exact.var, 4 * relative * exact.var + 1e-37, "variances")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fuses"),
+    [(torch.float64, True), (torch.float32, True), (torch.bfloat16, False), (torch.float16, False)],
+    ids=str,
+)
+def test_large_sets_are_swept_in_one_go_unless_they_are_in_half_precision(dtype, fuses) -> None:
+    assert sweeps.fuses(torch.empty(1, 1, sweeps.BLOCK + 1, dtype=dtype)) is fuses
+    assert not sweeps.fuses(torch.empty(1, 1, sweeps.BLOCK, dtype=dtype))
+
+
+def test_values_lie_far_from_beyond_eight_deviations_on() -> None:
+    how = between.Between(1, True, None, False, 0.0)
+    at = torch.tensor([[between.FAR]], dtype=torch.float64)
+    assert not how.lies_far(between.Pair(at, torch.ones_like(at)), None)
+    assert how.lies_far(between.Pair(at * (1 + 1e-12), torch.ones_like(at)), None)

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from tnverify.norms import BY_SCHEME
+from tnverify.norms.blend import Blend, used_moments
 from tnverify.norms.kernels import dispatch, small
-from tnverify.norms.kernels.plain import batch_moments, instance_moments
+from tnverify.norms.kernels.plain import as_planes, batch_moments, instance_moments
 from tnverify.norms.moments import Moments, bessel, merge, moments_dtype, over_groups, pool
 from tnverify.tolerances import expect_close
 from tnverify.tolerances.bound import unit
@@ -114,3 +115,25 @@ def test_what_a_task_state_holds_is_in_the_dtype_of_moments(
         if len(leaves) > 1:
             assert state.moments.count == 257 * (3 if spatial else 1)
             assert state.moments.mean.shape == state.moments.var.shape == (1, 1)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (3, 4, 1), (3, 4, 2, 2)], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+def test_moments_are_of_the_dtype_of_moments_however_many_pixels(shape, dtype) -> None:
+    mean, var, _ = instance_moments(drawn(*shape).to(dtype))
+    assert mean.dtype == var.dtype == moments_dtype(torch.empty(0, dtype=dtype))
+
+
+def test_what_broadcasts_over_pixels_has_the_dtype_of_the_pixels() -> None:
+    """A wider one would make every value of an activation wide."""
+    x = torch.zeros(2, 3, 4, 5)
+    assert as_planes(torch.zeros(1, 3, dtype=torch.float64), x).dtype == x.dtype
+    assert as_planes(torch.zeros(1, 3), x).shape == (1, 3, 1, 1)
+
+
+def test_a_blend_of_nothing_and_one_without_alpha_are_mistakes_of_the_layer() -> None:
+    instance = instance_moments(drawn(3, 4, 5))
+    with pytest.raises(AssertionError, match="^a blend of two has an alpha"):
+        used_moments(Blend("batch", groups=4), instance)
+    with pytest.raises(AssertionError, match="^a blend has a base, groups, or both"):
+        used_moments(Blend(), instance)

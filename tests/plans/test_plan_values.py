@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from tnverify.plans import PROFILES, Plan
+from tnverify.plans import plan as planning
 
 SMALL = Plan(context=4, targets=3, channels=2, spatial=(1, 2), seed=11)
 WIDE = Plan(context=10, targets=8, channels=20, spatial=(2, 5), seed=3)
@@ -277,3 +279,10 @@ def test_what_a_written_plan_leaves_out_is_that_of_the_plainest_plan() -> None:
 def test_a_field_that_no_plan_has_is_refused() -> None:
     with pytest.raises(TypeError, match="colour"):
         Plan.from_json({"colour": 1})
+
+
+def test_a_number_on_the_edge_is_not_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert planning._zeros(np.array([0.8])) == [2.0]
+    monkeypatch.setattr(planning, "uniforms", lambda shape, *keys: np.full(shape, 0.125))
+    ordinary = planning._outliers(np.array([0.7]), (1,), 0, 0)
+    assert 0 < float(ordinary[0]) < 10

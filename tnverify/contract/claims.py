@@ -211,7 +211,7 @@ class Claims:
 
 def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
     """A hint that ends an error about an unknown word: the nearest known one, or a few."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word, known, cutoff=0.5)
     if close:
         return f"did you mean {close[0]!r}?"
     more = f" and {len(known) - 12} more" if len(known) > 12 else ""

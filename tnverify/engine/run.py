@@ -96,8 +96,7 @@ def identify(request: SubjectRequest, device: str = "cpu") -> SubjectReport:
             found = resolve(request, device)
         except Unusable as error:
             return _unusable(request, error)
-    report = _described(request, found)
-    return replace(report, verdict="inconclusive", seconds=time.perf_counter() - clock)
+    return replace(_described(request, found), seconds=time.perf_counter() - clock)
 
 
 def check_device(device: str) -> None:
@@ -156,6 +155,7 @@ def _verify_one(
 
 
 def _described(request: SubjectRequest, found: Inference) -> SubjectReport:
+    """What was measured of a layer of which no law was asked."""
     subject = found.subject
     claims = subject.claims
     return SubjectReport(

@@ -51,7 +51,7 @@ def read_waivers(path: Path | None, catalogue: Catalogue) -> tuple[Waiver, ...]:
         if not path.is_file():
             return ()
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_bytes().decode())
     except OSError as error:
         raise WaiverError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -100,7 +100,7 @@ def _witness(given: Any, folder: Path, wrong: Any) -> Mapping[str, Any]:
     """The failing task: a table, or the name of a JSON file beside the waivers."""
     if isinstance(given, str):
         try:
-            given = json.loads((folder / given).read_text(encoding="utf-8"))
+            given = json.loads((folder / given).read_bytes())
         except (OSError, json.JSONDecodeError, UnicodeDecodeError) as error:
             raise wrong(f"witness {given}: {error}") from None
     if not isinstance(given, dict) or not {"plan", "context", "target"} <= set(given):

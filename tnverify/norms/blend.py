@@ -50,7 +50,7 @@ def used_moments(blend: Blend, instance: Moments | None) -> tuple[Moments, Momen
     own = None
     if blend.groups is not None and instance is not None:
         own = over_groups(instance, blend.groups)
-        channels = instance.mean.shape[-1]
+        channels = instance.mean.shape[1]
         mean, var = (by_channel(part, channels) for part in own[:2])
         own = Moments(mean, var, own.count)
     return _blended(blend, base, own), batch

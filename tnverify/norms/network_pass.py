@@ -73,7 +73,7 @@ class PassOverPart(Pass):
     """One forward over a part of a context, as far as the states of the whole are known."""
 
     def __init__(self, names: Mapping[int, str], known: Mapping[str, object]) -> None:
-        super().__init__(names, known)
+        super().__init__(names, None)
         self.known = known
 
     def called(self, layer: Layer, x: Tensor, key: str) -> Tensor:

@@ -68,7 +68,7 @@ class RunningLayer(Layer):
             self.num_batches_tracked.add_(1)
             mean, var = batch.mean[0], batch.var[0] * bessel(batch.count)
             for kept, new in ((self.running_mean, mean), (self.running_var, var)):
-                step = new.to(kept.dtype) - kept
+                step = new - kept
                 if self.momentum is None:
                     kept.add_(step / self.num_batches_tracked)
                 else:

@@ -27,7 +27,7 @@ class TransductiveBN(Layer):
         context = expect_context(state, self.checked(targets)).moments
         if targets.shape[0] == 0:  # len would fix the number of items for torch.export
             # No targets have no moments: NaN would reach the gradients of weight and bias.
-            return self.output(targets, Blend(context, unbiased=self.unbiased))
+            return self.output(targets, Blend(context))
         return self.output(targets, Blend("batch", unbiased=self.unbiased))
 
     def of_context(self, part: Tensor, state: object) -> Tensor:

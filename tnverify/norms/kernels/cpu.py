@@ -159,9 +159,9 @@ class Normalize(Function):
         x, how = inputs[0], inputs[-1]
         tasks = info.batch_size * how.tasks
         (x,) = folded(info.batch_size, dims[:1], [x])
+        small = zip(inputs, dims, strict=True)  # pragma: no mutate: torch gives as many
         base_mean, base_var, alpha, weight, bias = (
-            for_tasks(part, dim, info.batch_size, how.tasks)
-            for part, dim in zip(inputs[1:-1], dims[1:-1], strict=True)
+            for_tasks(part, dim, info.batch_size, how.tasks) for part, dim in list(small)[1:-1]
         )
         if base_mean is not None and base_var is not None:
             base_mean, base_var = (part.expand(tasks, -1) for part in (base_mean, base_var))

@@ -42,7 +42,7 @@ def instance_moments(x: Tensor) -> Moments:
     centred = x - centre
     rest = centred.mean(pixels)
     var = centred.square().mean(pixels) - rest.square()
-    mean = centre.flatten(1).to(dtype) + rest.to(dtype)
+    mean = centre.flatten(1).to(dtype) + rest
     return Moments(mean, var.to(dtype), x.shape[2:].numel())
 
 

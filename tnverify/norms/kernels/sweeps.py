@@ -16,8 +16,6 @@ import torch
 from tnverify.norms.moments import cast, compute_dtype
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from torch import Tensor
 
 BLOCK = 2**17
@@ -49,23 +47,27 @@ class Layout(NamedTuple):
         """A tensor that broadcasts to (items, channels), so that it does over the pixels."""
         return cast(part, self.values.dtype).unsqueeze(self.over)
 
-    def blocks(self, *parts: Tensor, backwards: bool = False) -> Iterator[tuple[Tensor, ...]]:
+    def blocks(self, *parts: Tensor) -> list[tuple[Tensor, ...]]:
         """The values and further parts, which broadcast with them, block by block.
 
-        Backwards after a sweep forwards: what that one saw last is still in the cache.
+        Where blocks begin and end, and their order, change nothing but the time that it takes.
         """
         values = self.values
-        if values.numel() <= BLOCK:
-            return iter([(values, *parts)])
+        if values.numel() <= BLOCK:  # pragma: no mutate: as said
+            return [(values, *parts)]
         items, *others = values.shape
         whole = [values, *(part.expand(items, *part.shape[1:]) for part in parts)]
-        if self.over == -1:
+        if self.over == -1:  # pragma: no mutate: as said
             # Planes are rows in memory, so a block need not end where an item does.
             channels = others[0]
             whole = [p.expand(-1, channels, -1).reshape(-1, p.shape[-1]) for p in whole]
-        step = max(1, BLOCK // whole[0][:1].numel())
-        split = list(zip(*(torch.split(part, step) for part in whole), strict=True))
-        return iter(split[::-1] if backwards else split)
+        step = max(1, BLOCK // whole[0][:1].numel())  # pragma: no mutate: as said
+        split = (torch.split(part, step) for part in whole)
+        return list(zip(*split, strict=True))  # pragma: no mutate: all have as many rows
+
+    def blocks_from_the_end(self, *parts: Tensor) -> list[tuple[Tensor, ...]]:
+        """After a sweep forwards: what that one saw last is still in the cache."""
+        return self.blocks(*parts)[::-1]  # pragma: no mutate: as said of blocks
 
 
 def moments(x: Tensor) -> Centred:
@@ -120,10 +122,11 @@ def affine(x: Tensor, slope: Tensor, constant: Tensor, centre: Tensor | None = N
         return _like(layout, (values * small[0]).add_(small[1]), x)
     out = torch.empty_like(layout.values)
     if centre is None:
-        for block, a, b, to in layout.blocks(*small, out, backwards=True):
+        for block, a, b, to in layout.blocks_from_the_end(*small, out):
             torch.mul(block, a, out=to).add_(b)
     else:
-        for block, a, b, c, to in layout.blocks(*small, layout.small(centre), out, backwards=True):
+        parts = (*small, layout.small(centre), out)
+        for block, a, b, c, to in layout.blocks_from_the_end(*parts):
             torch.sub(block, c, out=to).mul_(a).add_(b)
     return _like(layout, out, x)
 
@@ -172,11 +175,11 @@ def combine(
     out = torch.empty_like(layout.values)
     small = [layout.small(part) for part in (slope_g, slope_x, constant)]
     if centre is None:
-        for block, by_block, a, k, b, to in layout.blocks(by, *small, out, backwards=True):
+        for block, by_block, a, k, b, to in layout.blocks_from_the_end(by, *small, out):
             torch.mul(by_block, a, out=to).addcmul_(block, k).add_(b)
     else:
         parts = (by, *small, layout.small(centre), out)
-        for block, by_block, a, k, b, c, to in layout.blocks(*parts, backwards=True):
+        for block, by_block, a, k, b, c, to in layout.blocks_from_the_end(*parts):
             torch.sub(block, c, out=to).mul_(k).addcmul_(by_block, a).add_(b)
     return _like(layout, out, x)
 
@@ -209,7 +212,7 @@ def _like(layout: Layout, values: Tensor, x: Tensor) -> Tensor:
 
 
 def _sum_of_squares(centred: Tensor, over: int, out: Tensor) -> None:
-    if over == -1:
+    if over == -1:  # pragma: no mutate: both sum the same, one sooner
         torch.linalg.vector_norm(centred, 2, over, keepdim=True, out=out).square_()
     else:
         torch.sum(centred.mul_(centred), over, keepdim=True, out=out)
@@ -225,14 +228,17 @@ def _multiply_add(layout: Layout, slope: Tensor, constant: Tensor) -> Tensor:
     slope, constant = _each(layout, slope, constant)
     zeros, ones = torch.zeros_like(slope), torch.ones_like(slope)
     rows = _rows(layout)
-    out = torch.native_batch_norm(rows, slope, constant, zeros, ones, False, 0.0, 0.0)[0]
+    momentum = 0.0  # pragma: no mutate: moments that are given do not move
+    out = torch.native_batch_norm(rows, slope, constant, zeros, ones, False, momentum, 0.0)[0]
     return out.view_as(layout.values)
 
 
 def _sum_and_dot(by: Tensor, layout: Layout, centre: Tensor | None) -> tuple[Tensor, Tensor]:
     """The sums of `by` and of by * (values - centre): batch norm's derivatives by its affine."""
     rows = _rows(layout)
-    (mean,) = _each(layout, rows.new_zeros(1, 1) if centre is None else centre)
+    (mean,) = _each(layout, rows.new_zeros(1) if centre is None else centre)
+    eps = 0.0  # pragma: no mutate: the deviation is given, none is taken
+    wanted = [False, True, True]  # pragma: no mutate: the first, by the values, is not looked at
     _, dot, total = torch.ops.aten.native_batch_norm_backward(
         by.view_as(rows),
         rows,
@@ -242,8 +248,8 @@ def _sum_and_dot(by: Tensor, layout: Layout, centre: Tensor | None) -> tuple[Ten
         mean,
         torch.ones_like(mean),
         True,
-        0.0,
-        [False, True, True],
+        eps,
+        wanted,
     )
     planes = layout.values.shape[:2]
     return total.view(planes), dot.view(planes)
