@@ -295,6 +295,8 @@ def test_quick_moments_are_moments() -> None:
 )
 def test_large_sets_are_swept_in_one_go_unless_they_are_in_half_precision(dtype, fuses) -> None:
     assert sweeps.fuses(torch.empty(1, 1, sweeps.BLOCK + 1, dtype=dtype)) is fuses
+    assert sweeps.fuses(torch.empty(sweeps.BLOCK, 2, 16, dtype=dtype)) is fuses
+    assert not sweeps.fuses(torch.empty(sweeps.BLOCK, 20, 15, dtype=dtype))
     assert not sweeps.fuses(torch.empty(1, 1, sweeps.BLOCK, dtype=dtype))
 
 

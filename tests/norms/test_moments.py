@@ -133,7 +133,7 @@ def test_what_broadcasts_over_pixels_has_the_dtype_of_the_pixels() -> None:
 
 def test_a_blend_of_nothing_and_one_without_alpha_are_mistakes_of_the_layer() -> None:
     instance = instance_moments(drawn(3, 4, 5))
-    with pytest.raises(AssertionError, match="^a blend of two has an alpha"):
+    with pytest.raises(AssertionError, match=r"^a blend of two has an alpha"):
         used_moments(Blend("batch", groups=4), instance)
-    with pytest.raises(AssertionError, match="^a blend has a base, groups, or both"):
+    with pytest.raises(AssertionError, match=r"^a blend has a base, groups, or both"):
         used_moments(Blend(), instance)

@@ -96,9 +96,12 @@ def write_program(text: str, directory: Path, subject_number: int, law: Law) -> 
     """Write the program where a person finds it. Raises OSError where that cannot be written."""
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{subject_number:02d}_{law.name}.py"
-    path.write_text(text, encoding="utf-8")
+    path.write_bytes(text.encode())
     return path
 
+
+_PATIENCE = 120.0
+"""Seconds that the programs of a run may take together."""
 
 _RUN_ALL = """
 import json, sys
@@ -109,19 +112,18 @@ with patience(float(sys.argv[1])):
 """
 
 
-def run_programs(paths: Sequence[Path], seconds: float = 120.0) -> list[str | None]:
+def run_programs(paths: Sequence[Path], seconds: float = _PATIENCE) -> list[str | None]:
     """Run all programs in one fresh process; how each failed (its symptom), None where it did
     not fail, or where the process did not come back within `seconds`."""
     if not paths:
         return []
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(p for p in sys.path if p))
     try:
-        ran = subprocess.run(  # noqa: S603 - this Python, on programs that this run wrote
+        ran = subprocess.run(  # noqa: S603, PLW1510 - this Python, on programs that this run wrote; what it printed tells how it ended
             [sys.executable, "-c", _RUN_ALL, str(guard.HANG_SECONDS), *map(str, paths)],
             capture_output=True,
             timeout=seconds,
             env=environment,
-            check=False,
         )
         found = json.loads(ran.stdout.strip().splitlines()[-1])
     except (subprocess.TimeoutExpired, IndexError, json.JSONDecodeError):

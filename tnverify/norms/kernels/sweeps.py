@@ -137,7 +137,7 @@ def dots(g: Tensor, x: Tensor, centre: Tensor | None = None) -> tuple[Tensor, Te
     values, over = layout
     if _fuses(layout):
         return _sum_and_dot(by, layout, centre)
-    if values.numel() <= BLOCK:
+    if values.numel() <= BLOCK:  # pragma: no mutate: blocks give the same
         if centre is None:
             return by.sum(over), (values * by).sum(over)
         return by.sum(over), (values - layout.small(centre)).mul_(by).sum(over)
@@ -148,7 +148,10 @@ def dots(g: Tensor, x: Tensor, centre: Tensor | None = None) -> tuple[Tensor, Te
     for block, by_block, t, d, *c in layout.blocks(*parts):
         room = torch.empty_like(block) if room is None else room
         product = room[: len(block)]
-        torch.mul(torch.sub(block, *c, out=product) if c else block, by_block, out=product)
+        centred = (
+            torch.sub(block, *c, out=product) if c else block
+        )  # pragma: no mutate: `out` saves memory alone
+        torch.mul(centred, by_block, out=product)
         torch.sum(by_block, over, keepdim=True, out=t)
         torch.sum(product, over, keepdim=True, out=d)
     return total, dot
