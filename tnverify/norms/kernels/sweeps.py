@@ -148,9 +148,8 @@ def dots(g: Tensor, x: Tensor, centre: Tensor | None = None) -> tuple[Tensor, Te
     for block, by_block, t, d, *c in layout.blocks(*parts):
         room = torch.empty_like(block) if room is None else room
         product = room[: len(block)]
-        centred = (
-            torch.sub(block, *c, out=product) if c else block
-        )  # pragma: no mutate: `out` saves memory alone
+        # `out` saves memory alone.
+        centred = torch.sub(block, *c, out=product) if c else block  # pragma: no mutate
         torch.mul(centred, by_block, out=product)
         torch.sum(by_block, over, keepdim=True, out=t)
         torch.sum(product, over, keepdim=True, out=d)
