@@ -166,13 +166,16 @@ def test_bad_input_is_one_line(tnverify: Terminal, words: list[str], complaint: 
     assert ended.complaint.startswith(complaint)
 
 
-HELD = Study("A", "meta_bn", 0, "conforms", (), {"float64": 3, "float32": 2}, 60, 0.5, 1.0)
+HELD = Study(
+    "A", "reference layers", "meta_bn", 0, "conforms", (), {"float64": 3000, "float32": 2}, 60, 0.5,
+    1.0,
+)  # fmt: skip
 BLAMED = Study(
-    "B", "meta_bn", 1, "violates",
+    "B", "torch's own", "meta_bn", 1, "violates",
     (Alarm("the_affine_comes_last", "must", "violated", "native", "off by 1"),), {}, 59, 0.5, 1.0,
 )  # fmt: skip
 UNDECIDED = Study(
-    "C", "meta_bn", 1, "inconclusive",
+    "C", "torch's own", "meta_bn", 1, "inconclusive",
     (Alarm("the_affine_comes_last", "must", "inconclusive", "both", "no task counted"),), {}, 59,
     0.5, 1.0,
 )  # fmt: skip
@@ -198,6 +201,17 @@ def test_a_false_alarm_decides_the_study(
     summary = "No false alarm and nothing undecided" if code == 0 else "undecided in"
     assert summary in ended.out
     assert ("the_affine_comes_last: off by 1" in ended.out) is (BLAMED in found)
+
+
+def test_what_held_is_counted_by_kind_of_layer_and_dtype(
+    tnverify: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = (HELD, replace(HELD, seed=1), replace(HELD, name="D"), replace(BLAMED, alarms=()))
+    monkeypatch.setattr("tnverify.power.alarms.study", lambda *given, **how: iter(found))
+    lines = [line.split() for line in tnverify("power", "--sound").out.splitlines()]
+    assert ["laws", "that", "held", "layers", "seeds", "float64", "float32"] in lines
+    assert ["reference", "layers", "2", "1-2", "9,000", "6"] in lines
+    assert ["torch's", "own", "1", "1", "0", "0"] in lines
 
 
 def test_what_was_measured_is_kept_and_read_again(

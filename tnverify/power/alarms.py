@@ -11,7 +11,7 @@ from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -57,21 +57,30 @@ _COMPILING = 600.0
 """Seconds that a layer may take which compiles itself when it is called."""
 
 
+Kind = Literal["other formulations", "compiled by torch", "reference layers", "torch's own"]
+"""What sound layers are, in the order in which the study counts them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A sound layer as it is named on the command line.
 
-    `shows` names should-level laws that it is known to fail; `compiled` says that it is compiled
-    for the shapes that it meets; `most_seeds` bounds the seeds at which it is studied.
+    `shows` names should-level laws that it is known to fail; `most_seeds` bounds the seeds at
+    which it is studied.
     """
 
     name: str
     spec: str
     claims: str | None
     adapter: str | None
+    kind: Kind
     shows: tuple[str, ...] = ()
-    compiled: bool = False
     most_seeds: int | None = None
+
+    @property
+    def compiled(self) -> bool:
+        """Whether it is compiled for the shapes that it meets."""
+        return self.kind == "compiled by torch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +99,7 @@ class Study:
     """One sound layer at one seed. `checked` counts evaluations that held, by dtype of input."""
 
     name: str
+    kind: Kind
     claims: str
     seed: int
     verdict: str
@@ -119,8 +129,8 @@ def candidates() -> tuple[Candidate, ...]:
             s.spec,
             s.claims,
             s.adapter,
+            "compiled by torch" if s.compiled else "other formulations",
             tuple(s.shows),
-            s.compiled,
             COMPILED_SEEDS if s.compiled else None,
         )
         for s in all_sound()
@@ -131,8 +141,9 @@ def candidates() -> tuple[Candidate, ...]:
             r.spec,
             r.claims,
             r.adapter,
+            "reference layers" if r.spec.startswith("tnverify.") else "torch's own",
             tuple(_OF_TORCH.get(r.spec, {})),
-            most_seeds=KNOWN_SEEDS,
+            KNOWN_SEEDS,
         )
         for r in default_requests()
     )
@@ -201,6 +212,7 @@ def study_one(candidate: Candidate, profile: str, seed: int, device: str = "cpu"
     margins = [v.margin for v in verdicts if v.margin is not None and v.outcome == "held"]
     return Study(
         name=candidate.name,
+        kind=candidate.kind,
         claims=str(subject.claims),
         seed=seed,
         verdict=subject_verdict(verdicts, ())[0],

@@ -23,7 +23,7 @@ _MOST_ALARMS = 12
 
 
 def study_lines(found: Sequence[Study], profile: Profile, width: int) -> Iterator[Text]:
-    """A row for each layer; then every alarm, and what was asked in all."""
+    """A row for each layer; then every alarm, and what was asked, by kind and in all."""
     names = list(dict.fromkeys(each.name for each in found))
     left = min(max(map(len, names)), max(24, width - 58))
     yield Text("Sound layers before the laws", style="bold")
@@ -35,6 +35,7 @@ def study_lines(found: Sequence[Study], profile: Profile, width: int) -> Iterato
         yield from _row([each for each in found if each.name == name], left)
     yield Text("")
     yield from _alarms(found, width)
+    yield from _by_kind(found)
     yield from paragraph(f"{_summary(found)} (profile {profile.name}).", width, style="bold")
 
 
@@ -53,6 +54,22 @@ def _row(of_one: Sequence[Study], left: int) -> Iterator[Text]:
     )
 
 
+def _by_kind(found: Sequence[Study]) -> Iterator[Text]:
+    """How many laws held of each kind of layer, by the dtype of the tasks."""
+    dtypes = [dtype for dtype, _ in _held(found)]
+    heads = "".join(f"{dtype:>10}" for dtype in dtypes)
+    yield Text(f"  {'laws that held':20}{'layers':>7}{'seeds':>7}{heads}", style="dim")
+    for kind in dict.fromkeys(each.kind for each in found):
+        of_it = [each for each in found if each.kind == kind]
+        names = Counter(each.name for each in of_it)
+        least, most = min(names.values()), max(names.values())
+        seeds = f"{most}" if least == most else f"{least}-{most}"
+        held = dict(_held(of_it))
+        numbers = "".join(f"{held.get(dtype, 0):>10,}" for dtype in dtypes)
+        yield Text(f"  {kind:20}{len(names):>7}{seeds:>7}{numbers}")
+    yield Text("")
+
+
 def _alarms(found: Sequence[Study], width: int) -> Iterator[Text]:
     every = [(each, alarm) for each in found for alarm in each.alarms]
     for each, alarm in every[:_MOST_ALARMS]:
@@ -67,16 +84,21 @@ def _alarms(found: Sequence[Study], width: int) -> Iterator[Text]:
 def _summary(found: Sequence[Study]) -> str:
     alarms = sum(each.false_alarms for each in found)
     undecided = sum(each.inconclusive for each in found)
-    checked = Counter[str]()
-    for each in found:
-        checked.update(each.checked)
-    asked = joined([f"{number:,} in {dtype}" for dtype, number in checked.most_common()])
+    asked = joined([f"{number:,} in {dtype}" for dtype, number in _held(found)])
     layers = count(len({each.name for each in found}), "layer")
     return (
         f"{count(alarms, 'false alarm') if alarms else 'No false alarm'} and"
         f" {undecided or 'nothing'} undecided in {count(len(found), 'verification')} of {layers};"
         f" laws held {asked}"
     )
+
+
+def _held(found: Sequence[Study]) -> list[tuple[str, int]]:
+    """How many laws held by dtype of the tasks, that of most of them first."""
+    checked = Counter[str]()
+    for each in found:
+        checked.update(each.checked)
+    return checked.most_common()
 
 
 def study_text(found: Sequence[Study], profile: Profile, device: str) -> str:
