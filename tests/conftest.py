@@ -26,8 +26,25 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under mutmut the quickest tests first: the first that fails ends the trial of a mutant."""
-    known = Path("mutmut-stats.json")
-    if os.environ.get("MUTANT_UNDER_TEST") and known.is_file():
+    """Under mutmut, where the first test that fails ends the trial of a mutant, those first that
+    noticed another mutant of the same function, and the quickest before the others."""
+    notes, known = _notes_on_mutants(), Path("mutmut-stats.json")
+    if notes is not None and known.is_file():
         seconds = json.loads(known.read_text(encoding="utf-8"))["duration_by_test"]
-        items.sort(key=lambda item: seconds.get(item.nodeid, 0.0))
+        noticed = set(notes.read_text(encoding="utf-8").splitlines()) if notes.is_file() else set()
+        items.sort(key=lambda item: (item.nodeid not in noticed, seconds.get(item.nodeid, 0.0)))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Under mutmut, keep which test noticed the mutant."""
+    notes = _notes_on_mutants()
+    if notes is not None and report.failed:
+        notes.parent.mkdir(exist_ok=True)
+        with notes.open("a", encoding="utf-8") as file:
+            file.write(f"{report.nodeid}\n")
+
+
+def _notes_on_mutants() -> Path | None:
+    """Where the tests stand that noticed mutants of the function that is mutated; None without."""
+    function, mutant, _ = os.environ.get("MUTANT_UNDER_TEST", "").rpartition("__mutmut_")
+    return Path("noticed", f"{function}.txt") if mutant else None
