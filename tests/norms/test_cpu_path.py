@@ -305,3 +305,27 @@ def test_values_lie_far_from_beyond_eight_deviations_on() -> None:
     at = torch.tensor([[between.FAR]], dtype=torch.float64)
     assert not how.lies_far(between.Pair(at, torch.ones_like(at)), None)
     assert how.lies_far(between.Pair(at * (1 + 1e-12), torch.ones_like(at)), None)
+
+
+def test_the_middle_of_one_pixel_is_known_to_the_last_bit() -> None:
+    found = sweeps.moments(drawn(2, 3, 1, 1))
+    assert found.rest is not None
+    assert not found.rest.any()
+    assert not found.var.any()
+
+
+def test_only_large_sets_that_have_a_base_may_be_computed_as_lying_near() -> None:
+    large, less = torch.empty(between.SMALL), torch.empty(between.SMALL - 1)
+    given = between.Pair(torch.zeros(1, 2), torch.ones(1, 2))
+    batch, own = (between.Between(1, of_batch, 2, False, 1e-5) for of_batch in (True, False))
+    assert batch.may_be_near(large, None)
+    assert own.may_be_near(large, given)
+    assert not own.may_be_near(large, None)
+    assert not batch.may_be_near(less, None)
+    assert not own.may_be_near(less, given)
+
+
+def test_a_point_without_moments_to_take_it_from_is_a_mistake_of_the_layer() -> None:
+    how = between.Between(1, False, 2, False, 1e-5)
+    with pytest.raises(AssertionError, match=r"^a blend without a given base takes moments of its"):
+        how.point(drawn(2, 4, 3), None, None)

@@ -42,6 +42,9 @@ Nearer ones lose no more than a few ulps in x * slope + constant, which is a che
 SMALL = 2**15
 """Sets of fewer values are always centred: finding out whether they lie far would cost more."""
 
+_UNCOUNTED = 1
+"""For the count of moments where nobody asks for it."""
+
 
 class Between(NamedTuple):
     """What a blend asks for, apart from its tensors; see `Blend`.
@@ -111,8 +114,9 @@ class Between(NamedTuple):
             return planes.centre.mean(-2, keepdim=True)
         if self.by_instance(x):
             return planes.centre
-        groups = over_groups(Moments(planes.centre, planes.var, 1), self.groups or 1)
-        return by_channel(groups.mean, x.shape[1])
+        assert self.groups is not None
+        own = over_groups(Moments(planes.centre, planes.var, _UNCOUNTED), self.groups)
+        return by_channel(own.mean, x.shape[1])
 
     def by_instance(self, x: Tensor) -> bool:
         """Whether an item's own moments are those of its instances, a group for each channel."""
@@ -130,7 +134,7 @@ class Between(NamedTuple):
         if planes is not None:
             mean = planes.centre if point is None else planes.centre - point
             mean = mean if planes.rest is None else mean + planes.rest
-            instance = Moments(mean, planes.var, 1)
+            instance = Moments(mean, planes.var, _UNCOUNTED)
             base = Pair(*over_items(instance)[:2]) if self.batch else base
             if self.by_instance(x):
                 own = Pair(*instance[:2])
@@ -143,8 +147,8 @@ class Between(NamedTuple):
         dtype = compute_dtype(x.dtype) if point is None else moments_dtype(x)
         mean = cast(planes.centre, dtype)
         mean = mean if planes.rest is None else mean + planes.rest
-        count = 1  # pragma: no mutate: nobody asks for it
-        return Pair(*over_groups(Moments(mean, cast(planes.var, dtype), count), groups)[:2])
+        instance = Moments(mean, cast(planes.var, dtype), _UNCOUNTED)
+        return Pair(*over_groups(instance, groups)[:2])
 
     def measured(self, base: Pair, point: Tensor | None, x: Tensor) -> Pair:
         """Moments (tasks, channels) of a wide dtype, measured from the point (None: zero)."""
@@ -176,7 +180,8 @@ class Between(NamedTuple):
         """How many values are behind one of an item's own moments, or behind a batch moment."""
         pixels = x.shape[2:].numel()
         if own:
-            return pixels * x.shape[1] // (self.groups or 1)
+            assert self.groups is not None
+            return pixels * x.shape[1] // self.groups
         return pixels * len(x) // self.tasks
 
     def lies_far(self, base: Pair, share: Tensor | float | None) -> bool:
@@ -197,7 +202,7 @@ class Between(NamedTuple):
         if self.batch and base is not None:
             wide = moments_dtype(x)
             mean = cast(base.mean, wide)
-            parts += [mean if point is None else mean + point, cast(base.var, wide)]
+            parts.extend((mean if point is None else mean + point, cast(base.var, wide)))
         if own is not None:
             parts += own
         if point is not None:
