@@ -12,6 +12,7 @@ import torch
 from makeshift import law_of, subject
 
 from tnverify.contract import Task, Violation
+from tnverify.engine import evaluate as evaluating
 from tnverify.engine.evaluate import Evaluation, evaluate
 from tnverify.faults.plain import PlainNorm
 from tnverify.plans import Plan
@@ -171,6 +172,29 @@ def test_a_layer_that_raises_for_values_is_broken_whatever_their_form(side: str)
     layer = refusing(**{side: lambda x: bool((x == 0).any())})
     task = of(Plan(context=1, targets=1, channels=2, spatial=(1, 1), profile="zeros"))
     assert asked(layer, task).ending == "broken"
+
+
+def test_a_context_that_was_taken_with_plain_values_is_not_tried_with_targets() -> None:
+    layer = refusing(context=lambda x: bool((x == 0).any()), targets=lambda x: True)
+    task = of(Plan(context=1, targets=1, channels=2, spatial=(1, 1), profile="zeros"))
+    assert asked(layer, task).ending == "broken"
+
+
+@pytest.mark.parametrize(
+    "strides", [(0, 3, 1), (3, 0, 1), (0, 0, 1), (6, 3, 0), (0, 0, 0)], ids=str
+)
+def test_plain_values_are_expanded_where_those_are_that_they_replace(
+    strides: tuple[int, ...],
+) -> None:
+    given = torch.empty(18).as_strided((2, 2, 3), strides)
+    plain = evaluating._plain(given)
+    assert (plain.shape, plain.dtype) == (given.shape, given.dtype)
+    assert [step == 0 for step in plain.stride()] == [step == 0 for step in strides]
+
+
+def test_plain_values_lie_on_the_device_of_those_that_they_replace() -> None:
+    away = evaluating._plain(torch.empty(2, 1, 3, device="meta"))
+    assert away.device.type == "meta"
 
 
 def test_values_of_the_context_are_replaced_too_before_targets_are_refused() -> None:

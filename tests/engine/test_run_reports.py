@@ -327,6 +327,21 @@ def test_a_layer_is_identified_on_the_device_that_was_named(
     assert devices == [(device, 1)]
 
 
+def test_a_layer_is_verified_on_the_device_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve, devices = running.resolve, []
+
+    def noted(request: SubjectRequest, device: str) -> Any:
+        devices.append(device)
+        return resolve(request, device)
+
+    monkeypatch.setattr(running, "resolve", noted)
+    options = RunOptions(
+        profile="quick", only=("calls_are_deterministic",), device="cpu:0", out=None
+    )
+    verify([INSTANCE], options)
+    assert devices == ["cpu:0"]
+
+
 def test_what_a_layer_prints_while_it_is_identified_is_not_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

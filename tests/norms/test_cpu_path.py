@@ -14,7 +14,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.func import vmap
 
 from tnverify.norms import BY_SCHEME, InstanceNorm, MetaBN, TaskNormI
-from tnverify.norms.kernels import between, cpu, dispatch, plain, small, sweeps
+from tnverify.norms.kernels import between, cpu, dispatch, plain, primitives, small, sweeps
 from tnverify.tolerances import expect_close, expect_same
 from tnverify.tolerances.bound import unit
 
@@ -179,6 +179,12 @@ def test_near_and_far_are_told_apart(monkeypatch) -> None:
     ):  # fmt: skip
         layer.condition(drawn(50, 3, 4, 4, offset=offset).float())
         assert found[-1] is far, (layer, offset)
+    for offset, far in ((0, False), (9, True)):
+        layer = MetaBN(3)
+        _, state = layer.condition(drawn(50, 3, 4, 4, offset=offset).float())
+        asked_before = len(found)
+        layer.normalize(drawn(50, 3, 4, 4, seed=1).float(), state)
+        assert found[asked_before:] == [far]
     nearly_own = TaskNormI(3)
     with torch.no_grad():
         nearly_own.offset.fill_(-9.0)
@@ -329,3 +335,26 @@ def test_a_point_without_moments_to_take_it_from_is_a_mistake_of_the_layer() -> 
     how = between.Between(1, False, 2, False, 1e-5)
     with pytest.raises(AssertionError, match=r"^a blend without a given base takes moments of its"):
         how.point(drawn(2, 4, 3), None, None)
+
+
+def test_the_point_that_means_are_measured_from_is_a_constant() -> None:
+    x = drawn(4, 3, 5).requires_grad_()
+    how = between.Between(1, True, None, False, 1e-5)
+    outputs, *moments, point = primitives.applied(cpu.Normalize, x, *(None,) * 5, how)
+    assert outputs.requires_grad
+    assert all(each.requires_grad for each in moments)
+    assert not point.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("x", "last"),
+    [
+        (torch.empty(2, 3, 4, 5), False),
+        (torch.empty(2, 3, 4, 5).to(memory_format=torch.channels_last), True),
+        (torch.empty(2, 1, 4, 5), False),  # both at once: contiguous comes first
+        (torch.empty(2, 4, 3).transpose(1, 2), False),
+    ],
+    ids=["contiguous", "channels last", "one channel", "rows"],
+)
+def test_channels_are_last_where_memory_has_them_last_and_no_other_way(x, last) -> None:
+    assert sweeps.channels_last(x) is last

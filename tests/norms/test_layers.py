@@ -105,6 +105,17 @@ def test_a_free_alpha_stops_at_its_limits_and_comes_back() -> None:
     assert layer.alpha.grad != 0
 
 
+@pytest.mark.parametrize("at", [-0.75, 0.25, 1.75])
+def test_the_gradient_of_a_free_alpha_is_that_of_the_share_within_its_limits_or_not(at) -> None:
+    layer = TaskNormI(2, alpha="free", per_channel=True)
+    with torch.no_grad():
+        layer.alpha.fill_(at)
+    share = layer.share(drawn(3, 2, 2).float(), 3)
+    expect_same(share.detach(), torch.full((2,), min(1.0, max(0.0, at))), "the share")
+    (share * torch.tensor([2.0, -3.0])).sum().backward()
+    expect_same(layer.alpha.grad, torch.tensor([2.0, -3.0]), "its gradient by alpha")
+
+
 def test_a_free_alpha_below_zero_leaves_each_items_own_moments() -> None:
     layer, own = TaskNormI(2, alpha="free").double(), InstanceNorm(2).double()
     with torch.no_grad():

@@ -61,5 +61,6 @@ def _telling(verdict: LawVerdict) -> tuple[bool, int, bool]:
     family = verdict.law.family
     place = _PRECEDENCE.index(family) if family in _PRECEDENCE else len(_PRECEDENCE)
     if verdict.symptom == "form" and family == "layouts":
-        place = -1  # an answer of the wrong form fails every law: the one about form says why
+        # An answer of the wrong form fails every law: the one about form says why.
+        place = -1  # pragma: no mutate: before all others
     return (verdict.law.level != "must", place, verdict.law.kind != "exact")

@@ -142,7 +142,7 @@ def _refuses_plain_values(
     try:
         with time_limit(), torch.no_grad():
             probe = SubjectProber(subject).fresh(task)
-            with calling("condition"):
+            with calling(raised.during):
                 if raised.during == "condition" or context is None:
                     probe.norm.condition(_plain(given))
                 else:
@@ -156,7 +156,8 @@ def _refuses_plain_values(
 def _plain(x: Tensor) -> Tensor:
     """Plain values with the shape, strides, dtype and device of `x`."""
     plain = torch.empty_strided(x.shape, x.stride(), dtype=x.dtype, device=x.device)
-    drawn = torch.from_numpy(uniforms(tuple(x.shape), 5) * 4 - 2)
+    drawn = torch.from_numpy(uniforms(tuple(x.shape)) * 4 - 2)
     if 0 in x.stride():
-        return drawn[:1].to(x).expand_as(x) if x.stride()[0] == 0 else drawn.to(x)
+        once = tuple(slice(1) if step == 0 else slice(None) for step in x.stride())
+        return drawn[once].to(x).expand_as(x)
     return plain.copy_(drawn)

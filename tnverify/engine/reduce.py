@@ -124,8 +124,8 @@ def _with_simpler_values(task: Task) -> Iterator[Task]:
 
 
 def _is_simpler(plain: float, value: float) -> bool:
-    def cost(x: float) -> tuple[int, float, bool]:
-        return (0 if x == 0 else 1 if float(x).is_integer() else 2, abs(x), x < 0)
+    def cost(x: float) -> tuple[bool, float, bool]:
+        return (not float(x).is_integer(), abs(x), x < 0)
 
     # Halving is worth it only for large numbers: 0.125 reads no better than 0.25.
-    return cost(plain) < cost(value) and (abs(value) > 2 or cost(plain)[0] < 2)
+    return cost(plain) < cost(value) and (abs(value) > 2 or plain.is_integer())

@@ -58,6 +58,6 @@ class BlendingLayer(Layer):
         if self.alpha is not None:
             alpha = cast(self.alpha, dtype)
             return alpha.detach().clamp(0, 1) + (alpha - alpha.detach())
-        assert self.scale is not None, "what is not free is functional"
-        assert self.offset is not None, "what is not free is functional"
+        assert self.scale is not None  # what is not free is functional
+        assert self.offset is not None
         return torch.sigmoid(cast(self.scale, dtype) * size + cast(self.offset, dtype))

@@ -34,7 +34,7 @@ def pooled(base: Pair | None, own: Pair | None, alpha: Tensor | float | None) ->
     """(mu, s); either pair alone where the other is None."""
     if base is None or own is None or alpha is None:
         alone = own if base is None else base
-        assert alone is not None, "a blend has a base, an item's own moments, or both"
+        assert alone is not None  # a blend has a base, an item's own moments, or both
         return alone
     d = base.mean - own.mean
     var = torch.lerp(own.var, base.var, alpha) + d * d * (alpha * (1 - alpha))

@@ -112,7 +112,7 @@ class Normalize(Function):
         if len(output) % 2 == 0:  # the point comes last
             ctx.mark_non_differentiable(output[-1])
         ctx.save_for_backward(*tensors, *output[1:])
-        ctx.set_materialize_grads(False)
+        ctx.set_materialize_grads(False)  # pragma: no mutate: zeros would do, and take their time
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
