@@ -30,7 +30,7 @@ def reduce_task(task: Task, fails: Callable[[Task], bool], step: int) -> Task:
     left = EVALUATIONS
     best = task
     progress = True
-    while progress and left > 0:
+    while progress:
         progress = False
         for simpler in _simpler(best, step):
             if left <= 0:
@@ -124,8 +124,9 @@ def _with_simpler_values(task: Task) -> Iterator[Task]:
 
 
 def _is_simpler(plain: float, value: float) -> bool:
-    def cost(x: float) -> tuple[bool, float, bool]:
-        return (not float(x).is_integer(), abs(x), x < 0)
+    def cost(x: float) -> tuple[bool, float, float]:
+        return (not float(x).is_integer(), abs(x), -x)
 
     # Halving is worth it only for large numbers: 0.125 reads no better than 0.25.
-    return cost(plain) < cost(value) and (abs(value) > 2 or plain.is_integer())
+    large = abs(value) > 2  # pragma: no mutate: half of two is whole
+    return cost(plain) < cost(value) and (large or plain.is_integer())

@@ -191,7 +191,8 @@ def _with_programs_run(reports: list[SubjectReport]) -> list[SubjectReport]:
     ]
     if not paths:
         return reports
-    symptoms = dict(zip(map(str, paths), run_programs(paths), strict=True))
+    ran = zip(paths, run_programs(paths), strict=True)  # pragma: no mutate: one for each
+    symptoms = {str(path): symptom for path, symptom in ran}
 
     def noted(verdict: LawVerdict) -> LawVerdict:
         example = verdict.counterexample

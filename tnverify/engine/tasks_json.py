@@ -85,7 +85,7 @@ def _named(value: Any) -> Any:
         return [_named(v) for v in value]
     if math.isfinite(value):
         return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return "NaN" if math.isnan(value) else "Infinity" if value == math.inf else "-Infinity"
 
 
 def _numbers(value: Any) -> Any:
