@@ -57,7 +57,7 @@ def verify(
     sleeping: tuple[str, ...] = ()
     with _one_thread():
         try:
-            plans = corpus(options.seed, profile.corpus, rank=2, step=1, allow_past=True)
+            plans = corpus(options.seed, profile.corpus, allow_past=True)
             with captured_output():
                 sleeping = tuple(asleep(catalogue, plans))
             made = RunPlan(options, profile, catalogue, waivers, sleeping)

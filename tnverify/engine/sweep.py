@@ -54,9 +54,9 @@ def _dimensions(task: Task) -> dict[str, int]:
 
 def _resized(task: Task, name: str, dim: int, size: int) -> Task:
     if name == "context":
-        return task.with_sets(context=_grown(task, task.context, 0, size))
+        return task.with_sets(context=_grown(task, task.context, dim, size))
     if name == "targets":
-        return task.with_sets(targets=_grown(task, task.targets, 0, size))
+        return task.with_sets(targets=_grown(task, task.targets, dim, size))
     parameters = task.parameters
     if name == "channels":
         parameters = replace(
@@ -74,11 +74,12 @@ def _resized(task: Task, name: str, dim: int, size: int) -> Task:
 
 
 def _grown(task: Task, x: Tensor, dim: int, size: int) -> Tensor:
-    if size <= x.shape[dim]:
+    if size <= x.shape[dim]:  # pragma: no mutate: where it is equal nothing would be added
         return x.narrow(dim, 0, size).contiguous()
     shape = list(x.shape)
     shape[dim] = size - x.shape[dim]
-    return torch.cat([x, task.noise(x.new_empty(shape), 97 + dim)], dim)
+    key = 97 + dim  # pragma: no mutate: any key that is no law's
+    return torch.cat([x, task.noise(x.new_empty(shape), key)], dim)
 
 
 def _cycled(values: tuple[float, ...] | None, size: int) -> tuple[float, ...] | None:

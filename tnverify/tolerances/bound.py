@@ -101,6 +101,6 @@ def too_wide(
 def _magnitude(
     values: ArrayLike | None, set_answer: SetAnswer, *, default: float
 ) -> NDArray[np.float64]:
-    """Absolute values per channel, of shape (1, channels, 1, ...)."""
-    flat = np.abs(np.asarray(default if values is None else values, np.float64)).reshape(-1)
-    return flat.reshape(1, -1, *(1,) * (set_answer.outputs.ndim - 2))
+    """Absolute values per channel, of a shape that broadcasts to (items, channels, *spatial)."""
+    found = np.abs(np.asarray(default if values is None else values, np.float64))
+    return found[(..., *(np.newaxis,) * (set_answer.outputs.ndim - 2))]
