@@ -92,7 +92,7 @@ def _evaluate(law: Law, prober: SubjectProber, task: Task) -> Evaluation:
 
 def _restore(task: Task, pristine: tuple[Tensor, Tensor]) -> None:
     """Undo edits of the task by a layer that writes to its input, so that no other law suffers."""
-    for values, copy in zip((task.context, task.targets), pristine, strict=True):
+    for values, copy in ((task.context, pristine[0]), (task.targets, pristine[1])):
         # Bits, not values: a NaN is unequal to itself, and -0 equal to 0.
         bits = _BITS[values.element_size()]
         if not torch.equal(values.detach().view(bits), copy.detach().view(bits)):

@@ -98,7 +98,8 @@ def why_not_claimed(law: Law, subject: Subject, profile: Profile) -> str | None:
     if law.thorough_only and not profile.thorough:
         return "checked in the profile thorough alone"
     if not set(law.lanes) & set(subject.lanes):
-        return f"checked in {' and '.join(law.lanes)}, where the layer does not run"
+        (lane,) = law.lanes  # of two it runs in one
+        return f"checked in {lane}, where the layer does not run"
     return None
 
 

@@ -114,7 +114,7 @@ class Layer(nn.Module):
         outputs, batch = normalize(
             self.checked_context(context), blend, self.weight, self.bias, self.eps
         )
-        assert batch is not None, "a blend based on batch moments returns them"
+        assert batch is not None  # a blend based on batch moments returns them
         return outputs, remembered(context, batch)
 
     def checked_context(self, context: Tensor) -> Tensor:

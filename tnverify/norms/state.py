@@ -72,9 +72,9 @@ def expect_context(state: object, targets: Tensor) -> ContextState:
     Raises NotConditionedError where it is no such state, ValueError where channels differ.
     """
     kept = expect_state(state, ContextState)
-    if kept.moments.mean.shape[-1] != targets.shape[1]:
+    if kept.moments.mean.shape[1] != targets.shape[1]:
         raise ValueError(
-            f"the state is of a context with {kept.moments.mean.shape[-1]} channels, the targets"
+            f"the state is of a context with {kept.moments.mean.shape[1]} channels, the targets"
             f" have {targets.shape[1]}: condition on a context of this task"
         )
     return kept

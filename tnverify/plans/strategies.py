@@ -122,12 +122,13 @@ def corpus(
     # Dictionaries, because a plan that was drawn before must not be drawn again.
     kinds: dict[str, dict[Plan, None]] = {"edge": {}, "ordinary": {}, "large": {}}
     wanted = [_OCTET[position % 8] for position in range(size)]
+    needed = {kind: wanted.count(kind) for kind in kinds}
     batch = 0
     # It ends: seeds, profiles and parameters alone make millions of plans of any size.
-    while any(len(found) < wanted.count(kind) for kind, found in kinds.items()):
+    while any(len(kinds[k]) < needed[k] for k in kinds):  # pragma: no mutate: more do no harm
         # Edges and large sizes take turns, and every seed begins with others.
         for octet in _drawn(_octets(options, seed + 2 * batch + 1), f"{seed}/{batch}"):
-            for kind, plan in zip(_OCTET, octet, strict=True):
+            for kind, plan in zip(_OCTET, octet, strict=True):  # pragma: no mutate: eight
                 if not any(plan in found for found in kinds.values()):
                     kinds[kind][plan] = None
         batch += 1
