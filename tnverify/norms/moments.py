@@ -28,7 +28,7 @@ class Moments(NamedTuple):
 
 def compute_dtype(dtype: torch.dtype) -> torch.dtype:
     """The dtype to do arithmetic on activations in: float32 for half precision, else theirs."""
-    return torch.float32 if dtype.itemsize < 4 else dtype
+    return torch.promote_types(dtype, torch.float32)
 
 
 def moments_dtype(x: Tensor) -> torch.dtype:

@@ -91,12 +91,12 @@ def _used(blend: Blend, base: Moments | None, own: Moments | None) -> tuple[Tens
     """Mean and variance to normalise with (eqs. (10), (11)), as `blend.used_moments` has them."""
     if base is None or own is None:
         used = own if base is None else base
-        assert used is not None, "a blend has a base, groups, or both"
+        assert used is not None  # a blend has a base, groups, or both
         return with_convention(used, blend.unbiased)[:2]
     alpha = blend.alpha
     if alpha == "by count":
         return with_convention(merge(base, own), blend.unbiased)[:2]
-    assert alpha is not None, "a blend of two has an alpha"
+    assert alpha is not None  # a blend of two has one
     base_var, own_var = base.var, own.var
     if blend.unbiased:
         base_var, own_var = base_var * bessel(base.count), own_var * bessel(own.count)
