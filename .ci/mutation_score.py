@@ -1,11 +1,13 @@
 """What became of the mutants that `mutmut run` tried, by part of the core; fails below the goal.
 
-A mutant is noticed where a test fails, ends too late or dies of it, or where mypy refuses it; one
-that no test reaches is not. `mutmut show NAME` prints a survivor.
+A mutant is noticed where mypy refuses it, or where a test fails, ends too late or dies of it; one
+that no test reaches is not. Tests are asked of those that mypy lets pass: their share of these is
+shown apart. `mutmut show NAME` prints a survivor.
 """
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections import Counter
@@ -36,6 +38,11 @@ def part_of(name: str) -> str:
     return "/".join(folders)
 
 
+def _share(noticed: int, of: int) -> str:
+    """Per cent, rounded down: what is missed is never rounded away."""
+    return f"{math.floor(1000 * noticed / of) / 10:.1f} %" if of else "-"
+
+
 def main() -> int:
     found = outcomes()
     if not found:
@@ -46,15 +53,18 @@ def main() -> int:
         if outcome not in (*NOTICED, UNTRIED):
             console.print(f"{outcome}: {name}", highlight=False)
     table = Table(title="Mutants of the core")
-    for column in ("part", "mutants", "tests notice", "types notice", "others", "score"):
-        table.add_column(column, justify="left" if column == "part" else "right")
+    columns = ("part", "mutants", "types notice", "tests notice", "missed", "score", "tests alone")
+    for column in columns:
+        is_first = column == "part"
+        table.add_column(column, justify="left" if is_first else "right", no_wrap=is_first)
     parts = {name: part_of(name) for name in found}
     for part in (*sorted(set(parts.values())), "all"):
         mine = Counter(found[name] for name in found if part in (parts[name], "all"))
         total, typed = mine.total(), mine["caught by type check"]
         noticed = sum(mine[outcome] for outcome in NOTICED)
-        counts = (total, noticed - typed, typed, total - noticed)
-        table.add_row(part, *map(str, counts), f"{100 * noticed / total:.1f} %")
+        counts = (total, typed, noticed - typed, total - noticed)
+        shares = (_share(noticed, total), _share(noticed - typed, total - typed))
+        table.add_row(part, *map(str, counts), *shares)
     console.print(table)
     untried = sum(outcome == UNTRIED for outcome in found.values())
     if untried:
