@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from makeshift import subject
 
+from tnverify.engine import shrink as shrinking
 from tnverify.engine.shrink import EVALUATIONS, shrink_plan, weight_of
 from tnverify.faults.plain import PlainNorm
 from tnverify.plans import PROFILES, Plan
@@ -178,3 +179,13 @@ def test_a_heavier_plan_that_fails_too_is_not_taken() -> None:
     light = Plan(seed=RARE)
     small = shrink_plan(light, lambda plan: plan == light or plan.context >= 5, SUBJECT, 0)
     assert small == light
+
+
+def test_a_judge_asks_as_often_as_its_budget_says_and_knows_what_it_asked() -> None:
+    asked: list[Plan] = []
+    judge = shrinking._Judge(lambda plan: asked.append(plan) is None, 2)
+    drawn = [Plan(context=items, targets=1, channels=1, spatial=(1,)) for items in (3, 2, 1)]
+    assert [judge(plan) for plan in drawn] == [True, True, False]
+    assert [judge(plan) for plan in drawn] == [True, True, False]
+    assert asked == drawn[:2]
+    assert judge.best == drawn[1]
