@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from makeshift import devices_built_on
+from torch import nn
 
-from tnverify.subjects import SubjectRequest, Unusable, resolve
+from tnverify.subjects import Factory, SubjectRequest, Unusable, resolve
+from tnverify.subjects.detect import detect_adapter, find_rank
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Self
+
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -186,3 +192,38 @@ def test_a_layer_that_cannot_run_in_float64_keeps_its_own_lane(tmp_path: Path) -
     assert subject.lanes == ("native",)
     assert subject.dtype("native") is torch.float32
     assert "float32 only" in subject.notes[0]
+
+
+class OnCudaAlone(nn.Module):
+    """Meta batch norm with a kernel for CUDA alone, played on the CPU: it knows where it is."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.at = "cpu"
+
+    def to(self, *args: object, **kwargs: object) -> Self:
+        self.at = str(kwargs.get("device", args[0] if args else self.at))
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.at != "cuda":
+            raise ValueError("the kernel has no pointer to a tensor on the CPU")
+        dims = (0, *range(2, x.dim()))
+        if self.training:
+            self.mean, self.var = x.mean(dims, keepdim=True), x.var(dims, False, keepdim=True)
+        return (x - self.mean) / (self.var + 1e-5).sqrt() * self.weight[:, None, None]
+
+
+def test_a_layer_that_runs_on_its_device_alone_is_driven_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No machine has a second device for sure: what is built for one is built beside it."""
+    devices = devices_built_on(monkeypatch)
+    factory = Factory(OnCudaAlone)
+    adapter, rank = detect_adapter(factory, 1, "cuda")
+    assert (adapter.name, rank) == ("mode_flag", 2)
+    assert find_rank(factory, adapter, 1, "cuda") == 2
+    assert devices == {"cuda"}
+    with pytest.raises(Unusable, match="no pointer to a tensor on the CPU"):
+        detect_adapter(factory, 1)

@@ -31,6 +31,17 @@ def build(factory: Factory, channels: int, spatial: tuple[int, ...]) -> Any:
         return factory(channels, spatial)
 
 
+def placed(
+    factory: Factory, channels: int, spatial: tuple[int, ...], device: torch.device | str
+) -> Any:
+    """The bare layer on a device, where a layer with kernels for that device alone can run."""
+    layer = build(factory, channels, spatial)
+    if isinstance(layer, torch.nn.Module) and torch.device(device).type != "cpu":
+        with calling("build"):
+            layer = layer.to(device)
+    return layer
+
+
 def channel_step(factory: Factory) -> int:
     """The smallest step of channels that the constructor takes (groups must divide them).
 
@@ -62,23 +73,25 @@ def native_dtype(layer: Any) -> torch.dtype:
     return torch.float32
 
 
-def detect_adapter(factory: Factory, step: int) -> tuple[Adapter, int]:
-    """The adapter that fits, and the rank of ordinary input, by trying.
+def detect_adapter(
+    factory: Factory, step: int, device: torch.device | str = "cpu"
+) -> tuple[Adapter, int]:
+    """The adapter that fits, and the rank of ordinary input, by trying on a device.
 
     Raises Unusable where no convention and no rank that is offered works.
     """
     layer = build(factory, 3 * step, (4, 3))
     if callable(getattr(layer, "condition", None)) and callable(getattr(layer, "normalize", None)):
         adapter = ADAPTERS["explicit_state"]
-        return adapter, find_rank(factory, adapter, step)
+        return adapter, find_rank(factory, adapter, step, device)
     if not callable(layer):
         raise Unusable(
             f"a {type(layer).__name__} cannot be called and has no condition and normalize:"
             " write an adapter and name it with --adapter"
         )
     _check_signature(layer)
-    rank = find_rank(factory, None, step)
-    return ADAPTERS[_convention(factory, step, rank)], rank
+    rank = find_rank(factory, None, step, device)
+    return ADAPTERS[_convention(factory, step, rank, device)], rank
 
 
 def _check_signature(layer: Any) -> None:
@@ -99,7 +112,9 @@ def _check_signature(layer: Any) -> None:
         )
 
 
-def find_rank(factory: Factory, adapter: Adapter | None, step: int) -> int:
+def find_rank(
+    factory: Factory, adapter: Adapter | None, step: int, device: torch.device | str = "cpu"
+) -> int:
     """The number of spatial dimensions that the layer takes, two preferred.
 
     Raises Unusable with the layer's own words where it takes none of 2, 1, 0 and 3.
@@ -108,9 +123,9 @@ def find_rank(factory: Factory, adapter: Adapter | None, step: int) -> int:
     for rank in _RANKS:
         plan = ordinary(rank, step)
         for dtype in (torch.float32, torch.float64):
-            task = plan.build(dtype)
+            task = plan.build(dtype, device)
             try:
-                layer = build(factory, task.channels, task.spatial)
+                layer = placed(factory, task.channels, task.spatial, device)
                 if dtype is not native_dtype(layer):
                     continue
                 with calling("condition"), torch.no_grad():
@@ -133,19 +148,19 @@ def find_rank(factory: Factory, adapter: Adapter | None, step: int) -> int:
     )
 
 
-def _convention(factory: Factory, step: int, rank: int) -> str:
+def _convention(factory: Factory, step: int, rank: int, device: torch.device | str) -> str:
     """Which convention a callable layer follows, told apart by what its answers depend on.
 
     Contexts differ by a large shift, so that a moving average, which keeps much of the context
     before, is told from a layer that keeps only traces of it (which would be a leak).
     """
     native = native_dtype(build(factory, 3 * step, (5, 4, 2)[:rank]))
-    first, second = (ordinary(rank, step, seed=s).build(native).context for s in (1, 2))
-    targets = ordinary(rank, step, seed=3).build(native).targets
+    first, second = (ordinary(rank, step, seed=s).build(native, device).context for s in (1, 2))
+    targets = ordinary(rank, step, seed=3).build(native, device).targets
     first, second = first + 5, second * 2 + 6
 
     def trial(*contexts: Tensor) -> Any:
-        layer = build(factory, 3 * step, tuple(targets.shape[2:]))
+        layer = placed(factory, 3 * step, tuple(targets.shape[2:]), device)
         with calling("condition"), torch.no_grad():
             set_mode(layer, training=True)
             for context in contexts:

@@ -110,10 +110,10 @@ def _driven(
 ) -> Subject:
     step = channel_step(factory)
     if adapter is None:
-        chosen, rank = detect_adapter(factory, step)
+        chosen, rank = detect_adapter(factory, step, device)
     else:
         chosen = find_adapter(adapter)
-        rank = find_rank(factory, chosen, step)
+        rank = find_rank(factory, chosen, step, device)
     layer = build(factory, 3 * step, (4, 3, 2)[:rank])
     bare = Claims(SCHEMES["inductive"], inferred=True)
     found = find_handles(layer, 3 * step, bare, handles)
