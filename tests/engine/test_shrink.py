@@ -189,3 +189,18 @@ def test_a_judge_asks_as_often_as_its_budget_says_and_knows_what_it_asked() -> N
     assert [judge(plan) for plan in drawn] == [True, True, False]
     assert asked == drawn[:2]
     assert judge.best == drawn[1]
+
+
+def test_of_two_plans_of_one_weight_the_first_stays_the_best() -> None:
+    first, second = Plan(offset=1.0), Plan(offset=-1.0)
+    assert weight_of(first) == weight_of(second)
+    judge = shrinking._Judge(lambda _: True, 2)
+    assert judge(first)
+    assert judge(second)
+    assert judge.best == first
+
+
+def test_all_overrides_are_dropped_at_once_before_one_by_one() -> None:
+    simpler = list(shrinking._simpler(BIG, 1))
+    whole, one = replace(BIG, overrides=()), replace(BIG, overrides=BIG.overrides[1:])
+    assert simpler.index(whole) < simpler.index(one)
