@@ -204,3 +204,15 @@ def test_all_overrides_are_dropped_at_once_before_one_by_one() -> None:
     simpler = list(shrinking._simpler(BIG, 1))
     whole, one = replace(BIG, overrides=()), replace(BIG, overrides=BIG.overrides[1:])
     assert simpler.index(whole) < simpler.index(one)
+
+
+def test_the_seeds_that_are_tried_are_the_three_smallest() -> None:
+    seeds = [plan.seed for plan in shrinking._simpler(BIG, 1) if plan.seed != BIG.seed]
+    assert seeds == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("size", "smaller"), [(1, []), (2, [1]), (3, [1, 2]), (4, [1, 2, 3]), (20, [1, 2, 10, 19])]
+)
+def test_a_size_is_made_one_two_half_and_one_less(size: int, smaller: list[int]) -> None:
+    assert shrinking._smaller(size) == smaller

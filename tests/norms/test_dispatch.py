@@ -99,3 +99,11 @@ def test_sweeps_in_blocks_know_channels_from_pixels(
         bound = unit(torch.float32) * (1 + e.detach().abs().max())
         expect_close(a.detach(), e.detach(), bound, f"answer {i}")
     assert came[0].stride() == sets[0].stride()
+
+
+@pytest.mark.parametrize(
+    ("values", "few"), [(0, False), (1, True), (small.FEW, True), (small.FEW + 1, False)]
+)
+def test_few_values_are_some_and_no_more_than_a_number(values, few) -> None:
+    assert dispatch._has_few(torch.empty(values)) is few
+    assert not dispatch._has_few(torch.empty(values, device="meta"))

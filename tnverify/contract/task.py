@@ -31,10 +31,12 @@ def uniforms(shape: Sequence[int], *keys: int) -> NDArray[np.float64]:
     hashed = np.full((1,) * len(shape), seeded, np.uint64)
     for axis, size in enumerate(shape):
         steps = np.arange(1, size + 1, dtype=np.uint64)
-        view = steps.reshape([-1 if a == axis else 1 for a in range(len(shape))])
+        view = steps.reshape([size if a == axis else 1 for a in range(len(shape))])
         hashed = _mixed(hashed + view * np.uint64(_GOLDEN))
         hashed = np.broadcast_to(hashed, tuple(shape))
-    return ((hashed >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    bits = hashed >> np.uint64(11)
+    whole = bits.astype(np.float64)  # pragma: no mutate: as numpy would have it by itself
+    return (whole + 0.5) * 2.0**-53
 
 
 def _mixed_once(value: int) -> int:

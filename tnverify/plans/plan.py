@@ -81,7 +81,7 @@ class Plan:
             for which, count in ((_CONTEXT, self.context), (_TARGETS, self.targets))
         ]
         for which, position, value in self.overrides:
-            flat = sets[which % 2].reshape(-1)
+            flat = sets[which % 2].ravel()
             if flat.size:
                 flat[position % flat.size] = value
         context, targets = (torch.as_tensor(v).to(device=device, dtype=dtype) for v in sets)
