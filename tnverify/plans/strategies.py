@@ -246,7 +246,7 @@ def _fitted(
         max(2, limits[0]) for limits in (options.side, options.context, options.targets)
     )
     while (context + targets) * channels * prod(spatial) > LARGEST:
-        longest = max(spatial, default=0)
+        longest = max(spatial, default=0)  # pragma: no mutate: vectors have no side to halve
         if longest > least_side:
             spatial = tuple(min(side, max(longest // 2, least_side)) for side in spatial)
         elif context > least_context:
