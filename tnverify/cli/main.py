@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -71,6 +72,9 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A layer's error may hold anything; a terminal that cannot show it must not stop us.
             stream.reconfigure(errors="backslashreplace")
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        # As Ctrl-C: what was found so far is kept, and processes that were started are ended.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -78,7 +82,8 @@ def run(arguments: Sequence[str]) -> int:
     """Do what the arguments say and return the exit code.
 
     0 to 3 say what became of the subjects; 2 is also bad input, with one line on stderr; 130 is
-    Ctrl-C, 141 a reader that went away, 70 a bug of tnverify, its traceback saved to a file.
+    Ctrl-C or SIGTERM, 141 a reader that went away, 70 a bug of tnverify, its traceback saved to a
+    file.
     """
     try:
         code = _app.main(list(arguments), prog_name="tnverify", standalone_mode=False)

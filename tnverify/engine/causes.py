@@ -62,5 +62,5 @@ def _telling(verdict: LawVerdict) -> tuple[bool, int, bool]:
     place = _PRECEDENCE.index(family) if family in _PRECEDENCE else len(_PRECEDENCE)
     if verdict.symptom == "form" and family == "layouts":
         # An answer of the wrong form fails every law: the one about form says why.
-        place = -1  # pragma: no mutate: before all others
+        place = -1  # pragma: no mutate: before every family
     return (verdict.law.level != "must", place, verdict.law.kind != "exact")

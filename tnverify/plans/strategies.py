@@ -128,7 +128,7 @@ def corpus(
     while any(len(kinds[k]) < needed[k] for k in kinds):  # pragma: no mutate: more do no harm
         # Edges and large sizes take turns, and every seed begins with others.
         for octet in _drawn(_octets(options, seed + 2 * batch + 1), f"{seed}/{batch}"):
-            for kind, plan in zip(_OCTET, octet, strict=True):  # pragma: no mutate: eight
+            for kind, plan in zip(_OCTET, octet, strict=True):  # pragma: no mutate: eight of either
                 if not any(plan in found for found in kinds.values()):
                     kinds[kind][plan] = None
         batch += 1

@@ -165,7 +165,7 @@ def folded(
     The first has the items that the others broadcast to; what all tasks share is repeated.
     """
     parts: list[Tensor | None] = []
-    items = 0  # pragma: no mutate: not known yet
+    items = 0  # pragma: no mutate: the first part sets it
     for part, dim in zip(inputs, dims, strict=True):  # pragma: no mutate: torch gives as many
         if part is None:
             parts.append(None)
