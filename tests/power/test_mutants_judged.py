@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -23,6 +25,9 @@ from tnverify.power.mutants.mutant import Judged, Mutant
 from tnverify.power.mutants.survey import Survey, survey
 from tnverify.power.replay import tasks_for
 from tnverify.subjects import SubjectRequest, Unusable, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 QUICK = PROFILES["quick"]
 LAYER = '''\
@@ -62,14 +67,20 @@ def mutant(name: str, old: str, new: str) -> Mutant:
 
 
 @pytest.fixture
-def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The layer, in a folder that is not the current one, with a module beside it."""
+def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The layer, in a folder that is not the current one, with a module beside it.
+
+    What a test imports of it in this process is forgotten: the next test has a module of its own
+    under the same name.
+    """
     folder = tmp_path / "layers"
     folder.mkdir()
     (folder / "own.py").write_text(LAYER)
     (folder / "beside.py").write_text("EPS = 1e-5\n")
     monkeypatch.chdir(tmp_path)
-    return "layers/own.py:Own"
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield "layers/own.py:Own"
+    sys.modules.pop("beside", None)
 
 
 def judged(
