@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -25,6 +27,32 @@ def test_wilcoxon_is_scipys_where_nothing_is_tied() -> None:
     found = compare_paired(a, b, generator)
     assert found.p_value == pytest.approx(stats.wilcoxon(a, b).pvalue)
     assert found.difference.value == pytest.approx((a - b).mean())
+
+
+@pytest.mark.parametrize("tasks", [2, 5, 13])
+@pytest.mark.parametrize("levels", [2, 4, 100])
+def test_few_tasks_have_the_exact_p_value(tasks: int, levels: int) -> None:
+    """All signs of the differences are equally likely; scipy goes through them one by one."""
+    generator = np.random.default_rng(tasks)
+    for _ in range(3):
+        a, b = generator.integers(levels, size=(2, tasks)).astype(np.float64)
+        if (a == b).all():
+            continue
+        differences = a - b
+        ranks = stats.rankdata(np.abs(differences))
+        sums = np.array(list(itertools.product([0, 1], repeat=tasks))) @ np.where(
+            differences == 0, 0.0, ranks
+        )
+        found = ranks[differences > 0].sum()
+        sides = [(sums <= found).mean(), (sums >= found).mean()]
+        p_value = compare_paired(a, b, generator, resamples=10).p_value
+        assert p_value == pytest.approx(min(1.0, 2 * min(sides)))
+
+
+def test_few_tasks_are_compared_as_scipy_does() -> None:
+    a, b = np.random.default_rng(8).integers(6, size=(2, 9)).astype(np.float64)
+    expected = stats.wilcoxon(a, b, zero_method="pratt", method=stats.PermutationMethod())
+    assert compare_paired(a, b, np.random.default_rng(0)).p_value == expected.pvalue
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
