@@ -326,7 +326,7 @@ def test_launches_are_few(scheme, launches, monkeypatch) -> None:
     """One forward where a plane, channel or item fits a program, else two; two backward."""
     from tnverify.norms.kernels import triton_launch
 
-    layer, x = built(scheme), drawn(3, 4, 4, 4, dtype=torch.float32).requires_grad_()
+    layer, x = built(scheme), drawn(2, 4, 3, dtype=torch.float32).requires_grad_()
     outputs, state = layer.condition(x)
     context = len(launches)
     outputs.sum().backward()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pandas as pd
 import pytest
 from made_up_reports import lay_out
+from matplotlib.figure import Figure
 from pictures import expect_a_clear_edge
 
 from tnverify.analyses.programs import NAMES, load
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TRAINED = tuple(name for name in NAMES if name != "cost")
+EMPTY = '<svg width="1pt" height="1pt" xmlns:xlink="http://www.w3.org/1999/xlink"></svg>'
+
+
+@pytest.fixture
+def figures_stay_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are laid out and not painted, which is most of a report's time."""
+
+    def savefig(figure: Figure, file: IO[str] | IO[bytes], *, format: str, **_: object) -> None:  # noqa: A002 - as it is called
+        file.write(EMPTY if format == "svg" else b"")
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -95,6 +107,7 @@ def test_no_record_at_all_is_a_page_that_says_so(name: str, small: Request, tmp_
     assert "no record yet" in written.page.read_text()
 
 
+@pytest.mark.usefixtures("figures_stay_empty")
 def test_folders_of_other_seeds_become_one_report(small: Request, tmp_path: Path) -> None:
     one, two, both = (tmp_path / name for name in ("one", "two", "both"))
     first = lay_out("accuracy", replace(small, seeds=1), one)
@@ -110,6 +123,7 @@ def test_folders_of_other_seeds_become_one_report(small: Request, tmp_path: Path
 
 
 @pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.usefixtures("figures_stay_empty")
 def test_runs_of_two_versions_of_the_code_count_once(
     name: str, small: Request, tmp_path: Path
 ) -> None:
