@@ -112,7 +112,7 @@ def test_every_choice_is_twice_differentiable(scheme) -> None:
             state.moments.var if hasattr(state, "moments") else outputs,
         )
 
-    sets = tuple(drawn(n, 2, 3, 3, seed=n).requires_grad_() for n in (3, 2))
+    sets = tuple(drawn(n, 2, 3, 2, seed=n).requires_grad_() for n in (3, 2))
     inputs = (*sets, torch.ones((), dtype=torch.float64, requires_grad=True))
     assert gradcheck(task, inputs)
     assert gradgradcheck(task, inputs)
