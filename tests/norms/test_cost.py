@@ -15,13 +15,13 @@ from tnverify.bench.subjects import LARGE
 from tnverify.bench.timing import bytes_kept, counted
 from tnverify.norms import InstanceNorm, MetaBN, TaskNormI, TaskNormL
 
-FOUR_MB = 2**20
+TWO_MB = 2**19
 LAYERS = {layer.scheme: layer for layer in (TaskNormI, TaskNormL, MetaBN, InstanceNorm)}
 
 
 def activation(size: tuple[int, ...], memory: torch.memory_format) -> torch.Tensor:
-    """As many items as make about four megabytes, of planes as large as those of `size`."""
-    items = max(2, FOUR_MB // math.prod(size[1:]))
+    """As many items as make about two megabytes, of planes as large as those of `size`."""
+    items = max(2, TWO_MB // math.prod(size[1:]))
     x = torch.randn((items, *size[1:]), generator=torch.Generator().manual_seed(0))
     return x.contiguous(memory_format=memory).requires_grad_()
 

@@ -112,10 +112,11 @@ def test_every_choice_is_twice_differentiable(scheme) -> None:
             state.moments.var if hasattr(state, "moments") else outputs,
         )
 
-    sets = tuple(drawn(n, 2, 3, 2, seed=n).requires_grad_() for n in (3, 2))
+    sets = tuple(drawn(n, 2, 3, 3, seed=n).requires_grad_() for n in (3, 2))
     inputs = (*sets, torch.ones((), dtype=torch.float64, requires_grad=True))
-    assert gradcheck(task, inputs)
-    assert gradgradcheck(task, inputs)
+    torch.manual_seed(0)  # the fast mode projects on random directions
+    assert gradcheck(task, inputs, fast_mode=True)
+    assert gradgradcheck(task, inputs, fast_mode=True)
 
 
 def test_moments_saved_as_intermediates_are_found_by_second_order_alone(monkeypatch) -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+pytestmark = pytest.mark.usefixtures("figures_stay_empty")
+
+
 @pytest.fixture
 def one_run() -> Request:
     size = replace(SIZES["smoke"], tasks=(2, 2), in_parts=(2, 2), resamples=20)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from dataclasses import replace
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pytest
 from made_up_reports import lay_out
-from matplotlib.figure import Figure
 from pictures import expect_a_clear_edge
 
 from tnverify.analyses.programs import NAMES, load
@@ -21,17 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TRAINED = tuple(name for name in NAMES if name != "cost")
-EMPTY = '<svg width="1pt" height="1pt" xmlns:xlink="http://www.w3.org/1999/xlink"></svg>'
-
-
-@pytest.fixture
-def figures_stay_empty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are laid out and not painted, which is most of a report's time."""
-
-    def savefig(figure: Figure, file: IO[str] | IO[bytes], *, format: str, **_: object) -> None:  # noqa: A002 - as it is called
-        file.write(EMPTY if format == "svg" else b"")
-
-    monkeypatch.setattr(Figure, "savefig", savefig)
 
 
 @pytest.mark.parametrize("size", SIZES)
