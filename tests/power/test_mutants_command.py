@@ -136,6 +136,22 @@ def test_every_fate_is_shown(tnverify: Terminal, made: Made, tmp_path: Path) -> 
     assert content["mutants"][1]["advice"] == "claim meta_bn"
 
 
+def test_long_names_and_what_was_said_before_fit(
+    tnverify: Terminal, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    name = "1: detached: x.mean((0, 2, 3), keepdim=True)"
+    kill = Kill("no_gradient_flows_between_context_items_that_keep_apart", 3, 2)
+    long = (Mutant(name, "detach", 1, DIFF), Judged("caught", (kill, kill), decides=True))
+    other = Mutant("3: 1 becomes 2", "constant", 3, DIFF)
+    made.answer = surveyed(CAUGHT, long, SURVIVOR, (other, SURVIVOR[1]))
+    ended = tnverify("power", "a.py:A")
+    assert max(map(len, ended.out.splitlines())) <= 80
+    assert f"     3  {name}\n          {kill.law} and 1 more\n" in ended.out
+    assert ended.out.count("to add      claim meta_bn\n") == 1
+    assert ended.out.count("to add      as above\n") == 1
+
+
 @pytest.mark.parametrize(
     ("answer", "code", "shown"),
     [
@@ -223,7 +239,7 @@ def test_a_missing_extra_is_named(tnverify: Terminal, monkeypatch: pytest.Monkey
         (["a.py:A", "--family", "state"], "--family is about planted faults: leave it out where"),
         (["a.py:A", "--device", "tpu"], "--device tpu: known: cpu, cuda"),
         (["a.py:A", "--seeds", "2"], "--seeds is about planted faults"),
-        (["a.py:A", "--sound"], "--sound is about planted faults"),
+        (["a.py:A", "--sound"], "--sound verifies layers of its own: leave it out"),
         (["a.py:A", "--json", "no/where.json"], "--json no/where.json: there is no folder no"),
         (["--claims", "meta_bn"], "--claims says how a layer is to be held to the laws: name"),
         (["--setup", "go", "--sound"], "--setup says how a layer is to be held to the laws"),

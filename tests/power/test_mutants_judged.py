@@ -207,6 +207,67 @@ def test_a_task_that_the_profile_does_not_draw_is_named(
     assert "the profile draws no task that shows it; profile thorough does: " in found.advice
 
 
+def test_the_smallest_profile_that_draws_a_task_is_named(
+    spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = [(p.targets, p.channels, *p.spatial) for p in tasks_for(0, 330, 2, 1)]
+    rare = max(shapes[QUICK.corpus : PROFILES["default"].corpus], key=math.prod)
+    assert rare not in shapes[: QUICK.corpus]
+    (found,) = judged(
+        monkeypatch, spec,
+        mutant("rare", LINE, f"{LINE}        y = y * (2.0 if tuple(x.shape) == {rare} else 1.0)\n"),
+    )  # fmt: skip
+    assert "draws no task that shows it; profile default does: " in found.advice
+
+
+@pytest.mark.parametrize(
+    ("when", "told"),
+    [
+        (
+            "x.shape[1] >= 12",
+            "(12 channels, 2 x 2 pixels); on them first_order_gradients_are_right fails: test",
+        ),
+        # Without pixels this layer takes its mean over all items.
+        ("x.dim() == 2", "(2 channels, no pixels), and on them the layer itself fails a_target_"),
+    ],
+    ids=["many channels", "vectors"],
+)
+def test_sizes_that_no_profile_draws_are_tried_and_named(
+    spec: str, monkeypatch: pytest.MonkeyPatch, when: str, told: str
+) -> None:
+    (found,) = judged(
+        monkeypatch, spec,
+        mutant("rare", LINE, f"{LINE}        y = y.detach() if {when} else y\n"),
+        claims="inductive",
+    )  # fmt: skip
+    assert found.fate == "survives"
+    assert "gradients differ on" in found.difference
+    assert f"no profile draws tasks of the sizes that show it {told}" in found.advice
+
+
+def test_a_layer_that_is_wrong_where_no_profile_looks_is_told(
+    spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a layer conforms; its mutants show it."""
+    wrong = LAYER.replace(LINE, f"{LINE}        y = y * (3.0 if x.shape[1] > 8 else 1.0)\n")
+    Path("layers/own.py").write_text(wrong)
+    other = Mutant("3 becomes 2", "constant", 29, "", wrong.replace("(3.0 if", "(2.0 if"))
+    (found,) = judged(monkeypatch, spec, other, claims="instance_norm")
+    assert found.fate == "survives"
+    assert "on them the layer itself fails outputs_agree_with_the_formula" in found.advice
+
+
+def test_what_agrees_with_no_scheme_is_not_to_be_claimed(
+    spec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = LAYER.replace(LINE, f"{LINE}        y = y + 0.125 * y.tanh()\n")
+    Path("layers/own.py").write_text(own)
+    other = Mutant("no tanh", "call", 28, "", own.replace(".tanh()", ""))
+    (found,) = judged(monkeypatch, spec, other)
+    assert found.fate == "survives"
+    assert "the layer's outputs agree with no scheme, so no law knows its formula" in found.advice
+
+
 def test_mutants_are_judged_on_the_device_that_is_named(
     spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

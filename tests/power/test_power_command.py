@@ -206,12 +206,19 @@ def test_a_false_alarm_decides_the_study(
 def test_what_held_is_counted_by_kind_of_layer_and_dtype(
     tnverify: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = (HELD, replace(HELD, seed=1), replace(HELD, name="D"), replace(BLAMED, alarms=()))
+    halves = {"bfloat16": 8, "float16": 7, "float32": 2, "float64": 3000}
+    long = replace(HELD, name="A" * 30, claims="instance_norm,first_order", checked=halves)
+    found = (HELD, replace(HELD, seed=1), long, replace(BLAMED, alarms=()))
     monkeypatch.setattr("tnverify.power.alarms.study", lambda *given, **how: iter(found))
-    lines = [line.split() for line in tnverify("power", "--sound").out.splitlines()]
-    assert ["laws", "that", "held", "layers", "seeds", "float64", "float32"] in lines
-    assert ["reference", "layers", "2", "1-2", "9,000", "6"] in lines
-    assert ["torch's", "own", "1", "1", "0", "0"] in lines
+    monkeypatch.setenv("COLUMNS", "80")
+    out = tnverify("power", "--sound").out
+    assert max(map(len, out.splitlines())) <= 80
+    lines = [line.split() for line in out.splitlines()]
+    heads = ["float64", "float32", "float16", "bfloat16"]
+    assert ["laws", "that", "held", "layers", "seeds", *heads] in lines
+    assert ["reference", "layers", "2", "1-2", "9,000", "6", "7", "8"] in lines
+    assert ["torch's", "own", "1", "1", "0", "0", "0", "0"] in lines
+    assert ["instance_norm,first_order", "1", "60", "0", "0"] in lines
 
 
 def test_what_was_measured_is_kept_and_read_again(

@@ -113,8 +113,8 @@ def command(
     """
     _check_outputs(json_file, figure, matrix=matrix is not False)
     if spec is not None:
-        planted = {"--family": families, "--seeds": seeds > 1, "--sound": sound,
-                   "--refresh": refresh}  # fmt: skip
+        _refuse({"--sound": sound}, "verifies layers of its own: leave it out where SPEC is given")
+        planted = {"--family": families, "--seeds": seeds > 1, "--refresh": refresh}
         _refuse(planted, "is about planted faults: leave it out where SPEC is given")
         from tnverify.cli.power_layer import survey_layer
         from tnverify.subjects import SubjectRequest

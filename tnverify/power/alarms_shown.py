@@ -25,21 +25,23 @@ _MOST_ALARMS = 12
 def study_lines(found: Sequence[Study], profile: Profile, width: int) -> Iterator[Text]:
     """A row for each layer; then every alarm, and what was asked, by kind and in all."""
     names = list(dict.fromkeys(each.name for each in found))
-    left = min(max(map(len, names)), max(24, width - 58))
+    claims = max(len("claims"), *(len(each.claims) for each in found))
+    left = min(max(map(len, names)), max(20, width - claims - 33))
     yield Text("Sound layers before the laws", style="bold")
     yield Text(
-        f"  {'layer':{left}}  {'claims':24}{'seeds':>6}{'laws':>6}{'alarms':>8}{'undecided':>11}",
+        f"  {'layer':{left}}  {'claims':{claims}}{'seeds':>6}{'laws':>5}{'alarms':>8}"
+        f"{'undecided':>10}",
         style="dim",
     )
     for name in names:
-        yield from _row([each for each in found if each.name == name], left)
+        yield from _row([each for each in found if each.name == name], left, claims)
     yield Text("")
     yield from _alarms(found, width)
     yield from _by_kind(found)
     yield from paragraph(f"{_summary(found)} (profile {profile.name}).", width, style="bold")
 
 
-def _row(of_one: Sequence[Study], left: int) -> Iterator[Text]:
+def _row(of_one: Sequence[Study], left: int, claims: int) -> Iterator[Text]:
     alarms = sum(each.false_alarms for each in of_one)
     undecided = sum(each.inconclusive for each in of_one)
     first = of_one[0]
@@ -48,9 +50,9 @@ def _row(of_one: Sequence[Study], left: int) -> Iterator[Text]:
     name = first.name if len(first.name) <= left else ""
     laws = min(each.laws for each in of_one)
     yield (
-        Text(f"  {name:{left}}  {first.claims:24}{len(of_one):>6}{laws:>6}")
+        Text(f"  {name:{left}}  {first.claims:{claims}}{len(of_one):>6}{laws:>5}")
         .append(f"{alarms:>8}", style="red" if alarms else "green")
-        .append(f"{undecided:>11}", style="yellow" if undecided else "green")
+        .append(f"{undecided:>10}", style="yellow" if undecided else "green")
     )
 
 
@@ -94,11 +96,12 @@ def _summary(found: Sequence[Study]) -> str:
 
 
 def _held(found: Sequence[Study]) -> list[tuple[str, int]]:
-    """How many laws held by dtype of the tasks, that of most of them first."""
+    """How many laws held by dtype of the tasks, the widest dtype first."""
     checked = Counter[str]()
     for each in found:
         checked.update(each.checked)
-    return checked.most_common()
+    # float64, float32, float16, bfloat16
+    return sorted(checked.items(), key=lambda each: (-int(each[0][-2:]), each[0][0] != "f"))
 
 
 def study_text(found: Sequence[Study], profile: Profile, device: str) -> str:

@@ -42,7 +42,7 @@ def census_lines(census: Census, catalogue: Catalogue, width: int) -> Iterator[T
     if matrix:
         found = standings(catalogue, matrix)
         yield _BLANK
-        yield from _by_family(matrix, found)
+        yield from _by_family(matrix, found, width)
         yield _BLANK
         if len(families) < len(catalogue.families):
             yield from _by_fault(matrix, width)
@@ -69,8 +69,11 @@ def _scores(found: Sequence[Score]) -> Iterator[Text]:
             .append(f"{caught:>14}{_percent(each.share):>9}", style=style)
             .append(f"{median:>9}{latest:>9}")
         )
-    yield Text("  caught at the worst seed; median and latest: the task that first showed a fault",
-               style="dim")  # fmt: skip
+    for line in (
+        "caught at the worst seed; median and latest: the task that first showed a fault,",
+        "of all tasks that are drawn, those counted of which the law says nothing",
+    ):
+        yield Text(f"  {line}", style="dim")
 
 
 def _percent(share: float) -> str:
@@ -109,7 +112,7 @@ def _curve(census: Census) -> Iterator[Text]:
             break
 
 
-def _by_family(rows: Sequence[Row], found: Sequence[Standing]) -> Iterator[Text]:
+def _by_family(rows: Sequence[Row], found: Sequence[Standing], width: int) -> Iterator[Text]:
     """Rows are families of faults, columns families of laws; each row ends with its number."""
     counted = by_family(rows, found)
     laws = tuple(dict.fromkeys(each.family for each in found))
@@ -124,6 +127,8 @@ def _by_family(rows: Sequence[Row], found: Sequence[Standing]) -> Iterator[Text]
             number = counted.get((family, law), 0)
             line.append(f"{number or '.':>5}", style="bold" if law == family else "")
         yield line.append(f"{sum(row.family == family for row in rows):>9}")
+    meant = ", ".join(f"{codes[law]} {law}" for law in laws)
+    yield from paragraph(f"laws: {meant}", width, indent=2, style="dim")
 
 
 def _by_fault(rows: Sequence[Row], width: int) -> Iterator[Text]:

@@ -10,7 +10,7 @@ from tnverify import __version__
 from tnverify.catalogue import load_catalogue
 from tnverify.power.census import Census
 from tnverify.power.mutants.form import Home
-from tnverify.power.mutants.judge import LARGE
+from tnverify.power.mutants.judge import COMPARED
 from tnverify.power.mutants.mutant import KINDS, Fate
 from tnverify.power.rows import Row
 
@@ -53,7 +53,7 @@ def survey_text(found: Survey) -> str:
         "source": {"file": home.file, "name": home.qualname} if isinstance(home, Home) else None,
         "no_source": found.no_source,
         "made": found.made,
-        "compared_on": LARGE,
+        "compared_on": COMPARED,
         "counts": {fate: len(found.of(fate)) for fate in get_args(Fate)},
         "score": found.score,
         "mutants": [_mutant(*each, whole=found.matrix) for each in found.found],

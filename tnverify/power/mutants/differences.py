@@ -15,6 +15,7 @@ import torch
 
 from tnverify.contract.outcomes import SubjectRaised, Violation
 from tnverify.contract.task import uniforms
+from tnverify.plans.strategies import corpus
 from tnverify.subjects.guard import Hang, alarms, calling, time_limit
 from tnverify.subjects.prober import SubjectProber
 
@@ -34,6 +35,15 @@ _LARGEST_HALF = 16.0
 """Larger values of a task would leave half precision once they are squared."""
 
 _RAISES = "raises"
+
+_WIDE = (6, 8, 12, 16)
+"""Channels, in units of what a layer's must be a multiple of: more than any profile draws."""
+
+_EACH = 6
+"""How many tasks there are of each size that no profile draws."""
+
+BEYOND = _EACH * (len(_WIDE) + 3)
+"""How many there are of all of them."""
 
 _NARROW_TASKS = 72
 """How many tasks are compared in the layer's own precision, and in half precision."""
@@ -62,6 +72,13 @@ class Difference:
             f"{what} differ on {len(plans)} of {self.tried} tasks in {name}, {how}"
             for what, (plans, how) in list(self.shown.items())[:2]
         )
+
+
+def beyond_profiles(seed: int, rank: int, step: int) -> tuple[Plan, ...]:
+    """Tasks of sizes that no profile draws: of more channels, and of other ranks than `rank`."""
+    wide = [corpus(seed, _EACH, rank=rank, step=step, min_channels=count * step) for count in _WIDE]
+    others = [corpus(seed, _EACH, rank=other, step=step) for other in range(4) if other != rank]
+    return tuple(plan for plans in (*wide, *others) for plan in plans)
 
 
 def difference(original: Subject, changed: Subject, plans: Sequence[Plan]) -> Difference | None:

@@ -15,8 +15,8 @@ from tnverify.engine.capture import captured_output
 from tnverify.engine.profiles import find_profile
 from tnverify.engine.trial import try_laws
 from tnverify.engine.verdicts import law_verdict, subject_verdict
-from tnverify.power.mutants.advice import advice
-from tnverify.power.mutants.differences import difference
+from tnverify.power.mutants.advice import MOST_DRAWN, Missing, advice
+from tnverify.power.mutants.differences import BEYOND, beyond_profiles, difference
 from tnverify.power.mutants.form import (
     Form,
     Home,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tnverify.subjects.resolve import SubjectRequest
     from tnverify.subjects.subject import Subject
 
-LARGE = 330
+COMPARED = MOST_DRAWN + BEYOND
 """Tasks on which a mutant that no law catches is compared with the original."""
 
 _HANG = 5.0
@@ -134,12 +134,13 @@ def _judged(court: Court, number: int, mutant: Mutant) -> Judged:
         if kills:
             decides = any(kill.law in musts for kill in kills)
             return Judged("caught", kills, decides=decides)
-    plans = tasks_for(court.seed, LARGE, form.rank, form.channel_step)
-    found = difference(original, changed, plans)
+    drawn = tasks_for(court.seed, MOST_DRAWN, form.rank, form.channel_step)
+    beyond = beyond_profiles(court.seed, form.rank, form.channel_step)
+    found = difference(original, changed, drawn + beyond)
     if found is None:
         return Judged("equivalent")
-    more = advice(court.original, changed, found, plans[: budget.corpus], asked)
-    return Judged("survives", difference=str(found), advice=more)
+    missing = Missing(court.original, original, changed, found, budget, drawn, asked)
+    return Judged("survives", difference=str(found), advice=advice(missing))
 
 
 def _rounds(laws: Sequence[Law]) -> list[list[Law]]:

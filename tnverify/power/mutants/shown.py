@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from tnverify.power.mutants.judge import LARGE
+from tnverify.power.mutants.judge import COMPARED
 from tnverify.power.mutants.mutant import KINDS
 from tnverify.report.layout import labelled, paragraph
 from tnverify.report.words import count, joined
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _MOST, _LONGEST = 12, 40
 """How many mutants that were set aside are named, and in how many characters each."""
+
+_NAMES, _BESIDE = 24, 10
+"""Columns of a mutant's name, and of what stands before it and between it and the law."""
 
 _BLANK = Text("")
 _COLOURS = {"-": "red", "+": "green", "@": "dim"}
@@ -38,9 +41,11 @@ def survey_lines(found: Survey, width: int) -> Iterator[Text]:
     if caught:
         yield _BLANK
         yield from _caught(caught, width)
-    for each in found.of("survives"):
+    told = ""
+    for mutant, judged in found.of("survives"):
         yield _BLANK
-        yield from _survivor(*each, width)
+        yield from _survivor(mutant, judged, "as above" if judged.advice == told else "", width)
+        told = judged.advice
     yield _BLANK
     yield from _aside(found, width)
     yield from _summary(found, width)
@@ -104,29 +109,33 @@ def _caught(found: Found, width: int) -> Iterator[Text]:
         assert first is not None  # caught
         others = f" and {len(judged.kills) - 1} more" if len(judged.kills) > 1 else ""
         mark = "" if judged.decides else " (should)"
-        name = _cut(mutant.name, max(20, width - 66))
-        yield (
-            Text(f"  {first.task:>4}  ")
-            .append(f"{name:{max(20, width - 66)}}  ", style="cyan")
-            .append(f"{first.law}{mark}{others}")
-        )
+        law = f"{first.law}{mark}{others}"
+        if len(mutant.name) <= _NAMES and _NAMES + len(law) + _BESIDE <= width:
+            yield (
+                Text(f"  {first.task:>4}  ")
+                .append(f"{mutant.name:{_NAMES}}  ", style="cyan")
+                .append(law)
+            )
+        else:
+            yield Text(f"  {first.task:>4}  ").append(_cut(mutant.name, width - 8), style="cyan")
+            yield Text(f"          {law}")
 
 
-def _survivor(mutant: Mutant, judged: Judged, width: int) -> Iterator[Text]:
+def _survivor(mutant: Mutant, judged: Judged, again: str, width: int) -> Iterator[Text]:
     yield Text("  Survives: ", style="bold red").append(mutant.name, style="not bold cyan")
     for line in mutant.diff.splitlines():
         yield Text(f"    {line}", style=_COLOURS.get(line[:1], ""))
     yield from labelled("differs", judged.difference, width)
-    yield from labelled("to add", judged.advice, width)
+    yield from labelled("to add", again or judged.advice, width)
 
 
 def _aside(found: Survey, width: int) -> Iterator[Text]:
     alike, unborn, stopped = (found.of(f) for f in ("equivalent", "stillborn", "stopped"))
     if alike:
         text = (
-            f"{count(len(alike), 'mutant')} that no law minds: on {LARGE} tasks in float64, and on"
-            " some in its own and in half precision, outputs, gradients and what is saved are the"
-            f" original's to the last bit: {_named(alike)}"
+            f"{count(len(alike), 'mutant')} that no law minds: on {COMPARED} tasks in float64 and"
+            " some in its own and in half precision, of any rank and up to 16 channels, outputs,"
+            f" gradients and what is saved are the original's to the last bit: {_named(alike)}"
         )
         yield from labelled("equivalent", text, width)
     if unborn:
