@@ -231,7 +231,9 @@ def test_a_missing_extra_is_named(tnverify: Terminal, monkeypatch: pytest.Monkey
     [
         (["a.py:A"], "a.py:A: there is no file a.py"),
         (["torch.nn:BatchNorm2"], "torch.nn:BatchNorm2: torch.nn has no 'BatchNorm2'"),
-        (["what"], "what: 'what' is no spec"),
+        (["what"], "'what' is no spec"),
+        (["torch:nn"], "torch:nn: nn is a module, not a layer"),
+        (["torch.nn:Linear(3, a=b)"], "'torch.nn:Linear(3, a=b)': 'b' is neither a literal nor"),
         (["a.py:A", "--claims", "meta_bm"], "unknown scheme 'meta_bm': did you mean 'meta_bn'?"),
         (["a.py:A", "--profile", "quik"], "unknown profile 'quik': did you mean 'quick'?"),
         (["a.py:A", "--adapter", "mode"], "unknown adapter 'mode'"),

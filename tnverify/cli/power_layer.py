@@ -66,7 +66,8 @@ def survey_layer(
                 progress=shown,
             )
     except Unusable as error:
-        raise bad(f"{request.spec}: {error}") from None
+        begins = str(error).lstrip("'").startswith(request.spec)
+        raise bad(error if begins else f"{request.spec}: {error}") from None
     if found.interrupted and not found.found:
         complain("interrupted")
         return INTERRUPTED
