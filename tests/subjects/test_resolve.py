@@ -179,6 +179,68 @@ def test_a_users_own_adapter_is_named_like_a_layer(layers: Path) -> None:
     assert str(found.subject.claims) == "meta_bn,unbiased"
 
 
+WIDTHS = '''\
+import torch
+from torch import nn
+
+
+class Grouped(nn.Module):
+    """Groups of four channels where that comes out even, else one."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.groups = channels // 4 if channels % 4 == 0 else 1
+
+    def forward(self, x):
+        return nn.functional.group_norm(x, self.groups)
+
+
+class Hidden(Grouped):
+    """The same, its groups not to be seen."""
+
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.kept, self.groups = self.groups, None
+
+    def forward(self, x):
+        return nn.functional.group_norm(x, self.kept)
+
+
+class UpToSix(nn.InstanceNorm2d):
+    def forward(self, x):
+        if x.shape[1] > 6:
+            raise ValueError("six channels are the most")
+        return super().forward(x)
+
+
+class Loses(nn.InstanceNorm2d):
+    def forward(self, x):
+        y = super().forward(x)
+        return torch.cat([y[:, :10], torch.zeros_like(y[:, 10:])], 1)
+'''
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "claims", "says"),
+    [
+        ("Grouped", None, "group_norm", ()),
+        ("UpToSix", None, "instance_norm", ()),
+        ("Hidden", None, "inductive", ("with 8 channels", "layer_norm", "claim it (--claims")),
+        ("Loses", None, "inductive", ("with 12 channels", "instance_norm", "claim it (--claims")),
+        ("Loses", "instance_norm", "instance_norm", ("with 12 channels", "with few alone")),
+    ],
+)
+def test_what_a_layer_is_with_few_channels_is_asked_of_many(
+    tmp_path: Path, name: str, given: str | None, claims: str, says: tuple[str, ...]
+) -> None:
+    path = tmp_path / "widths.py"
+    path.write_text(WIDTHS)
+    found = resolve(SubjectRequest(f"{path}:{name}", given)).subject
+    assert str(found.claims) == claims
+    assert len(found.notes) == bool(says)
+    assert all(words in note for note in found.notes for words in says)
+
+
 def test_a_layer_that_cannot_run_in_float64_keeps_its_own_lane(tmp_path: Path) -> None:
     path = tmp_path / "single.py"
     path.write_text(

@@ -15,6 +15,8 @@ from tnverify.subjects.handles import find_handles
 from tnverify.subjects.prober import SubjectProber
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tnverify.contract.task import Task
     from tnverify.subjects.subject import Subject
 
@@ -34,8 +36,25 @@ class Inference:
     nearest: str | None
 
 
+_ORDINARY = (
+    (4, 3, 3, (3, 3, 2), 11),
+    (6, 4, 2, (4, 3, 2), 12),
+    (3, 5, 4, (5, 4, 2), 13),
+    (12, 8, 3, (10, 10, 2), 14),
+)
+_WIDE = ((4, 3, 8, (3, 3, 2), 15), (4, 3, 12, (3, 3, 2), 16), (4, 3, 16, (3, 3, 2), 17))
+"""Of more channels than the tasks that laws see."""
+
+
 def probe_tasks(subject: Subject) -> list[Task]:
     """Ordinary tasks on which a subject is measured, in the first lane that it has."""
+    return _tasks(subject, _ORDINARY)
+
+
+def _tasks(
+    subject: Subject, sizes: Sequence[tuple[int, int, int, tuple[int, ...], int]]
+) -> list[Task]:
+    """One task for each (context items, targets, channels in steps, spatial shape, seed)."""
     step, rank = subject.channel_step, subject.rank
     plans = [
         Plan(
@@ -51,12 +70,7 @@ def probe_tasks(subject: Subject) -> list[Task]:
             alpha_offset=-0.25,
             past=2,
         )
-        for items, targets, channels, spatial, seed in (
-            (4, 3, 3, (3, 3, 2), 11),
-            (6, 4, 2, (4, 3, 2), 12),
-            (3, 5, 4, (5, 4, 2), 13),
-            (12, 8, 3, (10, 10, 2), 14),
-        )
+        for items, targets, channels, spatial, seed in sizes
     ]
     dtype = subject.dtype(subject.lanes[0])
     return [plan.build(dtype, subject.device) for plan in plans]
@@ -74,11 +88,24 @@ def infer(subject: Subject, declared: Claims | None) -> Inference:
     found = _nearest(subject, tasks, targets, context, declared)
     order = ("itself", "context", "other_targets", "targets", "past")
     claims = found.claims if declared is None or found.fits else declared
-    if declared is None and not (found.fits and found.claims.scheme.name not in _EXCUSED):
+    notes = subject.notes
+    if found.parts is not None:
+        said = (
+            f"with {found.parts} channels its outputs are not those of {found.claims.scheme.name}"
+        )
+        more = (
+            "laws ask with few alone, so nothing here holds for so many"
+            if declared is not None
+            else f"where they are to be, claim it (--claims {found.claims})"
+        )
+        notes += (f"{said}, which they are with few: {more}",)
+    if declared is None and not (
+        found.fits and found.parts is None and found.claims.scheme.name not in _EXCUSED
+    ):
         claims = Claims(SCHEMES["inductive"], inferred=True)
     handles = find_handles_for(subject, claims)
     return Inference(
-        replace(subject, claims=claims, handles=handles, eps=found.eps),
+        replace(subject, claims=claims, handles=handles, eps=found.eps, notes=notes),
         tuple(r for r in order if r in targets),
         tuple(r for r in order if r in context),
         found.claims.scheme.name if found.claims.has_formula else None,
@@ -97,6 +124,9 @@ class _Fit:
     eps: float
     fits: bool
     error: float
+    parts: int | None = None
+    """The fewest channels, of many, on which it fits no longer; None where it fits, or was not
+    asked."""
 
 
 def _nearest(
@@ -106,7 +136,13 @@ def _nearest(
     context: frozenset[str],
     declared: Claims | None,
 ) -> _Fit:
-    """The candidate whose formula agrees best: within rounding on most tasks, it fits."""
+    """The candidate whose formula agrees best: within rounding on most tasks, it fits.
+
+    Of several that fit one is preferred that fits with many channels too: with few, a group norm
+    of groups that depend on their number may be a layer norm.
+    """
+    wide = _tasks(subject, _WIDE)
+    parting: _Fit | None = None
     best = _Fit(Claims(SCHEMES["inductive"], inferred=True), subject.eps, False, float("inf"))
     if declared is not None:
         names = [declared.scheme.name]
@@ -134,9 +170,21 @@ def _nearest(
                     return best  # it would hang or exit every time
                 if fit.error < best.error:
                     best = fit
-                if best.fits:
-                    return best
-    return best
+                if fit.fits:
+                    fit = replace(fit, parts=_parts(trial, wide))
+                    if fit.parts is None:
+                        return fit
+                    parting = parting or fit
+    return parting or best
+
+
+def _parts(subject: Subject, wide: list[Task]) -> int | None:
+    """On how many channels the claims' formula fits no longer; None where it fits all."""
+    for task in wide:
+        fit = _agreement(subject, [task])
+        if fit is not None and not fit.fits and fit.error < float("inf"):
+            return task.channels
+    return None
 
 
 def _agreement(subject: Subject, tasks: list[Task]) -> _Fit | None:
