@@ -37,6 +37,24 @@ def test_a_process_that_was_halted_does_not_hang() -> None:
         time.sleep(0.4)
 
 
+def test_what_a_hang_took_is_not_counted_by_the_limit_around() -> None:
+    with time_limit(0.3):
+        for _ in range(2):
+            with pytest.raises(Hang), time_limit(0.25):
+                _loops()
+            until = time.process_time() + 0.05
+            while time.process_time() < until:
+                pass
+
+    def hangs_twice() -> None:
+        with pytest.raises(Hang), time_limit(0.25):
+            _loops()
+        _loops()
+
+    with pytest.raises(Hang), time_limit(0.3):
+        hangs_twice()
+
+
 def test_a_limit_around_another_goes_on_counting() -> None:
     def waits_then_loops() -> None:
         with time_limit(60):

@@ -106,9 +106,10 @@ def patience(seconds: float) -> Iterator[None]:
 
 class time_limit:  # noqa: N801 - as `calling`: `with time_limit():` stands around every law
     """Raise Hang inside after `seconds` (HANG_SECONDS where None), and again every second until
-    it gets through. A limit around this one goes on counting afterwards."""
+    it gets through. A limit around this one goes on counting afterwards, but for what a hang in
+    here took: it has been told already."""
 
-    __slots__ = ("_around", "_counted_before", "_handler", "_seconds", "_started")
+    __slots__ = ("_around", "_counted_before", "_cpu", "_handler", "_limit", "_seconds", "_started")
 
     def __init__(self, seconds: float | None = None) -> None:
         self._seconds = seconds
@@ -122,11 +123,11 @@ class time_limit:  # noqa: N801 - as `calling`: `with time_limit():` stands arou
             self._handler.__enter__()
             if not _can_ring():
                 return
-        seconds = HANG_SECONDS if self._seconds is None else self._seconds
-        self._started = time.monotonic()
+        self._limit = HANG_SECONDS if self._seconds is None else self._seconds
+        self._started, self._cpu = time.monotonic(), time.process_time()
         self._counted_before = _counting
-        _counting = (seconds, self._started, time.process_time())
-        self._around = signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+        _counting = (self._limit, self._started, self._cpu)
+        self._around = signal.setitimer(signal.ITIMER_REAL, self._limit, 1.0)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
@@ -136,8 +137,12 @@ class time_limit:  # noqa: N801 - as `calling`: `with time_limit():` stands arou
             signal.setitimer(signal.ITIMER_REAL, 0)
             _counting = self._counted_before
             left, interval = self._around
+            took = time.monotonic() - self._started
+            if took >= self._limit and _counting is not None:
+                seconds, clock, cpu = _counting
+                _counting = (seconds, clock + took, cpu + time.process_time() - self._cpu)
+                took = 0.0
             if left > 0:
-                rest = max(left - (time.monotonic() - self._started), 0.001)
-                signal.setitimer(signal.ITIMER_REAL, rest, interval)
+                signal.setitimer(signal.ITIMER_REAL, max(left - took, 0.001), interval)
         if self._handler is not None:
             self._handler.__exit__(None, None, None)
