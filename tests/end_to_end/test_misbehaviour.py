@@ -43,7 +43,7 @@ def test_misbehaviour_is_a_finding(
 def test_a_hang_is_a_finding_and_the_run_goes_on(
     tnverify: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard, "HANG_SECONDS", 0.3)
+    monkeypatch.setattr(guard, "HANG_SECONDS", 0.5)
     (tmp_path / "layers.py").write_text(
         f"{_HEAD}    def forward(self, x):\n"
         "        print('asked', file=open('asked.txt', 'a'))\n"

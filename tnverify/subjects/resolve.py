@@ -9,7 +9,6 @@ import torch
 
 from tnverify.contract.claims import SCHEMES, Claims, ClaimsError, nearest, parse_claims
 from tnverify.contract.outcomes import SubjectRaised, first_line
-from tnverify.subjects import guard
 from tnverify.subjects.adapters import ADAPTERS, Adapter
 from tnverify.subjects.detect import (
     build,
@@ -55,13 +54,8 @@ def resolve(request: SubjectRequest, device: str = "cpu") -> Inference:
     except ClaimsError as error:
         raise Unusable(str(error)) from None
     subject = drive(request, device)
-    with _long_limit():
+    with time_limit():
         return infer(subject, declared)
-
-
-def _long_limit() -> time_limit:
-    """The limit of many calls together, each of which has its own within: however short that is."""
-    return time_limit(max(HANG_SECONDS, guard.HANG_SECONDS))
 
 
 def drive(request: SubjectRequest, device: str = "cpu") -> Subject:
@@ -69,7 +63,7 @@ def drive(request: SubjectRequest, device: str = "cpu") -> Subject:
     spec = parse_spec(request.spec)
     factory = Factory(spec.load(), spec, request.setup)
     try:
-        with _long_limit():
+        with time_limit():
             _check_setup(factory, request)
             return _driven(request.spec, factory, request.adapter, request.handles, device)
     except SubjectRaised as raised:
