@@ -11,7 +11,8 @@ from makeshift import devices_built_on
 from torch import nn
 
 from tnverify.subjects import Factory, SubjectRequest, Unusable, resolve
-from tnverify.subjects.detect import detect_adapter, find_rank
+from tnverify.subjects.detect import detect_adapter
+from tnverify.subjects.ranks import find_rank
 
 if TYPE_CHECKING:
     from pathlib import Path

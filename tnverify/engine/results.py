@@ -100,6 +100,8 @@ class SubjectReport:
     causes: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
     """Remarks for a person: no float64 lane, output that was captured, and the like."""
+    cautions: tuple[str, ...] = ()
+    """What a reader must know before the verdict: what was left out, or done to the layer."""
     seconds: float = 0.0
 
     def verdict_of(self, name: str) -> LawVerdict:

@@ -168,6 +168,7 @@ def _described(request: SubjectRequest, found: Inference) -> SubjectReport:
         inferred=claims.inferred,
         fingerprint=Fingerprint(found.target_reads, found.context_reads, found.nearest),
         notes=subject.notes,
+        cautions=subject.cautions,
     )
 
 

@@ -35,8 +35,10 @@ def subject_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
 
 
 def heading_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
-    """The spec, and under it the verdict with why in a few words."""
+    """The spec, what to know first, and the verdict with why in a few words."""
     yield Text(subject.spec, style="bold")
+    for caution in subject.cautions:
+        yield from paragraph(caution, width, indent=2, style="yellow")
     style = words.VERDICT_STYLE[subject.verdict]
     first, *rest = paragraph(f"{subject.verdict}: {words.headline(subject)}", width, indent=2)
     first.stylize(style, 2, 2 + len(subject.verdict))

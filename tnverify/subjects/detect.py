@@ -1,4 +1,4 @@
-"""Finding out how a layer is driven: its channels, its rank, its dtype and its adapter."""
+"""Finding out by which convention a layer is called: its adapter."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tnverify.contract.outcomes import SubjectRaised, first_line
+from tnverify.contract.outcomes import SubjectRaised
 from tnverify.subjects.adapters import ADAPTERS, Adapter
 from tnverify.subjects.adapters.base import set_mode
+from tnverify.subjects.building import build, native_dtype, placed
 from tnverify.subjects.guard import calling
-from tnverify.subjects.ordinary import COMPLAINTS, ordinary
+from tnverify.subjects.ordinary import ordinary
+from tnverify.subjects.ranks import find_rank
 from tnverify.subjects.spec import Unusable
 
 if TYPE_CHECKING:
@@ -20,57 +22,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tnverify.subjects.subject import Factory
-
-_STEPS = (1, 2, 3, 4, 5, 6, 8, 16, 32, 64)
-_RANKS = (2, 1, 0, 3)
-
-
-def build(factory: Factory, channels: int, spatial: tuple[int, ...]) -> Any:
-    """The bare layer; raises SubjectRaised where its constructor does."""
-    with calling("build"):
-        return factory(channels, spatial)
-
-
-def placed(
-    factory: Factory, channels: int, spatial: tuple[int, ...], device: torch.device | str
-) -> Any:
-    """The bare layer on a device, where a layer with kernels for that device alone can run."""
-    layer = build(factory, channels, spatial)
-    if isinstance(layer, torch.nn.Module) and torch.device(device).type != "cpu":
-        with calling("build"):
-            layer = layer.to(device)
-    return layer
-
-
-def channel_step(factory: Factory) -> int:
-    """The smallest step of channels that the constructor takes (groups must divide them).
-
-    Raises Unusable with the constructor's own words where it takes none.
-    """
-    refusal: SubjectRaised | None = None
-    for step in _STEPS:
-        try:
-            for channels in (step, 2 * step, 3 * step):
-                build(factory, channels, (4, 4))
-        except SubjectRaised as raised:
-            refusal = refusal or raised
-        else:
-            return step
-    assert refusal is not None
-    error = refusal.error
-    raise Unusable(
-        f"the constructor does not take these arguments: {type(error).__name__}:"
-        f" {first_line(error)}"
-    )
-
-
-def native_dtype(layer: Any) -> torch.dtype:
-    """The dtype of the layer's floating parameters or buffers; float32 where it has none."""
-    if isinstance(layer, torch.nn.Module):
-        for tensor in (*layer.parameters(), *layer.buffers()):
-            if tensor.dtype in (torch.float32, torch.float64):
-                return tensor.dtype
-    return torch.float32
 
 
 def detect_adapter(
@@ -110,42 +61,6 @@ def _check_signature(layer: Any) -> None:
             f"no adapter fits a call that wants {', '.join(wanted)}: write an adapter (an object"
             " with condition and normalize) and name it with --adapter"
         )
-
-
-def find_rank(
-    factory: Factory, adapter: Adapter | None, step: int, device: torch.device | str = "cpu"
-) -> int:
-    """The number of spatial dimensions that the layer takes, two preferred.
-
-    Raises Unusable with the layer's own words where it takes none of 2, 1, 0 and 3.
-    """
-    refusal: SubjectRaised | None = None
-    for rank in _RANKS:
-        plan = ordinary(rank, step)
-        for dtype in (torch.float32, torch.float64):
-            task = plan.build(dtype, device)
-            try:
-                layer = placed(factory, task.channels, task.spatial, device)
-                if dtype is not native_dtype(layer):
-                    continue
-                with calling("condition"), torch.no_grad():
-                    if adapter is None:
-                        layer(task.context)
-                    else:
-                        adapter.wrap(layer).condition(task.context)
-            except SubjectRaised as raised:
-                if not isinstance(raised.error, COMPLAINTS):
-                    return rank  # no complaint about the input: the laws will report it
-                refusal = refusal or raised
-            else:
-                return rank
-    if refusal is None:
-        return 2
-    error = refusal.error
-    raise Unusable(
-        "the layer takes no input of (items, channels) with 0 to 3 spatial dimensions:"
-        f" {type(error).__name__}: {first_line(error)}"
-    )
 
 
 def _convention(factory: Factory, step: int, rank: int, device: torch.device | str) -> str:

@@ -10,18 +10,15 @@ import torch
 from tnverify.contract.claims import SCHEMES, Claims, ClaimsError, nearest, parse_claims
 from tnverify.contract.outcomes import SubjectRaised, first_line
 from tnverify.subjects.adapters import ADAPTERS, Adapter
-from tnverify.subjects.detect import (
-    build,
-    channel_step,
-    detect_adapter,
-    find_rank,
-    native_dtype,
-)
+from tnverify.subjects.building import build, native_dtype
+from tnverify.subjects.channels import channel_step
+from tnverify.subjects.detect import detect_adapter
 from tnverify.subjects.guard import HANG_SECONDS, Hang, calling, time_limit
 from tnverify.subjects.handles import find_handles
 from tnverify.subjects.infer import Inference, infer
 from tnverify.subjects.ordinary import ordinary
 from tnverify.subjects.prober import SubjectProber
+from tnverify.subjects.ranks import find_rank
 from tnverify.subjects.spec import Unusable, parse_spec
 from tnverify.subjects.subject import Factory, Subject
 

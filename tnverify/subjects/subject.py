@@ -59,6 +59,8 @@ class Subject:
     eps: float = 1e-5
     given_handles: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    cautions: tuple[str, ...] = ()
+    """What a reader must know before the verdict: what was left out, or done to the layer."""
     ranks_taken: dict[int, bool] = field(default_factory=dict, compare=False)
     """Which ranks were found to be taken, as they are asked for; shared by all copies."""
 
