@@ -32,7 +32,7 @@ def input_is_not_modified(norm: Prober, task: Task) -> None:
     Residual connections read the input again, and autograd then computes other gradients or
     refuses. Work on a new tensor.
     """
-    probe = norm.fresh(task)
+    probe = norm.fresh(task, lend=True)
     context, targets = task.context.clone(), task.targets.clone()
     with torch.no_grad():
         _, state = probe.condition(context)
@@ -78,8 +78,9 @@ def calls_are_deterministic(norm: Prober, task: Task) -> None:
     A violation is noise (dropout that stays on, jitter against division by zero), uninitialised
     memory, or a counter that instances share. Two runs of one evaluation then differ.
     """
+    probe = norm.fresh(task)
     with _other_seed(task):
-        context, targets = answers(norm.fresh(task), task.context, task.targets)
+        context, targets = answers(probe, task.context, task.targets)
     run = norm.run(task)
     expect_same(targets, run.targets, "the targets of a second fresh instance", symptom="state")
     expect_same(context, run.context, "the context outputs of such an instance", symptom="state")

@@ -111,9 +111,13 @@ class Prober(Protocol):
     def with_eps(self, eps: float) -> Prober:
         """The same subject with another eps, in its instances and in what is expected."""
 
-    def fresh(self, task: Task) -> Probe:
+    def fresh(self, task: Task, *, lend: bool = False) -> Probe:
         """A new instance in its starting state: constructed anew for the task's channels,
-        spatial shape, dtype and device, given the task's parameters, shown its past."""
+        spatial shape, dtype and device, given the task's parameters, shown its past.
+
+        The instance is handed copies of what the law passes. With `lend` it is handed the law's
+        own tensors, for laws about what becomes of them.
+        """
 
     def run(self, task: Task) -> Run:
         """A fresh instance conditioned on the task's context, then its targets normalised.

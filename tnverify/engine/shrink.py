@@ -62,6 +62,7 @@ def weight_of(plan: Plan) -> tuple[float, ...]:
         plan.bias != (0.0,),
         plan.scale != 0,
         plan.alpha_offset != 0,
+        plan.spread != 0,
         len(plan.weight) + len(plan.bias),
         plan.seed,
     )
@@ -146,6 +147,7 @@ def _simpler(plan: Plan, step: int) -> Iterator[Plan]:
     yield replace(plan, bias=plan.bias[:1])
     yield replace(plan, scale=0.0)
     yield replace(plan, alpha_offset=0.0)
+    yield replace(plan, spread=0.0)
     for small in range(3):
         yield replace(plan, seed=small)
 

@@ -43,7 +43,8 @@ class Plan:
     Values of `profile` at `seed` are multiplied by 2**`exponent` and shifted by `offset`
     (in units of the deviation). `weight` and `bias` are cycled over the channels; `scale` and
     `alpha_offset` set alpha = sigmoid(scale * context size + alpha_offset). `past` counts the
-    earlier tasks of meta-training. `overrides` puts single values in place: (set, flat
+    earlier tasks of meta-training. `spread` moves parameters without a handle (see `Parameters`).
+    `overrides` puts single values in place: (set, flat
     position modulo the set's size, value), set 0 the context and 1 the targets.
     """
 
@@ -60,6 +61,7 @@ class Plan:
     scale: float = 0.0
     alpha_offset: float = 0.0
     past: int = 0
+    spread: float = 0.0
     overrides: tuple[tuple[int, int, float], ...] = ()
 
     def as_json(self) -> dict[str, object]:
@@ -97,6 +99,7 @@ class Plan:
             bias=tuple(self.bias[i % len(self.bias)] for i in range(self.channels)),
             scale=self.scale,
             offset=self.alpha_offset,
+            spread=self.spread,
         )
         return Task(context, targets, parameters, past, salt=self.seed)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tnverify.subjects.handles import Handles
+from tnverify.subjects.starting import FirstInstances, seed_generators
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,13 +20,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Factory:
-    """Builds the bare layer. `spec` is None where a planted fault is the factory itself."""
+    """Builds the bare layer, with equal starting values whenever it is called.
+
+    `spec` is None where a planted fault is the factory itself. `first` keeps the values of first
+    instances for a constructor that draws from generators of its own, else it is None.
+    """
 
     call: Callable[..., object]
     spec: Spec | None = None
     setup: str | None = None
+    first: FirstInstances | None = field(default=None, compare=False)
 
     def __call__(self, channels: int, spatial: tuple[int, ...]) -> Any:
+        seed_generators()
         if self.spec is None:
             layer = self.call(channels)
         else:
@@ -33,6 +40,8 @@ class Factory:
             layer = self.call(*positional, **keywords)
         if self.setup is not None:
             getattr(layer, self.setup)()
+        if self.first is not None:
+            self.first.give(layer, channels)
         return layer
 
 
@@ -43,7 +52,8 @@ class Subject:
     `rank` is the number of spatial dimensions of an ordinary task, `channel_step` the smallest
     number that every count of channels must be a multiple of, `native` the dtype in which the
     layer is built. `has_float64` is False where it cannot compute in float64. `eps` is the one that
-    the layer shows, or the one that was found to fit.
+    the layer shows, or the one that was found to fit. `lazy` says that parameters are made at the
+    first call, which therefore draws from seeded generators, as construction does.
     """
 
     name: str
@@ -57,6 +67,7 @@ class Subject:
     has_float64: bool = True
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     eps: float = 1e-5
+    lazy: bool = False
     given_handles: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     cautions: tuple[str, ...] = ()
