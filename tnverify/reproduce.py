@@ -13,7 +13,7 @@ from tnverify.contract.claims import parse_claims
 from tnverify.contract.outcomes import SubjectRaised, Violation
 from tnverify.engine.evaluate import Evaluation, evaluate
 from tnverify.engine.tasks_json import rebuild
-from tnverify.subjects.infer import find_handles_for
+from tnverify.subjects.handles import handles_of
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.resolve import SubjectRequest, drive
 
@@ -72,9 +72,7 @@ def _evaluation(
     request = SubjectRequest(spec, claims, adapter, handles, setup)
     subject = drive(request, device)
     declared = parse_claims(claims)
-    subject = replace(
-        subject, claims=declared, eps=eps, handles=find_handles_for(subject, declared)
-    )
+    subject = replace(subject, claims=declared, eps=eps, handles=handles_of(subject, declared))
     task = rebuild(recipe, context, target, subject)
     ended = evaluate(load_catalogue().named(law), SubjectProber(subject), task)
     if _collected is not None:

@@ -25,6 +25,6 @@ def copied(values: Tensor) -> Tensor:
 
 
 def _with_its_storage(values: Tensor) -> Tensor:
-    storage = values.untyped_storage().clone()
+    storage = values.untyped_storage().clone()  # type: ignore[no-untyped-call]  # torch types it not
     empty = torch.empty(0, dtype=values.dtype, device=values.device)
     return empty.set_(storage, values.storage_offset(), values.shape, values.stride())

@@ -11,7 +11,7 @@ from tnverify.contract.claims import SCHEMES, Claims, Variance
 from tnverify.contract.outcomes import NotClaimed, SaysNothing, SubjectRaised, Violation
 from tnverify.plans import Plan
 from tnverify.subjects.fingerprint import context_reads, target_reads
-from tnverify.subjects.handles import find_handles
+from tnverify.subjects.handles import handles_of
 from tnverify.subjects.prober import SubjectProber
 
 if TYPE_CHECKING:
@@ -103,19 +103,14 @@ def infer(subject: Subject, declared: Claims | None) -> Inference:
         found.fits and found.parts is None and found.claims.scheme.name not in _EXCUSED
     ):
         claims = Claims(SCHEMES["inductive"], inferred=True)
-    handles = find_handles_for(subject, claims)
+    handles = handles_of(subject, claims)
+    notes += handles.notes
     return Inference(
         replace(subject, claims=claims, handles=handles, eps=found.eps, notes=notes),
         tuple(r for r in order if r in targets),
         tuple(r for r in order if r in context),
         found.claims.scheme.name if found.claims.has_formula else None,
     )
-
-
-def find_handles_for(subject: Subject, claims: Claims):  # type: ignore[no-untyped-def]  # Handles
-    channels = 3 * subject.channel_step
-    layer = subject.factory(channels, (4, 3, 2)[: subject.rank])
-    return find_handles(layer, channels, claims, subject.given_handles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +154,7 @@ def _nearest(
         if not base.has_formula:
             continue
         variances = (base.variance,) if base.variance_given else _VARIANCES
-        handles = find_handles_for(subject, base)
+        handles = handles_of(subject, base)
         shows_eps = handles.path("eps") is not None
         for variance in variances:
             for eps in (subject.eps,) if shows_eps else _EPS:

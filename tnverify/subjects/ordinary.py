@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tnverify.plans import Plan
+
+if TYPE_CHECKING:
+    from tnverify.contract.task import Task
+    from tnverify.subjects.subject import Subject
 
 COMPLAINTS = (
     ValueError,
@@ -25,3 +31,14 @@ def ordinary(rank: int, step: int, *, seed: int = 1, items: int = 4) -> Plan:
         profile="normal",
         seed=seed,
     )
+
+
+def ordinary_tasks(subject: Subject) -> list[Task]:
+    """Tasks of several ordinary sizes, in the subject's own dtype and on its device."""
+    rank, step = subject.rank, subject.channel_step
+    plans = (
+        ordinary(rank, step),
+        ordinary(rank, step, items=2, seed=2),
+        Plan(context=8, targets=6, channels=2 * step, spatial=(8, 8, 2)[:rank], profile="normal"),
+    )
+    return [plan.build(subject.native, subject.device) for plan in plans]

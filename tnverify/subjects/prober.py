@@ -15,6 +15,7 @@ from tnverify.subjects.guard import calling
 from tnverify.subjects.ordinary import COMPLAINTS, ordinary
 from tnverify.subjects.probe import LiveProbe
 from tnverify.subjects.spread import spread_out
+from tnverify.subjects.starting import initialise, uninitialised
 from tnverify.tolerances.bound import rounding_bound, too_wide, unit
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class SubjectProber:
         handles = subject.handles
         with calling("build"):
             layer = subject.factory(task.channels, task.spatial)
+            if subject.lazy and uninitialised(layer):
+                initialise(layer, self._called(task))
             if task.dtype is not subject.native or task.device.type != "cpu":
                 dtype = task.dtype if is_computed_in(task.dtype) else subject.native
                 if isinstance(layer, torch.nn.Module):
@@ -102,6 +105,14 @@ class SubjectProber:
                 with calling("observe"), torch.no_grad():
                     observe(copied(context), copied(targets))
         return LiveProbe(subject, layer, norm, self._trace, lends=lend)
+
+    def _called(self, task: Task) -> Any:
+        """A bare layer that has met the task's context, in the dtype that it was built in."""
+        layer = self.subject.factory(task.channels, task.spatial)
+        with torch.no_grad():
+            norm = self.subject.adapter.wrap(layer.to(task.device))
+            norm.condition(copied(task.context).to(self.subject.native))
+        return layer
 
     def nudged(self, nudge: Callable[[Any], None]) -> SubjectProber:
         """The same subject with every new instance changed by `nudge` once it has its values."""

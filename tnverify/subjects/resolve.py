@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 import torch
 
 from tnverify.contract.claims import SCHEMES, Claims, ClaimsError, nearest, parse_claims
-from tnverify.contract.outcomes import SubjectRaised, first_line
+from tnverify.contract.outcomes import SubjectRaised, Violation, first_line
 from tnverify.subjects.adapters import ADAPTERS, Adapter
+from tnverify.subjects.answering import expect_answers
 from tnverify.subjects.building import build, native_dtype
 from tnverify.subjects.channels import channel_step
 from tnverify.subjects.detect import detect_adapter
 from tnverify.subjects.guard import HANG_SECONDS, Hang, calling, time_limit
-from tnverify.subjects.handles import find_handles
+from tnverify.subjects.handles import handles_of
 from tnverify.subjects.infer import Inference, infer
-from tnverify.subjects.ordinary import ordinary
+from tnverify.subjects.ordinary import ordinary, ordinary_tasks
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.ranks import find_rank
 from tnverify.subjects.spec import Unusable, parse_spec
+from tnverify.subjects.starting import FirstInstances, makes_parameters_when_called, same_values
 from tnverify.subjects.subject import Factory, Subject
 
 if TYPE_CHECKING:
@@ -62,11 +64,13 @@ def drive(request: SubjectRequest, device: str = "cpu") -> Subject:
     try:
         with time_limit():
             _check_setup(factory, request)
-            return _driven(request.spec, factory, request.adapter, request.handles, device)
+            subject = _driven(request.spec, factory, request.adapter, request.handles, device)
+            expect_answers(subject)
     except SubjectRaised as raised:
         raise Unusable(str(raised)) from None
     except Hang:
         raise Unusable(f"building it took longer than {HANG_SECONDS:g} s") from None
+    return subject
 
 
 def from_fault(fault: Fault, device: str = "cpu") -> Subject:
@@ -83,9 +87,7 @@ def from_factory(name: str, factory: Factory, claims: str, adapter: str | None =
 
 
 def _with_claims(subject: Subject, claims: Claims) -> Subject:
-    layer = build(subject.factory, 3 * subject.channel_step, (4, 3, 2)[: subject.rank])
-    handles = find_handles(layer, 3 * subject.channel_step, claims, {})
-    return replace(subject, claims=claims, handles=handles)
+    return replace(subject, claims=claims, handles=handles_of(subject, claims))
 
 
 def _check_setup(factory: Factory, request: SubjectRequest) -> None:
@@ -111,24 +113,38 @@ def _driven(
     else:
         chosen = find_adapter(adapter)
         rank = find_rank(factory, chosen, step, device)
-    layer = build(factory, 3 * step, (4, 3, 2)[:rank])
-    bare = Claims(SCHEMES["inductive"], inferred=True)
-    found = find_handles(layer, 3 * step, bare, handles)
-    shown = found.get(layer, "eps")
+    layer, twin = (build(factory, 3 * step, (4, 3, 2)[:rank]) for _ in range(2))
+    if not same_values(layer, twin):
+        factory = replace(factory, first=FirstInstances())
     subject = Subject(
         name=name,
         factory=factory,
         adapter=chosen,
-        claims=bare,
+        claims=Claims(SCHEMES["inductive"], inferred=True),
         rank=rank,
         channel_step=step,
         native=native_dtype(layer),
         device=torch.device(device),
-        handles=found,
         given_handles=dict(handles),
-        eps=1e-5 if shown is None else float(shown),
     )
+    subject = replace(subject, lazy=_is_lazy(subject))
+    found = handles_of(subject, subject.claims)
+    shown = found.get(layer, "eps")
+    subject = replace(subject, handles=found, eps=1e-5 if shown is None else float(shown))
     return _with_lanes(subject)
+
+
+def _is_lazy(subject: Subject) -> bool:
+    """Whether the layer makes parameters when it is first called."""
+    prober = SubjectProber(subject)
+    task = ordinary_tasks(subject)[0]
+    try:
+        probe = prober.fresh(task)
+        with torch.no_grad():
+            probe.condition(task.context)
+    except (SubjectRaised, Violation):
+        return False
+    return makes_parameters_when_called(subject.factory(task.channels, task.spatial), probe.layer)
 
 
 def _with_lanes(subject: Subject) -> Subject:

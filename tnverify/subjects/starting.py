@@ -31,7 +31,7 @@ def seed_generators() -> None:
     `torch.manual_seed` does the same to torch in a hundred times the time.
     """
     torch.default_generator.manual_seed(_SEED)
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # torch types it not
         torch.cuda.manual_seed_all(_SEED)
     random.seed(_SEED)
     np.random.seed(_SEED)  # noqa: NPY002 - layers draw from the global one
@@ -59,12 +59,9 @@ def tensors_of(layer: Any) -> dict[str, Tensor]:
         found: dict[str, Any] = dict(layer.named_parameters())
         found.update(layer.named_buffers())
     else:
-        found = dict(getattr(layer, "__dict__", {}))
-    return {
-        name: value
-        for name, value in found.items()
-        if isinstance(value, torch.Tensor) and not is_lazy(value)
-    }
+        attributes: dict[str, Any] = getattr(layer, "__dict__", {})
+        found = {n: value for n, value in attributes.items() if isinstance(value, torch.Tensor)}
+    return {name: value for name, value in found.items() if not is_lazy(value)}
 
 
 def same_values(first: Any, second: Any) -> bool:
@@ -85,7 +82,7 @@ def makes_parameters_when_called(layer: Any, called: Any) -> bool:
     """Whether `called`, a like layer that has been called, holds parameters that `layer` lacks."""
     if not isinstance(layer, torch.nn.Module) or not isinstance(called, torch.nn.Module):
         return False
-    before = {name for name, value in layer.named_parameters() if not is_lazy(value)}
+    before = tensors_of(layer)
     return any(name not in before for name, _ in called.named_parameters())
 
 
@@ -107,3 +104,25 @@ class FirstInstances:
                     value.copy_(self._kept[key])
                 else:
                     self._kept[key] = value.detach().clone()
+
+
+def uninitialised(layer: Any) -> frozenset[str]:
+    """Names of parameters and buffers that a lazy module has declared and not made yet."""
+    if not isinstance(layer, torch.nn.Module):
+        return frozenset()
+    declared = (*layer.named_parameters(), *layer.named_buffers())
+    return frozenset(name for name, value in declared if is_lazy(value))
+
+
+def initialise(layer: torch.nn.Module, called: torch.nn.Module) -> None:
+    """Make what `layer` has declared and not made, with the values of a like layer that was called.
+
+    Running moments, which the call may have moved, begin at their initial values.
+    """
+    missing = uninitialised(layer)
+    values = {name: value for name, value in called.state_dict().items() if name in missing}
+    layer.load_state_dict(values, strict=False)
+    for part in layer.modules():
+        reset = getattr(part, "reset_running_stats", None)
+        if callable(reset):
+            reset()
