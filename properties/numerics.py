@@ -195,6 +195,7 @@ def _outputs(norm: Prober, task: Task) -> Run:
     lanes=("native",),
     claimed=_has_formula,
     source="protocol: storage may be half precision, moments are summed in float32",
+    asks_about=("dtype",),
 )
 def half_precision_input_keeps_float32_moments(norm: Prober, task: Task) -> None:
     """Half-precision inputs are normalised by moments of float32 accuracy.

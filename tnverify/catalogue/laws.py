@@ -16,6 +16,18 @@ if TYPE_CHECKING:
 Level = Literal["must", "should"]
 Kind = Literal["exact", "rounded"]
 Lane = Literal["float64", "native"]
+Edge = Literal[
+    "no_items",
+    "one_item",
+    "odd_items",
+    "one_channel",
+    "one_pixel",
+    "one_row",
+    "rank",
+    "layout",
+    "dtype",
+]
+"""What may be unusual about a set that a layer is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +37,9 @@ class Law:
     `claimed` answers, for some claims, why the law is not claimed under them, or None where it
     is. `needs` lists handles without which the law is not claimed. `lanes` are the precisions
     it is checked in; `max_tasks` bounds the tasks that it is checked on in one lane (None: the
-    profile's number); `thorough_only` keeps it out of the quicker profiles.
+    profile's number); `thorough_only` keeps it out of the quicker profiles. `asks_about` names the
+    edges that the law is about: a layer that stumbles there breaks it, where other laws take the
+    error for a refusal.
     """
 
     name: str
@@ -39,6 +53,7 @@ class Law:
     lanes: tuple[Lane, ...] = ("float64", "native")
     max_tasks: int | None = None
     thorough_only: bool = False
+    asks_about: tuple[Edge, ...] = ()
 
     @property
     def statement(self) -> str:
@@ -61,6 +76,7 @@ def law(
     lanes: tuple[Lane, ...] = ("float64", "native"),
     max_tasks: int | None = None,
     thorough_only: bool = False,
+    asks_about: tuple[Edge, ...] = (),
 ) -> Callable[[Callable[[Prober, Task], None]], Law]:
     """Declare the decorated function a law; its name is the law and its docstring explains it.
 
@@ -83,6 +99,7 @@ def law(
             lanes=lanes,
             max_tasks=max_tasks,
             thorough_only=thorough_only,
+            asks_about=asks_about,
         )
 
     return declare

@@ -89,7 +89,7 @@ class Plan:
         context, targets = (torch.as_tensor(v).to(device=device, dtype=dtype) for v in sets)
         past = tuple(
             (
-                torch.as_tensor(self._values(_PAST + 2 * p, 3)).to(device=device, dtype=dtype),
+                torch.as_tensor(self._values(_PAST + 2 * p, 4)).to(device=device, dtype=dtype),
                 torch.as_tensor(self._values(_PAST + 2 * p + 1, 2)).to(device=device, dtype=dtype),
             )
             for p in range(self.past)

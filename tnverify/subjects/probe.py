@@ -9,7 +9,7 @@ import torch
 from tnverify.contract.outcomes import NotClaimed, SubjectRaised, Violation
 from tnverify.subjects.copies import copied
 from tnverify.subjects.guard import calling
-from tnverify.subjects.starting import seed_generators
+from tnverify.subjects.starting import kept_generators, seed_generators
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,12 +103,9 @@ class LiveProbe:
         return values if self._lends else copied(values)
 
     def _call(self, during: str, call: Callable[[], Any], given: Tensor) -> Any:
-        if self._draws:
-            self._draws = False
-            seed_generators()
         try:
             with calling(during):
-                answer = call()
+                answer = self._first(call) if self._draws else call()
         except SubjectRaised as raised:
             raised.probe = self
             raised.given = given
@@ -118,6 +115,14 @@ class LiveProbe:
         if self._trace is not None:
             self._trace.note(self._number, during, given, answer)
         return answer
+
+    def _first(self, call: Callable[[], Any]) -> Any:
+        """The first call of a layer that makes parameters then: they are drawn as in construction,
+        so that all instances begin alike and no draw of the caller's is moved."""
+        self._draws = False
+        with kept_generators():
+            seed_generators()
+            return call()
 
     def _check_form(self, answer: Any, given: Tensor, what: str) -> None:
         if not isinstance(answer, torch.Tensor):
