@@ -64,6 +64,7 @@ def _far_from_zero(task: Task) -> Task:
     kind="rounded",
     claimed=_has_formula,
     source="eqs. (4), (7), (9): the variance is that of centred values",
+    about="rounding",
 )
 def error_stays_within_the_bound(norm: Prober, task: Task) -> None:
     """Values that lie up to 10,000 deviations from zero are normalised to within rounding.

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Level = Literal["must", "should"]
 Kind = Literal["exact", "rounded"]
 Lane = Literal["float64", "native"]
+About = Literal["draws", "writes", "rounding"]
+"""What a law may be about that makes others fail too: random draws, writes to the input, digits
+that are lost far from zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,8 @@ class Law:
     `claimed` answers, for some claims, why the law is not claimed under them, or None where it
     is. `needs` lists handles without which the law is not claimed. `lanes` are the precisions
     it is checked in; `max_tasks` bounds the tasks that it is checked on in one lane (None: the
-    profile's number); `thorough_only` keeps it out of the quicker profiles.
+    profile's number); `thorough_only` keeps it out of the quicker profiles. `about` names what the
+    law is there to find, where that would make laws of other things fail as well.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Law:
     lanes: tuple[Lane, ...] = ("float64", "native")
     max_tasks: int | None = None
     thorough_only: bool = False
+    about: About | None = None
 
     @property
     def statement(self) -> str:
@@ -61,6 +66,7 @@ def law(
     lanes: tuple[Lane, ...] = ("float64", "native"),
     max_tasks: int | None = None,
     thorough_only: bool = False,
+    about: About | None = None,
 ) -> Callable[[Callable[[Prober, Task], None]], Law]:
     """Declare the decorated function a law; its name is the law and its docstring explains it.
 
@@ -83,6 +89,7 @@ def law(
             lanes=lanes,
             max_tasks=max_tasks,
             thorough_only=thorough_only,
+            about=about,
         )
 
     return declare

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tnverify.engine.results import Cause
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tnverify.engine.results import LawVerdict, SubjectReport, Verdict
+    from tnverify.engine.results import (
+        Fingerprint,
+        LawVerdict,
+        Nearness,
+        RunReport,
+        SubjectReport,
+        Verdict,
+    )
 
 _READ = {
     "itself": "itself",
@@ -70,12 +79,73 @@ def headline(subject: SubjectReport) -> str:
     """The verdict as a sentence, after the word itself."""
     bad = sum(verdict.is_bad for verdict in subject.laws)
     if subject.verdict == "violates":
-        return f"{count(bad, 'law fails', 'laws fail')}"
+        titles = [cause.title for cause in subject.causes if cause.title is not None]
+        why = f"; it {joined(titles)}" if titles else ""
+        like = f"; it fails as the planted fault {subject.like_fault} does" if subject.like_fault else ""
+        return f"{count(bad, 'law fails', 'laws fail')}{why}{like}"
     if subject.verdict == "conforms":
         held = sum(verdict.outcome == "held" for verdict in subject.laws)
         waived = sum(verdict.outcome == "waived" for verdict in subject.laws)
-        return f"{count(held, 'law holds', 'laws hold')}" + (f", {waived} waived" if waived else "")
+        kept = count(held, "law holds", "laws hold") + (f", {waived} waived" if waived else "")
+        near = f"; {nearness(subject.nearness)}" if subject.nearness is not None else ""
+        return f"{conforms_as(subject)}{near}; {kept}"
     return subject.reason or "no reason was given"
+
+
+def conforms_as(subject: SubjectReport) -> str:
+    """As what a conforming subject conforms: a scheme that was claimed or found, or none."""
+    if subject.scheme == "inductive" and subject.inferred:
+        return "as inductive; no scheme is claimed, nothing was found against it"
+    if is_transductive(subject):
+        return f"as {subject.scheme}: transductive, as claimed"
+    return f"as {subject.scheme}"
+
+
+def is_transductive(subject: SubjectReport) -> bool:
+    """Whether target outputs read other targets."""
+    flow = subject.fingerprint
+    return flow is not None and bool({"other_targets", "targets"} & set(flow.target_reads))
+
+
+def nearness(near: Nearness) -> str:
+    """How far a subject is from the scheme that it resembles, and how to see where."""
+    return (
+        f"nearest {near.scheme}, from which its outputs differ by up to {near.largest:.3g} on"
+        f" {near.differing} of {count(near.tasks, 'task')}: --claims {near.scheme} shows where"
+    )
+
+
+def partial(run: RunReport) -> str | None:
+    """What a run was restricted to, as a sentence; None where every law was asked."""
+    if run.only:
+        asked = joined(run.only)
+        verb = "was" if len(run.only) == 1 else "were"
+        left = f", without {joined(run.skip)}" if run.skip else ""
+        return f"Partial: only {asked} {verb} asked{left}."
+    if run.skip:
+        verb = "was" if len(run.skip) == 1 else "were"
+        return f"Partial: {joined(run.skip)} {verb} not asked."
+    return None
+
+
+def unmeasured(flow: Fingerprint, names: Iterable[str]) -> str:
+    """Sources of which it was not measured whether they are read, as the end of a sentence."""
+    known = set(names)
+    what = joined([_READ[name].split(":")[0] for name in _ORDER if name in known])
+    why = f" ({flow.why_unmeasured})" if flow.why_unmeasured else ""
+    return f"; not measured: {what}{why}" if what else ""
+
+
+def refusals(verdicts: Iterable[LawVerdict]) -> str | None:
+    """How many tasks the layer refused to laws that hold, as a sentence; None where it took all."""
+    refused = [v for v in verdicts if v.refused]
+    if not refused:
+        return None
+    most = max(refused, key=lambda v: v.refused)
+    return (
+        f"The layer refused tasks to {count(len(refused), 'of these laws', 'of these laws')}"
+        f" (most: {most.refused} beside {most.examples} that counted, {most.law.name})."
+    )
 
 
 def margins(held: Sequence[LawVerdict]) -> str | None:
@@ -120,8 +190,12 @@ def grouped_reasons(verdicts: Iterable[LawVerdict]) -> str:
     return "; ".join(parts)
 
 
-def failing_groups(subject: SubjectReport, level: str) -> list[list[LawVerdict]]:
+def failing_groups(subject: SubjectReport, level: str) -> list[tuple[Cause, list[LawVerdict]]]:
     """Laws of one level that fail, by cause; a law that no cause names is a cause of its own."""
     shown = {v.law.name: v for v in subject.laws if v.is_shown and v.law.level == level}
-    groups = [[shown.pop(name) for name in cause if name in shown] for cause in subject.causes]
-    return [group for group in groups if group] + [[verdict] for verdict in shown.values()]
+    groups = [
+        (cause, [shown.pop(name) for name in cause.laws if name in shown])
+        for cause in subject.causes
+    ]
+    alone = [(Cause((name,)), [verdict]) for name, verdict in shown.items()]
+    return [(cause, group) for cause, group in groups if group] + alone
