@@ -84,6 +84,7 @@ def error_stays_within_the_bound(norm: Prober, task: Task) -> None:
     level="should",
     claimed=_has_formula,
     source="eqs. (4), (7), (9); pytorch/pytorch issue 54293",
+    about="rounding",
 )
 def channels_last_input_keeps_precision(norm: Prober, task: Task) -> None:
     """Far from zero, channels-last input is normalised as precisely as contiguous input.

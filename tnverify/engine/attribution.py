@@ -87,12 +87,12 @@ class _Case:
         said: dict[str, list[str]] = {}
         for name, record in self.open.items():
             if _ended(record).symptom and str(_ended(record).symptom).startswith("raised"):
-                said.setdefault(_without_numbers(str(_ended(record).reason)), []).append(name)
+                said.setdefault(_alike(str(_ended(record).reason)), []).append(name)
         usual = plain_answer(self.subject).error
         for names in said.values():
             first, *others = self._soonest(names)
             text = str(_ended(self.open[first]).reason).removeprefix("raised ")
-            always = usual is not None and _without_numbers(usual) == _without_numbers(text)
+            always = usual is not None and _alike(usual) == _alike(text)
             cause = f"raises on ordinary tasks: {text}" if always else f"raises {text}"
             if always or others:
                 self._blame(cause, [first], others)
@@ -121,14 +121,19 @@ class _Case:
         ]
         if not wanted or not loses_digits(self.subject):
             return
+        owners = self._owners("rounding")
         kept = [name for name in wanted if self._holds(name, self.subject, near_zero)]
-        owners = [name for name in kept if self.open[name].law.about == "rounding"]
         if kept and not owners:
             owners = self._soonest(kept)[:1]
-        self._blame(CANCELS, owners, [name for name in kept if name not in owners])
+        self._blame(CANCELS, owners, kept)
 
     def _owners(self, about: About) -> list[str]:
-        return [name for name, record in self.open.items() if record.law.about == about]
+        """The laws that find just this, where they were violated: no error says it of them."""
+        return [
+            name
+            for name, record in self.open.items()
+            if record.law.about == about and _ended(record).ending == "violated"
+        ]
 
     def _holds(
         self, name: str, subject: Subject, change: Callable[[Task], Task] = lambda task: task
@@ -186,6 +191,7 @@ def _ended(record: LawRecord) -> Evaluation:
     return record.failure[2]
 
 
-def _without_numbers(text: str) -> str:
-    """The text with every number the same: messages tell the sizes of the task at hand."""
+def _alike(text: str) -> str:
+    """What an error says whatever the task: without the sizes at hand, and which call it was."""
+    text = re.sub(r" in (observe|condition|normalize):", ":", text.removeprefix("raised "), count=1)
     return re.sub(r"\d+", "#", text)

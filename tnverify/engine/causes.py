@@ -41,15 +41,19 @@ def group_causes(verdicts: Sequence[LawVerdict]) -> tuple[Cause, ...]:
     for verdict in failing:
         groups.setdefault(_cause(verdict), []).append(verdict)
     ordered = sorted(groups.values(), key=lambda group: telling(group[0]))
-    return tuple(_told(group, verdicts) for group in ordered)
+    told: set[str] = set()
+    return tuple(_told(group, verdicts, told) for group in ordered)
 
 
-def _told(group: Sequence[LawVerdict], verdicts: Sequence[LawVerdict]) -> Cause:
+def _told(group: Sequence[LawVerdict], verdicts: Sequence[LawVerdict], told: set[str]) -> Cause:
+    """The group as a cause; laws left undecided go to the first of several with one title."""
     title = group[0].cause
-    undecided = [v for v in verdicts if title is not None and v.cause == title and not v.is_shown]
-    return Cause(
-        tuple(v.law.name for v in group), title, tuple(v.law.name for v in undecided)
-    )
+    names = tuple(v.law.name for v in group)
+    if title is None or title in told:
+        return Cause(names, title)
+    told.add(title)
+    undecided = [v for v in verdicts if v.cause == title and not v.is_shown]
+    return Cause(names, title, tuple(v.law.name for v in undecided))
 
 
 def _cause(verdict: LawVerdict) -> str:

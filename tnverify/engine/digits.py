@@ -64,7 +64,8 @@ def near_zero(task: Task) -> Task:
 def _near(x: Tensor) -> Tensor:
     if not x.numel():
         return x
-    dims = tuple(range(2, x.dim()))
-    middle = x.mean(dims, keepdim=True) if dims else x.mean(0, keepdim=True)
-    spread = (x - middle).square().mean().sqrt()
-    return (x - middle) + torch.exp2(torch.log2(spread.clamp_min(1e-30)).round())
+    dims = tuple(range(2, x.dim())) or (0,)
+    middle = x.mean(dims, keepdim=True)
+    spread = (x - middle).square().mean(dims, keepdim=True).sqrt()
+    whole = torch.exp2(torch.log2(spread.clamp_min(1e-300)).round())
+    return (x - middle) + torch.where(spread == 0, torch.ones_like(whole), whole)

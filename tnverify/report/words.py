@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tnverify.engine.results import Cause
+from tnverify.report.layout import clipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,6 +34,9 @@ VERDICT_STYLE: dict[Verdict, str] = {
     "inconclusive": "bold yellow",
     "unusable": "bold magenta",
 }
+
+_TITLE = 100
+"""Columns of a cause's title that a headline has room for."""
 
 _DIMENSION = {
     "context": "context items",
@@ -77,12 +81,8 @@ def claims_of(subject: SubjectReport) -> str:
 
 def headline(subject: SubjectReport) -> str:
     """The verdict as a sentence, after the word itself."""
-    bad = sum(verdict.is_bad for verdict in subject.laws)
     if subject.verdict == "violates":
-        titles = [cause.title for cause in subject.causes if cause.title is not None]
-        why = f"; it {joined(titles)}" if titles else ""
-        like = f"; it fails as the planted fault {subject.like_fault} does" if subject.like_fault else ""
-        return f"{count(bad, 'law fails', 'laws fail')}{why}{like}"
+        return _violates(subject)
     if subject.verdict == "conforms":
         held = sum(verdict.outcome == "held" for verdict in subject.laws)
         waived = sum(verdict.outcome == "waived" for verdict in subject.laws)
@@ -90,6 +90,22 @@ def headline(subject: SubjectReport) -> str:
         near = f"; {nearness(subject.nearness)}" if subject.nearness is not None else ""
         return f"{conforms_as(subject)}{near}; {kept}"
     return subject.reason or "no reason was given"
+
+
+def _violates(subject: SubjectReport) -> str:
+    """What the layer does, where that was proven; how many laws fail, and how many it left open."""
+    fail = count(sum(verdict.is_bad for verdict in subject.laws), "law fails", "laws fail")
+    bad = {verdict.law.name for verdict in subject.laws if verdict.is_bad}
+    proven = [c for c in subject.causes if c.title is not None and bad & set(c.laws)]
+    titles = list(dict.fromkeys(clipped(str(cause.title), _TITLE) for cause in proven))
+    open_ = sum(len(cause.undecided) for cause in proven)
+    if titles:
+        fail = f"it {joined(titles)}; {fail}"
+    if open_:
+        fail += f", {open_} cannot be decided because of it"
+    if subject.like_fault is not None:
+        fail += f"; it fails as the planted fault {subject.like_fault} does"
+    return fail
 
 
 def conforms_as(subject: SubjectReport) -> str:
