@@ -62,10 +62,11 @@ def law_verdict(record: LawRecord, smallest: Smallest | None) -> LawVerdict:
 
 
 def _mostly_refused(record: LawRecord, refusal: str) -> str:
-    """What a law that counted on a minority of its tasks is left out for."""
+    """Why a law is left out that the layer let count on a minority of its tasks alone."""
     if not record.counted:
         return refusal
-    return f"of {record.counted + record.refused} such tasks {record.refused} failed to run: {refusal}"
+    why = refusal.removeprefix("the layer refuses such tasks: ")
+    return f"the layer refused {record.refused} of {record.counted + record.refused} tasks: {why}"
 
 
 def subject_verdict(

@@ -39,7 +39,7 @@ def heading_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
     yield Text(subject.spec, style="bold")
     for caution in subject.cautions:
         yield from paragraph(caution, width, indent=2, style="yellow")
-    style = words.VERDICT_STYLE[subject.verdict]
+    style = words.verdict_style(subject)
     first, *rest = paragraph(f"{subject.verdict}: {words.headline(subject)}", width, indent=2)
     first.stylize(style, 2, 2 + len(subject.verdict))
     yield first

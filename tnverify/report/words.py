@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tnverify.engine.results import Cause
 from tnverify.report.layout import clipped
@@ -38,6 +38,9 @@ VERDICT_STYLE: dict[Verdict, str] = {
 _TITLE = 100
 """Columns of a cause's title that a headline has room for."""
 
+_WORTH_SAYING = 0.25
+"""The share of a law's tasks that must have been refused for the page to say so; JSON has all."""
+
 _DIMENSION = {
     "context": "context items",
     "targets": "targets",
@@ -47,6 +50,13 @@ _DIMENSION = {
     "depth": "slices",
     "length": "pixels",
 }
+
+
+def verdict_style(subject: SubjectReport) -> str:
+    """The colour of a verdict: one that lets targets read each other is never green."""
+    if subject.verdict == "conforms" and is_transductive(subject):
+        return "bold yellow"
+    return VERDICT_STYLE[subject.verdict]
 
 
 def reads(names: Iterable[str]) -> str:
@@ -87,8 +97,9 @@ def headline(subject: SubjectReport) -> str:
         held = sum(verdict.outcome == "held" for verdict in subject.laws)
         waived = sum(verdict.outcome == "waived" for verdict in subject.laws)
         kept = count(held, "law holds", "laws hold") + (f", {waived} waived" if waived else "")
-        near = f"; {nearness(subject.nearness)}" if subject.nearness is not None else ""
-        return f"{conforms_as(subject)}{near}; {kept}"
+        if subject.nearness is not None:
+            return f"as {subject.scheme}; {nearness(subject.nearness)}. {kept[0].upper()}{kept[1:]}"
+        return f"{conforms_as(subject)}; {kept}"
     return subject.reason or "no reason was given"
 
 
@@ -108,13 +119,23 @@ def _violates(subject: SubjectReport) -> str:
     return fail
 
 
+def conforming_kind(
+    subject: SubjectReport,
+) -> Literal["scheme", "transductive_scheme", "no_scheme"] | None:
+    """What a verdict of `conforms` stands for; None for other verdicts."""
+    if subject.verdict != "conforms":
+        return None
+    if subject.scheme == "inductive":
+        return "no_scheme"
+    return "transductive_scheme" if is_transductive(subject) else "scheme"
+
+
 def conforms_as(subject: SubjectReport) -> str:
     """As what a conforming subject conforms: a scheme that was claimed or found, or none."""
-    if subject.scheme == "inductive" and subject.inferred:
-        return "as inductive; no scheme is claimed, nothing was found against it"
-    if is_transductive(subject):
-        return f"as {subject.scheme}: transductive, as claimed"
-    return f"as {subject.scheme}"
+    kind = conforming_kind(subject)
+    if kind == "no_scheme" and subject.inferred:
+        return "as inductive; no scheme was claimed, and nothing was found"
+    return f"as {subject.scheme}" + (": transductive, as claimed" if kind == "transductive_scheme" else "")
 
 
 def is_transductive(subject: SubjectReport) -> bool:
@@ -153,14 +174,14 @@ def unmeasured(flow: Fingerprint, names: Iterable[str]) -> str:
 
 
 def refusals(verdicts: Iterable[LawVerdict]) -> str | None:
-    """How many tasks the layer refused to laws that hold, as a sentence; None where it took all."""
-    refused = [v for v in verdicts if v.refused]
+    """How many tasks the layer refused to laws that hold, as a sentence; None where those are few."""
+    refused = [v for v in verdicts if v.refused >= _WORTH_SAYING * (v.refused + v.examples)]
     if not refused:
         return None
     most = max(refused, key=lambda v: v.refused)
     return (
-        f"The layer refused tasks to {count(len(refused), 'of these laws', 'of these laws')}"
-        f" (most: {most.refused} beside {most.examples} that counted, {most.law.name})."
+        f"The layer refused many tasks to {count(len(refused), 'law')} (most: {most.refused} beside"
+        f" {most.examples} that counted, {most.law.name})."
     )
 
 
