@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tnverify.engine.likeness import breadth
 from tnverify.engine.results import Cause
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 _FLOW = ("transductivity", "batch_size")
 _ISOLATION = ("task_isolation",)
+_FORMULA = ("blending", "moments")
 _PRECEDENCE: tuple[str, ...] = (
     "transductivity",
     "task_isolation",
@@ -73,13 +75,17 @@ def _cause(verdict: LawVerdict) -> str:
     return f"{law.level} {symptom}"
 
 
-def telling(verdict: LawVerdict) -> tuple[bool, bool, int, bool]:
-    """Sorts must before should, proven causes first, then by family, exact laws first; else the
-    order that was."""
+def telling(verdict: LawVerdict) -> tuple[bool, bool, int, int, bool]:
+    """Sorts must before should, proven causes first, then by family.
+
+    Of one family laws about a formula that find the fewest planted faults come first, for they
+    say most of what is wrong, then exact ones; else the order that was.
+    """
     family = verdict.law.family
     place = _PRECEDENCE.index(family) if family in _PRECEDENCE else len(_PRECEDENCE)
     if verdict.symptom == "form" and family == "layouts":
         # An answer of the wrong form fails every law: the one about form says why.
         place = -1  # pragma: no mutate: before every family
     level, kind = verdict.law.level, verdict.law.kind
-    return (level != "must", verdict.cause is None, place, kind != "exact")
+    found = breadth(verdict.law.name) if family in _FORMULA else 0
+    return (level != "must", verdict.cause is None, place, found, kind != "exact")

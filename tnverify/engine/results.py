@@ -140,8 +140,8 @@ class SubjectReport:
     causes: tuple[Cause, ...] = ()
     nearness: Nearness | None = None
     """The scheme that comes near, where none was claimed and none fits."""
-    like_fault: str | None = None
-    """The planted fault that fails the same laws, where a claim was given and there is one."""
+    like_faults: tuple[str, ...] = ()
+    """Planted faults that fail just the same laws, where a claim was given."""
     notes: tuple[str, ...] = ()
     """Remarks for a person: no float64 lane, output that was captured, and the like."""
     cautions: tuple[str, ...] = ()

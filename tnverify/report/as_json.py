@@ -78,7 +78,7 @@ def _subject(subject: SubjectReport) -> dict[str, object]:
         "notes": list(subject.notes),
         "fingerprint": None if flow is None else _flow(flow),
         "nearness": None if subject.nearness is None else asdict(subject.nearness),
-        "like_fault": subject.like_fault,
+        "like_faults": list(subject.like_faults),
         "causes": [
             {
                 "title": cause.title,

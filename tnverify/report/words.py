@@ -114,8 +114,11 @@ def _violates(subject: SubjectReport) -> str:
         fail = f"it {joined(titles)}; {fail}"
     if open_:
         fail += f", {open_} cannot be decided because of it"
-    if subject.like_fault is not None:
-        fail += f"; it fails as the planted fault {subject.like_fault} does"
+    like = subject.like_faults
+    if like:
+        several = len(like) > 1
+        fail += f"; it fails as the planted fault{'s' if several else ''} {joined(like)}"
+        fail += " do" if several else " does"
     return fail
 
 
