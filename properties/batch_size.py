@@ -39,7 +39,7 @@ def _parts(task: Task, count: int) -> list[list[int]]:
     family=FAMILY,
     kind="rounded",
     source="section 2.3; appendix D (example and class columns)",
-    asks_about=("one_item", "odd_items"),
+    edges=("one_item", "odd_items"),
     claimed=unless_transductive,
 )
 def any_partition_of_the_targets_gives_the_same_outputs(norm: Prober, task: Task) -> None:
@@ -90,7 +90,7 @@ def no_targets_give_an_empty_output(norm: Prober, task: Task) -> None:
     family=FAMILY,
     kind="exact",
     source="section 2.3, desideratum 2; section 4.1 (one shot)",
-    asks_about=("one_item",),
+    edges=("one_item",),
 )
 def a_single_context_item_is_enough(norm: Prober, task: Task) -> None:
     """A context of one item on an ordinary map gives finite outputs for it and for targets.
@@ -112,7 +112,7 @@ def a_single_context_item_is_enough(norm: Prober, task: Task) -> None:
     family=FAMILY,
     kind="exact",
     source="section 3.3, eqs. (8), (9), on maps of one pixel",
-    asks_about=("one_pixel",),
+    edges=("one_pixel",),
 )
 def one_pixel_maps_are_finite(norm: Prober, task: Task) -> None:
     """Maps of a single pixel give finite outputs.

@@ -89,7 +89,7 @@ def _channels_last(task: Task) -> tuple[Task, Task]:
     family="layouts",
     kind="rounded",
     source="protocol: a tensor is its values, not its strides",
-    asks_about=("layout",),
+    edges=("layout",),
 )
 def channels_last_input_gives_the_same(norm: Prober, task: Task) -> None:
     """Input in channels-last memory format gives the same outputs.
@@ -141,7 +141,7 @@ def _strided(values: Tensor) -> Tensor:
     family="layouts",
     kind="rounded",
     source="protocol: a tensor is its values, not its strides",
-    asks_about=("layout",),
+    edges=("layout",),
 )
 def non_contiguous_and_expanded_input_gives_the_same(norm: Prober, task: Task) -> None:
     """Input that is a strided view, or one item expanded, gives what its contiguous copy gives.

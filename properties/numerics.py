@@ -64,6 +64,7 @@ def _far_from_zero(task: Task) -> Task:
     kind="rounded",
     claimed=_has_formula,
     source="eqs. (4), (7), (9): the variance is that of centred values",
+    about="rounding",
 )
 def error_stays_within_the_bound(norm: Prober, task: Task) -> None:
     """Values that lie up to 10,000 deviations from zero are normalised to within rounding.
@@ -83,6 +84,7 @@ def error_stays_within_the_bound(norm: Prober, task: Task) -> None:
     level="should",
     claimed=_has_formula,
     source="eqs. (4), (7), (9); pytorch/pytorch issue 54293",
+    about="rounding",
 )
 def channels_last_input_keeps_precision(norm: Prober, task: Task) -> None:
     """Far from zero, channels-last input is normalised as precisely as contiguous input.
@@ -195,7 +197,7 @@ def _outputs(norm: Prober, task: Task) -> Run:
     lanes=("native",),
     claimed=_has_formula,
     source="protocol: storage may be half precision, moments are summed in float32",
-    asks_about=("dtype",),
+    edges=("dtype",),
 )
 def half_precision_input_keeps_float32_moments(norm: Prober, task: Task) -> None:
     """Half-precision inputs are normalised by moments of float32 accuracy.

@@ -24,7 +24,7 @@ FAMILY = "state"
 PROTOCOL = "protocol: two pure calls with the task state in the open"
 
 
-@law(family=FAMILY, kind="exact", source=PROTOCOL)
+@law(family=FAMILY, kind="exact", source=PROTOCOL, about="writes")
 def input_is_not_modified(norm: Prober, task: Task) -> None:
     """The context and the targets are as they were after both calls.
 
@@ -71,7 +71,7 @@ def _moved_generators() -> Iterator[None]:
         np.random.set_state(numpy)  # noqa: NPY002 - as above
 
 
-@law(family=FAMILY, kind="exact", source=PROTOCOL)
+@law(family=FAMILY, kind="exact", source=PROTOCOL, about="draws")
 def calls_are_deterministic(norm: Prober, task: Task) -> None:
     """Two fresh instances give the same task the same outputs, whatever the global seed.
 
@@ -86,7 +86,7 @@ def calls_are_deterministic(norm: Prober, task: Task) -> None:
     expect_same(context, run.context, "the context outputs of such an instance", symptom="state")
 
 
-@law(family=FAMILY, kind="exact", source=PROTOCOL)
+@law(family=FAMILY, kind="exact", source=PROTOCOL, about="draws")
 def calls_draw_no_random_numbers(norm: Prober, task: Task) -> None:
     """No call touches the global random generators of torch, NumPy or Python.
 

@@ -78,7 +78,7 @@ def test_a_missing_extra_is_one_line(
     ended = tnverify(*command)
     assert ended.code == 2
     assert ended.complaint == (
-        "analyses need no_such_package, which is not installed: pip install 'tnverify[analyses]'"
+        "analyses need no_such_package, which is not installed: pip install '.[analyses]' in a clone of tnverify"
     )
 
 
@@ -92,7 +92,7 @@ def test_logs_without_tensorboard_are_one_line(
     ended = tnverify("analyse", "accuracy", "--logs", "logs")
     assert ended.code == 2
     assert ended.complaint == (
-        "--logs needs tensorboard, which is not installed: pip install 'tnverify[tensorboard]'"
+        "--logs needs tensorboard, which is not installed: pip install '.[tensorboard]' in a clone of tnverify"
     )
 
 

@@ -271,7 +271,7 @@ def test_the_law_about_an_edge_blames_who_stumbles_there_and_no_other_law_does(
         def condition(self, given: Tensor) -> tuple[Tensor, Any]:
             return super().condition(meets(given))
 
-    about_it = replace(RUNS, asks_about=("one_pixel",))
+    about_it = replace(RUNS, edges=("one_pixel",))
     task = of(spatial=(1, 1))
     assert tuple(asked(Meeting, task, law).ending for law in (about_it, RUNS)) == endings
 

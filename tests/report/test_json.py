@@ -72,7 +72,7 @@ def test_the_same_results_give_the_same_text() -> None:
     assert report_text(ALL) == report_text(ALL)
     assert list(report_dict(ALL)) == [
         "schema_version", "tnverify_version", "command", "environment", "profile", "seed",
-        "started_at", "seconds", "subjects",
+        "started_at", "seconds", "partial", "interrupted", "subjects",
     ]  # fmt: skip
 
 

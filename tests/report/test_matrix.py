@@ -22,16 +22,27 @@ def rows(width: int, *subjects: SubjectReport) -> list[str]:
 def cell_of(*verdicts: LawVerdict) -> str:
     """The only cell of a matrix of one layer with these verdicts on one family."""
     subject = replace(handmade.conforming("x"), laws=verdicts)
-    return rows(100, subject)[1].split()[1]
+    return rows(100, subject)[1].split()[2]
 
 
 def test_a_row_has_its_marks_its_verdict_and_whom_its_targets_read() -> None:
     text = rows(140)
-    assert text[0].split() == ["layer", "tr", "ba", "bl", "mo", "st", "verdict", "targets", "read"]
+    assert text[0].split() == [
+        "layer",
+        "inductive?",
+        "tr",
+        "ba",
+        "bl",
+        "mo",
+        "st",
+        "verdict",
+        "targets",
+        "read",
+    ]
     assert text[1].split()[2:] == [
-        "2", "1", "-", "-", "ok", "violates", "other", "targets:", "transductive",
+        "no", "2", "1", "-", "-", "ok", "violates", "other", "targets:", "transductive",
     ]  # fmt: skip
-    assert text[2].split()[1:] == ["ok", "ok", "-", "ok", "~", "conforms", "context"]
+    assert text[2].split()[1:] == ["yes", "ok", "ok", "-", "ok", "~", "conforms", "context"]
     assert text[4].split() == ["nowhere:Layer", "unusable"]
 
 

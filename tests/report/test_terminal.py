@@ -8,7 +8,7 @@ from dataclasses import replace
 import handmade
 import pytest
 
-from tnverify.engine.results import Fingerprint, LawVerdict, SubjectReport
+from tnverify.engine.results import Cause, Fingerprint, LawVerdict, SubjectReport
 from tnverify.report.cause import cause_text
 from tnverify.report.terminal import console, identify_lines, print_run, run_lines
 from tnverify.report.words import boundary, reads
@@ -55,8 +55,8 @@ def test_a_reason_is_said_once() -> None:
 
 def test_causes_are_numbered_where_there_are_several() -> None:
     subject = handmade.transductive()
-    first, second, third = subject.causes[0]
-    text = text_of(replace(subject, causes=((first, third), (second,))))
+    first, second, third = subject.causes[0].laws
+    text = text_of(replace(subject, causes=(Cause((first, third)), Cause((second,)))))
     assert "\n1. A target's output is the same" in text
     assert "\n2. The output of one target has no gradient" in text
 
@@ -101,7 +101,7 @@ def test_what_holds_comes_with_its_tasks_and_its_worst_margin() -> None:
 
 def test_should_level_findings_stand_apart() -> None:
     text = text_of(handmade.conforming())
-    assert "conforms: 3 laws hold" in text
+    assert "conforms: as meta_bn; 3 laws hold" in text
     before, _, after = text.partition("Worth knowing.")
     assert "A deep copy of a conditioned layer" not in before
     assert "A deep copy of a conditioned layer gives the same answers." in after

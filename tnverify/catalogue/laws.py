@@ -28,6 +28,9 @@ Edge = Literal[
     "dtype",
 ]
 """What may be unusual about a set that a layer is given."""
+About = Literal["draws", "writes", "rounding"]
+"""What a law may be about that makes others fail too: random draws, writes to the input, digits
+that are lost far from zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,10 @@ class Law:
     `claimed` answers, for some claims, why the law is not claimed under them, or None where it
     is. `needs` lists handles without which the law is not claimed. `lanes` are the precisions
     it is checked in; `max_tasks` bounds the tasks that it is checked on in one lane (None: the
-    profile's number); `thorough_only` keeps it out of the quicker profiles. `asks_about` names the
-    edges that the law is about: a layer that stumbles there breaks it, where other laws take the
-    error for a refusal.
+    profile's number); `thorough_only` keeps it out of the quicker profiles. `edges` names those
+    that the law is about: a layer that stumbles there breaks it, where other laws take the error
+    for a refusal. `about` names what the law is there to find, where that would make laws of other
+    things fail as well.
     """
 
     name: str
@@ -53,7 +57,8 @@ class Law:
     lanes: tuple[Lane, ...] = ("float64", "native")
     max_tasks: int | None = None
     thorough_only: bool = False
-    asks_about: tuple[Edge, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    about: About | None = None
 
     @property
     def statement(self) -> str:
@@ -76,7 +81,8 @@ def law(
     lanes: tuple[Lane, ...] = ("float64", "native"),
     max_tasks: int | None = None,
     thorough_only: bool = False,
-    asks_about: tuple[Edge, ...] = (),
+    edges: tuple[Edge, ...] = (),
+    about: About | None = None,
 ) -> Callable[[Callable[[Prober, Task], None]], Law]:
     """Declare the decorated function a law; its name is the law and its docstring explains it.
 
@@ -99,7 +105,8 @@ def law(
             lanes=lanes,
             max_tasks=max_tasks,
             thorough_only=thorough_only,
-            asks_about=asks_about,
+            edges=edges,
+            about=about,
         )
 
     return declare

@@ -32,7 +32,7 @@ def check_extra() -> None:
     if missing:
         raise bad(
             f"analyses need {', '.join(missing)}, which is not installed:"
-            " pip install 'tnverify[analyses]'"
+            " pip install '.[analyses]' in a clone of tnverify"
         )
 
 
@@ -261,7 +261,7 @@ def _told_progress() -> Iterator[Callable[[int, int], None] | None]:
 def _check_logs(logs: Path) -> None:
     if importlib.util.find_spec("tensorboard") is None:
         raise bad(
-            "--logs needs tensorboard, which is not installed: pip install 'tnverify[tensorboard]'"
+            "--logs needs tensorboard, which is not installed: pip install '.[tensorboard]' in a clone of tnverify"
         )
     _check_folder(logs, "--logs")
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tnverify.engine.attribution import attributed
 from tnverify.engine.causes import group_causes
 from tnverify.engine.evaluate import evaluate
 from tnverify.engine.failures import Smallest, smallest_failure
@@ -49,6 +50,8 @@ def hold(
         lambda: made.interruptions.append(None),
     )
     found = waived | {record.law.name: law_verdict(record, None) for record in records}
+    if not made.interruptions:
+        found = attributed(found, records, subject)
     if options.shrink and not made.interruptions:
         found |= _made_small(records, found, subject, request, number, options, progress)
     return [found[law.name] for law in made.catalogue]
@@ -72,7 +75,7 @@ def _made_small(
     done: dict[str, LawVerdict] = {}
     for cause in group_causes(list(found.values())):
         beside: list[Smallest] = []
-        for name in cause:
+        for name in cause.laws:
             if name not in by_name:
                 continue  # a stale waiver fails without a task of its own
             record = by_name[name]
@@ -81,7 +84,7 @@ def _made_small(
             smallest = smallest_failure(record.law, subject, record.failure, options.seed, beside)
             beside.append(smallest)
             smallest = _with_program(smallest, record, subject, request, number, options)
-            done[name] = law_verdict(record, smallest)
+            done[name] = replace(law_verdict(record, smallest), cause=found[name].cause)
     return done
 
 

@@ -42,7 +42,7 @@ def is_refusal(raised: SubjectRaised, law: Law, subject: Subject, task: Task) ->
         return False
     if raised.during == "observe" and not _observes_ordinary_tasks(subject):
         return False
-    return not edges & set(law.asks_about) or _is_meant(raised.error)
+    return not edges & set(law.edges) or _is_meant(raised.error)
 
 
 def _edges_met(raised: SubjectRaised, subject: Subject, task: Task) -> set[Edge]:

@@ -18,6 +18,7 @@ from tnverify.engine.canaries import asleep
 from tnverify.engine.capture import captured_output
 from tnverify.engine.causes import group_causes
 from tnverify.engine.hold import hold
+from tnverify.engine.likeness import like_faults
 from tnverify.engine.options import RunOptions, RunPlan
 from tnverify.engine.profiles import find_profile
 from tnverify.engine.progress import Progress, Silent
@@ -84,6 +85,8 @@ def verify(
         subjects=tuple(reports),
         interrupted=interrupted,
         asleep=sleeping,
+        only=options.only,
+        skip=options.skip,
     )
 
 
@@ -149,6 +152,7 @@ def _verify_one(
         reason=reason,
         laws=tuple(verdicts),
         causes=group_causes(verdicts),
+        like_faults=like_faults(verdicts, found.subject.claims, made.profile.name),
         notes=notes,
         seconds=time.perf_counter() - clock,
     )

@@ -55,6 +55,10 @@ class LawRecord:
         return sum(lane.tried for lane in self.lanes.values())
 
     @property
+    def refused(self) -> int:
+        return sum(len(lane.refused) for lane in self.lanes.values())
+
+    @property
     def why_nothing_counted(self) -> str:
         reasons: Counter[str] = Counter()
         for lane in self.lanes.values():
