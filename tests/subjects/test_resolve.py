@@ -228,7 +228,7 @@ class Loses(nn.InstanceNorm2d):
         ("UpToSix", None, "instance_norm", ()),
         ("Hidden", None, "inductive", ("with 8 channels", "layer_norm", "claim it (--claims")),
         ("Loses", None, "inductive", ("with 12 channels", "instance_norm", "claim it (--claims")),
-        ("Loses", "instance_norm", "instance_norm", ("with 12 channels", "with few alone")),
+        ("Loses", "instance_norm", "instance_norm", ("with 12 channels", "with few")),
     ],
 )
 def test_what_a_layer_is_with_few_channels_is_asked_of_many(

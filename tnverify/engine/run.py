@@ -23,7 +23,7 @@ from tnverify.engine.options import RunOptions, RunPlan
 from tnverify.engine.profiles import find_profile
 from tnverify.engine.progress import Progress, Silent
 from tnverify.engine.reproducer import run_programs
-from tnverify.engine.results import Fingerprint, LawVerdict, RunReport, SubjectReport
+from tnverify.engine.results import LawVerdict, RunReport, SubjectReport
 from tnverify.engine.verdicts import subject_verdict
 from tnverify.engine.waivers import read_waivers
 from tnverify.plans.strategies import corpus
@@ -170,7 +170,8 @@ def _described(request: SubjectRequest, found: Inference) -> SubjectReport:
         scheme=claims.scheme.name,
         modifiers=claims.modifiers,
         inferred=claims.inferred,
-        fingerprint=Fingerprint(found.target_reads, found.context_reads, found.nearest),
+        fingerprint=found.fingerprint,
+        nearness=found.nearness,
         notes=subject.notes,
         cautions=subject.cautions,
     )
