@@ -67,6 +67,11 @@ class Spec:
         keywords = {str(k.arg): _value(k.value, words, self.text) for k in self.call.keywords}
         return positional, keywords
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of how the layer is built."""
+        return ()
+
     def load(self) -> Callable[..., object]:
         """What the name stands for. Raises Unusable if it does not import or is not there."""
         module = import_module(self.module)

@@ -31,6 +31,11 @@ class Factory:
     setup: str | None = None
     first: FirstInstances | None = field(default=None, compare=False)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of how the layer is built."""
+        return () if self.spec is None else self.spec.notes
+
     def __call__(self, channels: int, spatial: tuple[int, ...]) -> Any:
         seed_generators()
         if self.spec is None:
