@@ -42,7 +42,8 @@ class Movement:
     """Whether train() and eval() answer alike to the same set."""
     keeps_buffers: bool = False
     """Whether what train() saw lies in buffers, as running moments do."""
-    built_in_eval: bool = False
+    built_so: bool = False
+    """Whether it was built with eval() called, of it or of a part: it is meant to stay so."""
     reads_others: bool = False
     """Whether outputs read the other items, as the layer was built."""
     blends: bool = False
@@ -75,10 +76,11 @@ def _measured(trial: Trial) -> Movement:
         if not isinstance(before, torch.Tensor) and not isinstance(after, torch.Tensor):
             return Movement(False)
         reads_others = _reads_others(trial, built)
-        in_eval = getattr(bare_layer(trial.layer), "training", True) is False
+        # A switch of its own is not what the layer was built with: it is set for every call.
+        switched = bool({"option", "set_mode"} & set(trial.parts))
         found: dict[str, Any] = {
-            "reads_others": reads_others,
-            "built_in_eval": in_eval,
+            "reads_others": reads_others and not switched,
+            "built_so": _built_in_eval(bare_layer(trial.layer)) and not switched,
             "needs_context": isinstance(before, SubjectRaised),
             "train_raises": isinstance(after, SubjectRaised),
             "same_in_both": same(before, built),
@@ -102,6 +104,12 @@ def _measured(trial: Trial) -> Movement:
         )
     except SubjectRaised:
         return Movement(False)
+
+
+def _built_in_eval(layer: Any) -> bool:
+    if isinstance(layer, torch.nn.Module):
+        return not all(part.training for part in layer.modules())
+    return getattr(layer, "training", True) is False
 
 
 def _answer(trial: Trial, *contexts: Tensor, targets: Tensor | None = None) -> Any:

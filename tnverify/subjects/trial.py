@@ -15,6 +15,7 @@ from tnverify.subjects.building import native_dtype, placed
 from tnverify.subjects.guard import calling
 from tnverify.subjects.ordinary import ordinary
 from tnverify.subjects.ranks import find_rank
+from tnverify.subjects.starting import kept_generators, seed_generators
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from tnverify.contract.claims import Claims
     from tnverify.subjects.adapters.base import Evidence
     from tnverify.subjects.subject import Factory
-
-_SEED = 11
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +44,8 @@ class Trial:
     parts: tuple[str, ...] = ()
     """The parts that are bound already, by name."""
     given_rank: int | None = None
-    ask: Callable[[Trial], list[Evidence]] = field(default=lambda _: [])
-    """Asks every convention about a trial, for those parts that stand around one."""
+    ask: Callable[[Trial], Evidence | None] = field(default=lambda _: None)
+    """The convention that fits a trial best, for those parts that stand around one."""
     memo: dict[str, Any] = field(default_factory=dict)
     """What was measured already, by name."""
 
@@ -103,8 +102,8 @@ class Trial:
         layer raises. A layer that hangs or exits would do so every time: it is raised."""
         spatial = (5, 4, 2)[: self.rank]
         try:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(_SEED)
+            with kept_generators():
+                seed_generators()
                 layer = self.bind(placed(self.factory, 3 * self.step, spatial, self.device))
                 with calling("condition"), torch.no_grad():
                     answer = script(layer)

@@ -36,7 +36,7 @@ class Frozen:
 def recognise(trial: Trial) -> Evidence | None:
     """What train() saw before the last context still shows in eval(), as in a moving average."""
     moved = movement(trial)
-    if not moved.answers or moved.needs_context or moved.built_in_eval or moved.train_raises:
+    if not moved.answers or moved.needs_context or moved.built_so or moved.train_raises:
         return None
     if moved.counts:
         said = "eval() answers otherwise once train() was called, whatever it saw"

@@ -31,7 +31,7 @@ class InEval:
 def recognise(trial: Trial) -> Evidence | None:
     """In eval() it answers as if train() had never been called, and otherwise than in train()."""
     moved = movement(trial)
-    if not moved.answers or moved.needs_context or moved.built_in_eval:
+    if not moved.answers or moved.needs_context or moved.built_so:
         return None
     if moved.conditioned or moved.counts or moved.same_in_both:
         return None

@@ -38,10 +38,10 @@ def recognise(trial: Trial) -> Evidence | None:
     moved = movement(trial)
     if not moved.answers:
         return Evidence(NO_CONTEXT, Strength.LAST_RESORT, "no convention is seen in its answers")
-    if moved.built_in_eval and not moved.needs_context:
-        caution = "Built in eval(), it was verified there."
+    if moved.built_so and not moved.needs_context:
+        caution = "Built with eval() called, it was verified so; train() was never called."
         if moved.conditioned:
-            caution += " Its answers change once train() is called: --adapter frozen does so."
+            caution += " Its answers change once it is: --adapter frozen calls it."
         said = "it was built in eval() and answers there"
         return Evidence(NO_CONTEXT, Strength.MEASURED, said, (caution,))
     if moved.same_in_both and not moved.conditioned and not moved.counts:
