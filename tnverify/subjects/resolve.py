@@ -22,9 +22,11 @@ from tnverify.subjects.infer import Inference, infer
 from tnverify.subjects.ordinary import ordinary, ordinary_tasks
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.ranks import find_rank
-from tnverify.subjects.spec import Unusable, parse_spec
+from tnverify.subjects.sources import source_of
+from tnverify.subjects.spec import Spec, Unusable, parse_spec
 from tnverify.subjects.starting import FirstInstances, makes_parameters_when_called, same_values
 from tnverify.subjects.subject import Factory, Subject
+from tnverify.subjects.widths import fixed_width
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,9 +64,9 @@ def resolve(request: SubjectRequest, device: str = "cpu") -> Inference:
 def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None = None) -> Subject:
     """The subject behind its adapter, its claims still open. Raises Unusable, as `resolve`."""
     spec = parse_spec(request.spec)
-    factory = Factory(spec.load(), spec, request.setup)
     try:
         with time_limit():
+            factory = factory_of(spec, request.setup)
             _check_setup(factory, request)
             subject = _driven(
                 request.spec, factory, request.adapter, request.handles, device, declared
@@ -75,6 +77,14 @@ def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None 
     except Hang:
         raise Unusable(f"building it took longer than {HANG_SECONDS:g} s") from None
     return subject
+
+
+def factory_of(spec: Spec, setup: str | None = None) -> Factory:
+    """The factory of what a spec names, with the one width that it takes where it takes one."""
+    source = source_of(spec)
+    bare = Factory(source.call, spec, notes=source.notes)
+    fixed = None if source.takes_channels else fixed_width(bare)
+    return replace(bare, setup=setup, fixed_channels=fixed)
 
 
 def from_fault(fault: Fault, device: str = "cpu") -> Subject:

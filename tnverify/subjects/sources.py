@@ -187,6 +187,8 @@ def _bare(function: Callable[..., object]) -> Source:
 def _is_channels(parameter: Parameter) -> bool:
     if isinstance(parameter.default, bool | float | str):
         return False
+    if parameter.name in ("dim", "d") and parameter.default is not Parameter.empty:
+        return False  # an axis
     parts = re.split(r"_|(?<=[a-z])(?=[A-Z])", parameter.name)
     return any(part.lower() in _CHANNELS for part in parts)
 

@@ -77,12 +77,6 @@ class Trial:
     def targets(self) -> Tensor:
         return self._set(3, "targets")
 
-    @cached_property
-    def other_targets(self) -> Tensor:
-        """The targets, all but the first replaced."""
-        other = self._set(5, "targets") * 3 + 2
-        return torch.cat([self.targets[:1], other[1:]])
-
     def _set(self, seed: int, name: str) -> Tensor:
         task = ordinary(self.rank, self.step, seed=seed).build(
             native_dtype(self.layer), self.device

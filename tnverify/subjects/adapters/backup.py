@@ -8,6 +8,8 @@ import torch
 
 from tnverify.contract.outcomes import SubjectRaised
 from tnverify.subjects.adapters.base import Adapter, Evidence, Strength, around, needs_inner
+from tnverify.subjects.adapters.frozen import FROZEN
+from tnverify.subjects.adapters.mode_flag import MODE_FLAG
 from tnverify.subjects.adapters.set_mode import own_methods
 from tnverify.subjects.spec import Unusable
 
@@ -79,11 +81,18 @@ def recognise(trial: Trial) -> Evidence | None:
         if inner is None or inner.strength is Strength.LAST_RESORT:
             return None
         text = f"{keep},{back}"
-        found = around(BACKUP, text, inner.adapter)
+        found = around(BACKUP, text, _conditioned(trial, inner.adapter))
         if _restores(trial, found):
             said = f"{keep}() before a task and {back}() behind it; {inner.sentence}"
             return Evidence(found, Strength.NAMED, said, inner.cautions)
     return None
+
+
+def _conditioned(trial: Trial, inner: Adapter) -> Adapter:
+    """Running moments that are backed up are meant to move with a task's context, unless a claim
+    says otherwise."""
+    claimed = trial.declared is not None and trial.declared.scheme.reads_past
+    return MODE_FLAG if inner is FROZEN and not claimed else inner
 
 
 def _restores(trial: Trial, adapter: Adapter) -> bool:

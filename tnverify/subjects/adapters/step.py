@@ -21,7 +21,6 @@ _COUNTS = (
     "num_steps", "n_steps", "steps", "num_inner_steps", "inner_steps", "max_steps",
     "max_num_steps", "total_steps", "number_of_steps", "n_inner_steps", "num_inner_loop_steps",
 )  # fmt: skip
-)
 _ASSUMED = 3
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 
-
 def _set(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
