@@ -79,7 +79,7 @@ class Running(nn.Module):
         return apart(x, (rows(x, self.mean), rows(x, self.var)))
 
 
-# train() and eval()
+# the modes of a module
 
 
 class FlagPlain(Context):

@@ -7,6 +7,7 @@ context alone, on those before it as well, or on none; sizes of contexts and mom
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -72,7 +73,7 @@ def _measured(trial: Trial) -> Movement:
     first, second, third = trial.contexts
     try:
         before, after = _answer(trial), _answer(trial, first)
-        built = trial.run(lambda layer: layer(trial.targets.clone()))
+        built = trial.run(partial(_called, trial.targets))
         if not isinstance(before, torch.Tensor) and not isinstance(after, torch.Tensor):
             return Movement(False)
         reads_others = _reads_others(trial, built)
@@ -153,6 +154,10 @@ def _kept(trial: Trial) -> float:
     return found
 
 
+def _called(x: Tensor, layer: Any) -> Any:
+    return layer(x.clone())
+
+
 def _reads_others(trial: Trial, built: Any) -> bool:
     """Whether the first output, or the last, changes with the other items."""
     if not isinstance(built, torch.Tensor) or built.dim() == 0:
@@ -160,7 +165,7 @@ def _reads_others(trial: Trial, built: Any) -> bool:
     for row in (0, len(trial.targets) - 1):
         other = trial.targets.clone() * 3 + 2
         other[row] = trial.targets[row]
-        answer = trial.run(lambda layer, x=other: layer(x.clone()))
+        answer = trial.run(partial(_called, other))
         if isinstance(answer, torch.Tensor) and not same(built[row], answer[row]):
             return True
     return False

@@ -194,7 +194,7 @@ def _is_channels(parameter: Parameter) -> bool:
 
 
 def _wrapped(parameter: Parameter) -> str | None:
-    if isinstance(parameter.default, type | str | int | float):
+    if parameter.default not in (None, Parameter.empty):
         return None
     parts = set(parameter.name.lower().split("_"))
     kind = str(getattr(parameter.annotation, "__name__", parameter.annotation))

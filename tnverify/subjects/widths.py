@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -43,10 +44,14 @@ def fixed_width(factory: Factory) -> int | None:
 
 
 def _takes(factory: Factory, channels: int) -> bool:
-    """Whether a fresh layer answers, as built, to input of so many channels at some rank."""
+    """Whether a fresh layer answers, as built, to input of so many channels at some rank.
+
+    One that warns of them does not take them.
+    """
     for spatial in ((5, 4), (5,), (), (5, 4, 2)):
         try:
-            with calling("build"), torch.no_grad():
+            with calling("build"), torch.no_grad(), warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)
                 factory(channels, spatial)(torch.ones(4, channels, *spatial).normal_())
         except SubjectRaised as raised:
             if isinstance(raised.error, TimeoutError | SystemExit):

@@ -50,10 +50,12 @@ def recognise(trial: Trial) -> Evidence | None:
     return Evidence(FROZEN, Strength.NEARLY, "eval() answers by what train() left", built)
 
 
-AS_BUILT = (
-    "As built (in train(); eval() was never called) its outputs read other targets: it was"
-    " verified in eval(), --adapter no_context verifies it as built.",
+_SAID = (
+    "As built (in train(), before eval() is called) its outputs read other targets; it was verified"
+    " in eval(), --adapter no_context verifies it as built."
 )
+AS_BUILT = (_SAID,)
+"""The caution on a layer that its users may never put in eval()."""
 
 FROZEN = Adapter(
     "frozen",

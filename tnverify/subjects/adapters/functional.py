@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -105,9 +106,7 @@ def recognise(trial: Trial) -> Evidence | None:
                 return found
     for pair in _PAIRS:
         if set(pair) <= set(trial.parameters):
-            found = _tried(
-                trial, ",".join(pair), lambda layer, f, p=pair: WithEachParameter(layer, p, f)
-            )
+            found = _tried(trial, ",".join(pair), partial(WithEachParameter, names=pair))
             if found is not None:
                 return found
     if required(trial.parameters):
@@ -125,11 +124,7 @@ def _with_all(trial: Trial, name: str) -> Evidence | None:
     has_own = isinstance(bare, torch.nn.Module) and any(True for _ in bare.parameters())
     forms = _FORMS if has_own else tuple(f"{f}:{a},{b}" for a, b in _PAIRS for f in _FORMS)
     for form in forms:
-        found = _tried(
-            trial,
-            f"{name}={form}",
-            lambda layer, f, form=form: WithParameters(layer, name, form, f),
-        )
+        found = _tried(trial, f"{name}={form}", partial(WithParameters, name=name, form=form))
         if found is not None:
             return found
     return None
@@ -137,15 +132,13 @@ def _with_all(trial: Trial, name: str) -> Evidence | None:
 
 def _tried(trial: Trial, text: str, bind: Any) -> Evidence | None:
     """Evidence where the call takes parameters so, and answers otherwise to doubled ones."""
-    bound = trial.through("functional", lambda layer: bind(layer, 1.0))
-    doubled = trial.through("functional", lambda layer: bind(layer, 2.0))
+    bound = trial.through("functional", bind)
+    doubled = trial.through("functional", partial(bind, factor=2.0))
     inner = trial.ask(bound)
     if inner is None or inner.strength is Strength.LAST_RESORT:
         return None
     try:
-        answers = [
-            t.run(lambda layer, x=t.contexts[0]: _first(layer(x.clone()))) for t in (bound, doubled)
-        ]
+        answers = [t.run(partial(_outputs, t.contexts[0])) for t in (bound, doubled)]
     except Unusable:
         # Its call wants more than this part gives: another stands around, and was asked.
         answers = []
@@ -155,7 +148,8 @@ def _tried(trial: Trial, text: str, bind: Any) -> Evidence | None:
     return Evidence(around(FUNCTIONAL, text, inner.adapter), Strength.NAMED, said, inner.cautions)
 
 
-def _first(answer: Any) -> Any:
+def _outputs(x: Any, layer: Any) -> Any:
+    answer = layer(x.clone())
     return answer[0] if isinstance(answer, tuple | list) else answer
 
 

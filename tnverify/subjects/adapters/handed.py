@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -78,7 +79,7 @@ def recognise(trial: Trial) -> Evidence | None:
         return None
     for adapter in (HANDED_MOMENTS, HANDED_IN_TRAIN):
         try:
-            answer = trial.run(lambda layer, wrap=adapter.wrap: _both(wrap(layer), trial))
+            answer = trial.run(partial(_both, adapter, trial))
         except (SubjectRaised, Unusable):
             return None
         if isinstance(answer, torch.Tensor):
@@ -87,7 +88,8 @@ def recognise(trial: Trial) -> Evidence | None:
     return None
 
 
-def _both(norm: Any, trial: Trial) -> Any:
+def _both(adapter: Adapter, trial: Trial, layer: Any) -> Any:
+    norm = adapter.wrap(layer)
     _, state = norm.condition(trial.contexts[0].clone())
     return norm.normalize(trial.targets.clone(), state)
 

@@ -6,6 +6,7 @@ import ast
 import enum
 import itertools
 import typing
+from functools import partial
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any
 
@@ -47,18 +48,18 @@ class WithOption(BoundCall):
 
 def _around(text: str) -> Around:
     name, _, values = text.partition("=")
-    return lambda wrap: lambda layer: wrap(WithOption(layer, name, _read(layer, name, values)))
+    first, second = (part.strip() for part in values.split(","))
+    if not (name and first and second):
+        raise ValueError(text)
 
+    def bound(layer: Any) -> WithOption:
+        return WithOption(layer, name, (_value(layer, name, first), _value(layer, name, second)))
 
-def _read(layer: Any, name: str, text: str) -> tuple[Any, Any]:
-    """Both values as written: literals, or names of members of the enumeration that the
-    argument takes."""
-    found = [_value(layer, name, part.strip()) for part in text.split(",")]
-    first, second = found
-    return first, second
+    return lambda wrap: lambda layer: wrap(bound(layer))
 
 
 def _value(layer: Any, name: str, text: str) -> Any:
+    """A literal, or the member of this name of the enumeration that the argument takes."""
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
@@ -113,7 +114,7 @@ def recognise(trial: Trial) -> Evidence | None:
             trial,
             OPTION,
             (
-                (f"{name}={text}", lambda layer, n=name, v=values: WithOption(layer, n, v))
+                (f"{name}={text}", partial(WithOption, name=name, values=values))
                 for text, values in _pairs(name, options[name])
             ),
             needed=options[name].default is Parameter.empty,

@@ -73,7 +73,7 @@ def _check_arguments(
 def _check_answer(
     adapter: Adapter, factory: Factory, step: int, device: torch.device | str
 ) -> None:
-    """Check that condition returns a pair and normalize a tensor, where the layer takes the task."""
+    """Check that condition returns a pair and normalize a tensor, where the task is taken."""
     said = f"the adapter {adapter.name}"
     for rank in (2, 1, 0, 3):
         task = ordinary(rank, step).build(torch.float32, device)
@@ -91,7 +91,8 @@ def _check_answer(
 
 def _called(adapter: Adapter, factory: Factory, task: Any) -> tuple[Any, Any]:
     """What condition and normalize return; None for each that raises."""
-    answer = outputs = None
+    answer: Any = None
+    outputs: Any = None
     try:
         with calling("condition"), torch.no_grad():
             layer = factory(task.channels, task.spatial)
@@ -101,8 +102,9 @@ def _called(adapter: Adapter, factory: Factory, task: Any) -> tuple[Any, Any]:
             answer = norm.condition(task.context.clone())
             if isinstance(answer, tuple | list) and len(answer) == 2:
                 outputs = norm.normalize(task.targets.clone(), answer[1])
-    except SubjectRaised:
-        pass
+    except SubjectRaised as raised:
+        if isinstance(raised.error, TimeoutError | SystemExit):
+            raise
     return answer, outputs
 
 

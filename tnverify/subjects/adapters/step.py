@@ -79,11 +79,11 @@ def recognise(trial: Trial) -> Evidence | None:
 
 def _at_steps(trial: Trial, name: str) -> Evidence | None:
     count = _how_many(trial.layer)
-    inner, steps = None, (0,)
-    for steps in (_chosen(count), (0,)):
+    steps = _chosen(count)
+    inner = trial.ask(_bound(trial, name, steps))
+    if inner is None or inner.strength is Strength.LAST_RESORT:
+        steps = (0,)
         inner = trial.ask(_bound(trial, name, steps))
-        if inner is not None and inner.strength > Strength.LAST_RESORT:
-            break
     if inner is None:
         return None
     said = f"its call takes {name}, and was made at each of {', '.join(map(str, steps))}"
