@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tnverify.contract.outcomes import SubjectRaised, first_line
 from tnverify.subjects.building import build
 from tnverify.subjects.spec import Unusable
+from tnverify.subjects.widths import OnlyWidth
 
 if TYPE_CHECKING:
     from tnverify.subjects.subject import Factory
@@ -19,6 +20,8 @@ def channel_step(factory: Factory) -> int:
 
     Raises Unusable with the constructor's own words where it takes none.
     """
+    if factory.fixed_channels is not None:
+        return OnlyWidth(factory.fixed_channels)
     refusal: SubjectRaised | None = None
     for step in _STEPS:
         try:

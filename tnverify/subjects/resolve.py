@@ -10,19 +10,23 @@ import torch
 from tnverify.contract.claims import SCHEMES, Claims, ClaimsError, nearest, parse_claims
 from tnverify.contract.outcomes import SubjectRaised, Violation, first_line
 from tnverify.subjects.adapters import ADAPTERS, Adapter
+from tnverify.subjects.adapters.naming import shipped_adapter
+from tnverify.subjects.adapters.own import check_own, own_adapter
 from tnverify.subjects.answering import expect_answers
 from tnverify.subjects.building import build, native_dtype
 from tnverify.subjects.channels import channel_step
-from tnverify.subjects.detect import detect_adapter
+from tnverify.subjects.detect import Detected, detect_adapter
 from tnverify.subjects.guard import HANG_SECONDS, Hang, calling, time_limit
 from tnverify.subjects.handles import handles_of
 from tnverify.subjects.infer import Inference, infer
 from tnverify.subjects.ordinary import ordinary, ordinary_tasks
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.ranks import find_rank
-from tnverify.subjects.spec import Unusable, parse_spec
+from tnverify.subjects.sources import source_of
+from tnverify.subjects.spec import Spec, Unusable, parse_spec
 from tnverify.subjects.starting import FirstInstances, makes_parameters_when_called, same_values
 from tnverify.subjects.subject import Factory, Subject
+from tnverify.subjects.widths import fixed_width
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,18 +56,19 @@ def resolve(request: SubjectRequest, device: str = "cpu") -> Inference:
         declared = None if request.claims is None else parse_claims(request.claims)
     except ClaimsError as error:
         raise Unusable(str(error)) from None
-    subject = drive(request, device)
-    return infer(subject, declared)
+    return infer(drive(request, device, declared), declared)
 
 
-def drive(request: SubjectRequest, device: str = "cpu") -> Subject:
+def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None = None) -> Subject:
     """The subject behind its adapter, its claims still open. Raises Unusable, as `resolve`."""
     spec = parse_spec(request.spec)
-    factory = Factory(spec.load(), spec, request.setup)
     try:
         with time_limit():
+            factory = factory_of(spec, request.setup)
             _check_setup(factory, request)
-            subject = _driven(request.spec, factory, request.adapter, request.handles, device)
+            subject = _driven(
+                request.spec, factory, request.adapter, request.handles, device, declared
+            )
             expect_answers(subject)
     except SubjectRaised as raised:
         raise Unusable(str(raised)) from None
@@ -72,17 +77,25 @@ def drive(request: SubjectRequest, device: str = "cpu") -> Subject:
     return subject
 
 
+def factory_of(spec: Spec, setup: str | None = None) -> Factory:
+    """The factory of what a spec names, with the one width that it takes where it takes one."""
+    source = source_of(spec)
+    bare = Factory(source.call, spec, notes=source.notes)
+    fixed = None if source.takes_channels else fixed_width(bare)
+    return replace(bare, setup=setup, fixed_channels=fixed)
+
+
 def from_fault(fault: Fault, device: str = "cpu") -> Subject:
     """A planted fault as a subject that makes the claims it was planted under."""
     claims = parse_claims(fault.claims)
-    return _with_claims(
-        _driven(fault.name, Factory(fault.factory), fault.adapter, {}, device), claims
-    )
+    factory = Factory(fault.factory)
+    return _with_claims(_driven(fault.name, factory, fault.adapter, {}, device, claims), claims)
 
 
 def from_factory(name: str, factory: Factory, claims: str, adapter: str | None = None) -> Subject:
     """A subject from a callable that takes the number of channels, with its claims."""
-    return _with_claims(_driven(name, factory, adapter, {}, "cpu"), parse_claims(claims))
+    declared = parse_claims(claims)
+    return _with_claims(_driven(name, factory, adapter, {}, "cpu", declared), declared)
 
 
 def _with_claims(subject: Subject, claims: Claims) -> Subject:
@@ -104,27 +117,32 @@ def _check_setup(factory: Factory, request: SubjectRequest) -> None:
 
 
 def _driven(
-    name: str, factory: Factory, adapter: str | None, handles: Mapping[str, str], device: str
+    name: str,
+    factory: Factory,
+    adapter: str | None,
+    handles: Mapping[str, str],
+    device: str,
+    declared: Claims | None,
 ) -> Subject:
     step = channel_step(factory)
-    if adapter is None:
-        chosen, rank = detect_adapter(factory, step, device)
-    else:
-        chosen = find_adapter(adapter)
-        rank = find_rank(factory, chosen, step, device)
-    layer, twin = (build(factory, 3 * step, (4, 3, 2)[:rank]) for _ in range(2))
+    layer, twin = (build(factory, 3 * step, (4, 3)) for _ in range(2))
     if not same_values(layer, twin):
         factory = replace(factory, first=FirstInstances())
+    driven = found_adapter(factory, adapter, step, device, declared)
+    rank = driven.rank
+    layer = build(factory, 3 * step, (4, 3, 2)[:rank])
     subject = Subject(
         name=name,
         factory=factory,
-        adapter=chosen,
+        adapter=driven.adapter,
         claims=Claims(SCHEMES["inductive"], inferred=True),
         rank=rank,
         channel_step=step,
         native=native_dtype(layer),
         device=torch.device(device),
         given_handles=dict(handles),
+        notes=(*factory.notes, *driven.notes),
+        cautions=driven.cautions,
     )
     subject = replace(subject, lazy=_is_lazy(subject))
     found = handles_of(subject, subject.claims)
@@ -173,14 +191,23 @@ def _runs(subject: Subject, task: Task) -> str | None:
     return None
 
 
+def found_adapter(
+    factory: Factory, name: str | None, step: int, device: str, declared: Claims | None
+) -> Detected:
+    """The adapter that is named, else detected; one that stands around another finds that."""
+    if name is None or (name in ADAPTERS and ADAPTERS[name].around is not None):
+        return detect_adapter(factory, step, device, declared=declared, only=name)
+    adapter = find_adapter(name)
+    if adapter.recognise is None and ":" in name:
+        check_own(adapter, factory, step, device)
+    return Detected(adapter, find_rank(factory, adapter, step, device), "as named")
+
+
 def find_adapter(name: str) -> Adapter:
     """A shipped adapter by name, or a user's own as `module:Name` or `file.py:Name`.
 
     Raises Unusable with the nearest name.
     """
-    if name in ADAPTERS:
-        return ADAPTERS[name]
-    if ":" not in name:
-        raise Unusable(f"unknown adapter {name!r}: {nearest(name, tuple(ADAPTERS))}")
-    wrap = parse_spec(name).load()
-    return Adapter(name, "a user's own", wrap)  # type: ignore[arg-type]  # callable, says load
+    if ":" in name and "[" not in name:
+        return own_adapter(name)
+    return ADAPTERS[name] if name in ADAPTERS else shipped_adapter(name)

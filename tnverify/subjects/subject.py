@@ -30,6 +30,10 @@ class Factory:
     spec: Spec | None = None
     setup: str | None = None
     first: FirstInstances | None = field(default=None, compare=False)
+    fixed_channels: int | None = None
+    """The one number of channels that the layer takes, None where it is built for any."""
+    notes: tuple[str, ...] = ()
+    """What is to be said of how the layer is built."""
 
     def __call__(self, channels: int, spatial: tuple[int, ...]) -> Any:
         seed_generators()
