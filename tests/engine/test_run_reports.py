@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from tnverify.catalogue import load_catalogue
+from tnverify.contract.measured import Fingerprint
 from tnverify.engine import run as running
 from tnverify.engine.profiles import PROFILES
 from tnverify.engine.results import (
     Counterexample,
-    Fingerprint,
     LawVerdict,
     RunReport,
     SubjectReport,

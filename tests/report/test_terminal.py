@@ -8,7 +8,8 @@ from dataclasses import replace
 import handmade
 import pytest
 
-from tnverify.engine.results import Cause, Fingerprint, LawVerdict, SubjectReport
+from tnverify.contract.measured import Fingerprint
+from tnverify.engine.results import Cause, LawVerdict, SubjectReport
 from tnverify.report.cause import cause_text
 from tnverify.report.terminal import console, identify_lines, print_run, run_lines
 from tnverify.report.words import boundary, reads

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tnverify.catalogue import Law, law
+from tnverify.contract.measured import Fingerprint
 from tnverify.engine.results import (
     Cause,
     Counterexample,
-    Fingerprint,
     LawVerdict,
     RunReport,
     SubjectReport,

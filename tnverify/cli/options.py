@@ -34,10 +34,12 @@ def words(
 
 
 def subject_options(command: F) -> F:
-    """How a layer is driven, and where: --adapter, --handle, --setup, --device."""
+    """How a layer is driven, and where: --adapter, --handle, --setup, --rank, --device."""
     for option in (
         click.option("--device", default="cpu", show_default=True, metavar="cpu|cuda",
                      help="Where the layer runs."),
+        click.option("--rank", type=click.IntRange(0, 3), metavar="N",
+                     help="Spatial dimensions of its input, 0 to 3. Else found by trying."),
         click.option("--setup", metavar="METHOD", help="A method of the layer to call once, after"
                      " it was constructed."),
         click.option("--handle", "handles", multiple=True, metavar="HANDLE=ATTRIBUTE",

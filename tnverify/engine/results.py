@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from tnverify.contract.measured import Fingerprint, Nearness
-
 if TYPE_CHECKING:
     from tnverify.catalogue.laws import Law
+    from tnverify.contract.measured import Fingerprint, Nearness
 
 Outcome = Literal[
     "held", "violated", "broken", "not_claimed", "inconclusive", "waived", "stale_waiver"

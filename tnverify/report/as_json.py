@@ -16,9 +16,9 @@ from tnverify.report.paths import write_atomically
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tnverify.contract.measured import Fingerprint
     from tnverify.engine.results import (
         Counterexample,
-        Fingerprint,
         LawVerdict,
         RunReport,
         SubjectReport,

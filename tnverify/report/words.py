@@ -8,12 +8,11 @@ from tnverify.engine.results import Cause
 from tnverify.report.layout import clipped
 
 if TYPE_CHECKING:
+    from tnverify.contract.measured import Fingerprint, Nearness
     from collections.abc import Iterable, Sequence
 
     from tnverify.engine.results import (
-        Fingerprint,
         LawVerdict,
-        Nearness,
         RunReport,
         SubjectReport,
         Verdict,

@@ -14,6 +14,7 @@ from tnverify.subjects.copies import copied
 from tnverify.subjects.guard import calling
 from tnverify.subjects.ordinary import COMPLAINTS, ordinary
 from tnverify.subjects.probe import LiveProbe
+from tnverify.subjects.ranks import named_rank
 from tnverify.subjects.spread import spread_out
 from tnverify.subjects.starting import initialise, uninitialised
 from tnverify.tolerances.bound import rounding_bound, too_wide, unit
@@ -59,6 +60,8 @@ class SubjectProber:
 
     def takes(self, rank: int) -> bool:
         known = self.subject.ranks_taken
+        if rank not in known and not _may_take(self.subject, rank):
+            known[rank] = False
         if rank not in known:
             subject = self.subject
             plan = ordinary(rank, subject.channel_step)
@@ -231,6 +234,13 @@ class SubjectProber:
                 raise SaysNothing("rounding alone may move the outputs too far to tell")
             sides.append(torch.from_numpy(bound).to(task.device))
         return Run(*sides)
+
+
+def _may_take(subject: Subject, rank: int) -> bool:
+    """Whether a layer whose name gives its number of spatial dimensions may promise this one: none
+    at all goes with one, as for torch's layers for sequences."""
+    named = named_rank(subject.factory)
+    return named in (None, rank) or (named == 1 and rank == 0)
 
 
 def _moved(layer: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:

@@ -16,7 +16,7 @@ from tnverify.subjects.answering import expect_answers
 from tnverify.subjects.building import build, native_dtype
 from tnverify.subjects.channels import channel_step
 from tnverify.subjects.detect import Detected, detect_adapter
-from tnverify.subjects.guard import HANG_SECONDS, Hang, calling, time_limit
+from tnverify.subjects.guard import Hang, calling, time_limit
 from tnverify.subjects.handles import handles_of
 from tnverify.subjects.infer import Inference, infer
 from tnverify.subjects.ordinary import ordinary, ordinary_tasks
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from tnverify.faults import Fault
 
 
+DETECTION_SECONDS = 90.0
+"""How long finding out how a layer is called may take: dozens of calls, slow ones among them."""
+
+
 @dataclass(frozen=True, slots=True)
 class SubjectRequest:
     """What a user asks to have verified, in the words of the command line."""
@@ -44,6 +48,7 @@ class SubjectRequest:
     adapter: str | None = None
     handles: Mapping[str, str] = field(default_factory=dict)
     setup: str | None = None
+    rank: int | None = None
 
 
 def resolve(request: SubjectRequest, device: str = "cpu") -> Inference:
@@ -63,17 +68,26 @@ def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None 
     """The subject behind its adapter, its claims still open. Raises Unusable, as `resolve`."""
     spec = parse_spec(request.spec)
     try:
-        with time_limit():
+        with time_limit(DETECTION_SECONDS):
             factory = factory_of(spec, request.setup)
             _check_setup(factory, request)
             subject = _driven(
-                request.spec, factory, request.adapter, request.handles, device, declared
+                request.spec,
+                factory,
+                request.adapter,
+                request.handles,
+                device,
+                declared,
+                request.rank,
             )
             expect_answers(subject)
     except SubjectRaised as raised:
         raise Unusable(str(raised)) from None
     except Hang:
-        raise Unusable(f"building it took longer than {HANG_SECONDS:g} s") from None
+        raise Unusable(
+            f"finding out how it is called took longer than {DETECTION_SECONDS:g} s: name the"
+            " adapter with --adapter"
+        ) from None
     return subject
 
 
@@ -123,12 +137,13 @@ def _driven(
     handles: Mapping[str, str],
     device: str,
     declared: Claims | None,
+    rank: int | None = None,
 ) -> Subject:
     step = channel_step(factory)
     layer, twin = (build(factory, 3 * step, (4, 3)) for _ in range(2))
     if not same_values(layer, twin):
         factory = replace(factory, first=FirstInstances())
-    driven = found_adapter(factory, adapter, step, device, declared)
+    driven = found_adapter(factory, adapter, step, device, declared, rank)
     rank = driven.rank
     layer = build(factory, 3 * step, (4, 3, 2)[:rank])
     subject = Subject(
@@ -192,15 +207,22 @@ def _runs(subject: Subject, task: Task) -> str | None:
 
 
 def found_adapter(
-    factory: Factory, name: str | None, step: int, device: str, declared: Claims | None
+    factory: Factory,
+    name: str | None,
+    step: int,
+    device: str,
+    declared: Claims | None,
+    rank: int | None = None,
 ) -> Detected:
     """The adapter that is named, else detected; one that stands around another finds that."""
     if name is None or (name in ADAPTERS and ADAPTERS[name].around is not None):
-        return detect_adapter(factory, step, device, declared=declared, only=name)
+        return detect_adapter(factory, step, device, declared=declared, rank=rank, only=name)
     adapter = find_adapter(name)
     if adapter.recognise is None and ":" in name:
         check_own(adapter, factory, step, device)
-    return Detected(adapter, find_rank(factory, adapter, step, device), "as named")
+    if rank is None:
+        rank = find_rank(factory, adapter, step, device)
+    return Detected(adapter, rank, "as named")
 
 
 def find_adapter(name: str) -> Adapter:

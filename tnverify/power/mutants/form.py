@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tnverify.power.mutants.behaviours import BEHAVIOURS
 from tnverify.subjects.resolve import SubjectRequest, factory_of, find_adapter
 from tnverify.subjects.spec import Unusable, import_module, parse_spec
-from tnverify.subjects.subject import Factory, Subject
+from tnverify.subjects.subject import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
