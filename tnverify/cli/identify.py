@@ -18,6 +18,7 @@ def command(
     adapter: str | None,
     handles: dict[str, str],
     setup: str | None,
+    rank: int | None,
     device: str,
     no_color: bool,
 ) -> int:
@@ -32,7 +33,7 @@ def command(
         check_options(RunOptions(device=device), adapter=adapter, handles=handles)
     except InputError as error:
         raise bad(error) from None
-    found = identify(SubjectRequest(spec, None, adapter, handles, setup), device)
+    found = identify(SubjectRequest(spec, None, adapter, handles, setup, rank), device)
     if found.verdict == "unusable":
         raise bad(f"{spec}: {found.reason}")
     print_identity(found, console(color=not no_color))

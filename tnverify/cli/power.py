@@ -91,6 +91,7 @@ def command(
     adapter: str | None,
     handles: dict[str, str],
     setup: str | None,
+    rank: int | None,
     device: str,
     profile: str,
     seed: int,
@@ -120,7 +121,7 @@ def command(
         from tnverify.subjects import SubjectRequest
 
         return survey_layer(
-            SubjectRequest(spec, claims, adapter, handles, setup),
+            SubjectRequest(spec, claims, adapter, handles, setup, rank),
             profile,
             seed,
             device=device,
@@ -131,7 +132,13 @@ def command(
             tried=_tried,
             no_color=no_color,
         )
-    layer = {"--claims": claims, "--adapter": adapter, "--handle": handles, "--setup": setup}
+    layer = {
+        "--claims": claims,
+        "--adapter": adapter,
+        "--handle": handles,
+        "--setup": setup,
+        "--rank": rank,
+    }
     _refuse(layer, "says how a layer is to be held to the laws: name the layer too")
     matrix = matrix is not False
     if sound:

@@ -71,6 +71,7 @@ def command(
     adapter: str | None,
     handles: dict[str, str],
     setup: str | None,
+    rank: int | None,
     device: str,
     profile: str,
     seed: int,
@@ -106,9 +107,9 @@ def command(
     except InputError as error:
         raise bad(error) from None
     if specs:
-        requests = [SubjectRequest(spec, claims, adapter, handles, setup) for spec in specs]
+        requests = [SubjectRequest(spec, claims, adapter, handles, setup, rank) for spec in specs]
     else:
-        requests = _defaults(claims, adapter, handles, setup)
+        requests = _defaults(claims, adapter, handles, setup, rank)
     with progress(color=not no_color) as shown:
         run = verify(requests, options, shown)
     written = _hand_over(run, json_file, no_color=no_color)
@@ -128,11 +129,21 @@ def _check_paths(json_file: Path | None, out: Path) -> None:
 
 
 def _defaults(
-    claims: str | None, adapter: str | None, handles: dict[str, str], setup: str | None
+    claims: str | None,
+    adapter: str | None,
+    handles: dict[str, str],
+    setup: str | None,
+    rank: int | None,
 ) -> list[SubjectRequest]:
-    given = {"--claims": claims, "--adapter": adapter, "--handle": handles, "--setup": setup}
+    given = {
+        "--claims": claims,
+        "--adapter": adapter,
+        "--handle": handles,
+        "--setup": setup,
+        "--rank": rank,
+    }
     for option, value in given.items():
-        if value:
+        if value is not None and value != {}:
             raise bad(f"{option} says how a layer is to be verified: name the layer too")
     from tnverify.cli.defaults import default_requests
 
