@@ -9,9 +9,9 @@ from tnverify.engine.results import Cause
 from tnverify.report.layout import clipped
 
 if TYPE_CHECKING:
-    from tnverify.contract.measured import Fingerprint, Nearness
     from collections.abc import Iterable, Sequence
 
+    from tnverify.contract.measured import Fingerprint, Nearness
     from tnverify.engine.results import (
         LawVerdict,
         RunReport,
