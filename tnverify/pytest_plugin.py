@@ -182,7 +182,9 @@ def _described(report: SubjectReport) -> str:
     text = f"adapter {report.adapter}, claims {words.claims_of(report)}"
     if report.fingerprint is not None:
         text += f", targets read {words.reads(report.fingerprint.target_reads)}"
-    return text
+    if report.nearness is not None:
+        text += f"; {words.nearness(report.nearness)}"
+    return ". ".join([*report.cautions, text])
 
 
 def _request(config: pytest.Config, spec: str) -> SubjectRequest:

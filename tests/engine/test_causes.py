@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from makeshift import law_of
 
@@ -149,3 +151,34 @@ def test_a_law_that_does_not_fail_has_no_cause(outcome: str) -> None:
 def test_a_law_that_fails_has_one(outcome: str) -> None:
     law = failing("bad", "moments").law
     assert laws_of(group_causes([LawVerdict(law, outcome)])) == (("bad",),)  # type: ignore[arg-type]  # parametrised
+
+
+def test_a_proven_cause_has_a_title_and_the_laws_that_it_left_undecided() -> None:
+    raises = "raises ValueError in condition: no"
+    first = replace(failing("first", "state"), cause=raises)
+    should = replace(failing("should", "moments", level="should"), cause=raises)
+    open_ = [
+        LawVerdict(failing(name, "moments").law, "inconclusive", cause=raises)
+        for name in ("one", "two")
+    ]
+    leak = failing("leak", "transductivity")
+    assert group_causes([leak, *open_, should, first]) == (
+        Cause(("first",), raises, ("one", "two")),
+        Cause(("leak",)),
+        Cause(("should",), raises),
+    )
+
+
+def test_of_laws_about_the_formula_the_most_specific_comes_first() -> None:
+    laws = [
+        failing("outputs_agree_with_the_formula", "moments"),
+        failing("shuffling_pixels_shuffles_outputs", "moments", kind="rounded"),
+        failing("the_pooled_variance_carries_the_between_mean_term", "blending"),
+    ]
+    assert laws_of(group_causes(laws)) == (
+        (
+            "the_pooled_variance_carries_the_between_mean_term",
+            "shuffling_pixels_shuffles_outputs",
+            "outputs_agree_with_the_formula",
+        ),
+    )

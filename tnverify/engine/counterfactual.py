@@ -23,34 +23,23 @@ if TYPE_CHECKING:
     from tnverify.contract.norm import Norm
     from tnverify.subjects import Subject
 
+_BY_THEMSELVES = ("rand", "rand_like", "randn", "randn_like", "randint", "randint_like", "randperm")
+_FROM_PARAMETERS = (
+    "normal",
+    "uniform",
+    "bernoulli",
+    "random",
+    "exponential",
+    "log_normal",
+    "cauchy",
+)
 _DRAWS = frozenset(
-    [
-        "rand",
-        "rand_like",
-        "randn",
-        "randn_like",
-        "randint",
-        "randint_like",
-        "randperm",
-        "normal",
-        "normal_",
-        "uniform",
-        "uniform_",
-        "bernoulli",
-        "bernoulli_",
-        "random",
-        "random_",
-        "exponential",
-        "exponential_",
-        "log_normal",
-        "log_normal_",
-        "cauchy",
-        "cauchy_",
-        "geometric",
-        "geometric_",
-        "multinomial",
-        "native_dropout",
-    ]
+    (
+        *_BY_THEMSELVES,
+        *_FROM_PARAMETERS,
+        *(f"{name}_" for name in _FROM_PARAMETERS),
+        *("geometric", "geometric_", "multinomial", "native_dropout"),
+    )
 )
 """Operations of ATen whose whole output is drawn."""
 
@@ -135,11 +124,11 @@ def _states() -> tuple[object, ...]:
     return random.getstate(), inner["key"].tobytes(), inner["pos"]
 
 
-class _Constant(TorchDispatchMode):
+class _Constant(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch declares no types there
     """Replaces what operations draw by one value."""
 
     def __init__(self, drew: Drew) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # as above
         self._drew = drew
 
     def __torch_dispatch__(

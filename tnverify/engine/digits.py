@@ -22,7 +22,7 @@ _OFFSETS = (64.0, 256.0, 1024.0, 4096.0)
 
 
 def loses_digits(subject: Subject) -> bool:
-    """Whether its own float32 and float64 answers part far from zero by more than rounding explains.
+    """Whether float32 and float64 answers part, far from zero, by more than rounding explains.
 
     Near zero they agree: what parts them is neither a wrong formula nor a low precision.
     """

@@ -1,4 +1,4 @@
-"""What a subject answers to plain calls on one task: an error, values that are not finite, or all well."""
+"""What a subject answers to plain calls on one task: whether it raises, and finite values."""
 
 from __future__ import annotations
 

@@ -63,9 +63,8 @@ class LawVerdict:
     refused: int = 0
     """How many tasks, on which the law had something to say, the layer refused."""
     cause: str | None = None
-    """What was proven to be wrong with the layer, as what it does (`raises ValueError in condition`),
-    where that is another thing than the law's own; a law that it kept from being decided is
-    inconclusive."""
+    """What the layer was proven to do (`draws random numbers`) that makes this law fail; a law that
+    it kept from being decided is inconclusive."""
 
     @property
     def is_bad(self) -> bool:

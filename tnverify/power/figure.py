@@ -30,7 +30,7 @@ def check_drawable() -> None:
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingExtraError(
             "figures are drawn by matplotlib, which is not installed:"
-            " pip install '.[analyses]' in a clone of tnverify"
+            " pip install '.[analyses]' in a clone"
         )
 
 

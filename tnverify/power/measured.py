@@ -29,9 +29,9 @@ class Measured:
 
     `caught` of `reachable` faults died, at the worst of `seeds` seeds; `planted` counts also those
     that this profile could not see on that machine. `laws` is the number of laws that were
-    asked, `of` a digest of their names and the faults'. `alone` has the faults that one law alone
-    kills, by law, and `kills` the laws that kill a fault, by fault, where the whole matrix was made.
-    `missed` names what lived at some seed or could not be seen; None where that was not kept.
+    asked, `of` a digest of their names and the faults'. Where the whole matrix was made, `alone`
+    has the faults that one law alone kills, by law, and `kills` the laws that kill a fault, by
+    fault. `missed` names what lived at some seed or could not be seen; None where not kept.
     """
 
     profile: str

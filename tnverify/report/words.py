@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal
 
 from tnverify.engine.results import Cause
 from tnverify.report.layout import clipped
 
 if TYPE_CHECKING:
-    from tnverify.contract.measured import Fingerprint, Nearness
     from collections.abc import Iterable, Sequence
 
+    from tnverify.contract.measured import Fingerprint, Nearness
     from tnverify.engine.results import (
         LawVerdict,
         RunReport,
@@ -39,6 +40,9 @@ _TITLE = 100
 
 _WORTH_SAYING = 0.25
 """The share of a law's tasks that must have been refused for the page to say so; JSON has all."""
+
+_ALIKE = re.compile(r"(fails|passes) for [\d,]+ to [\d,]+ [a-z ]+")
+"""What is said of a dimension every size of which ends alike."""
 
 _DIMENSION = {
     "context": "context items",
@@ -137,9 +141,8 @@ def conforms_as(subject: SubjectReport) -> str:
     kind = conforming_kind(subject)
     if kind == "no_scheme" and subject.inferred:
         return "as inductive; no scheme was claimed, and nothing was found"
-    return f"as {subject.scheme}" + (
-        ": transductive, as claimed" if kind == "transductive_scheme" else ""
-    )
+    claimed = ": transductive, as claimed" if kind == "transductive_scheme" else ""
+    return f"as {subject.scheme}{claimed}"
 
 
 def is_transductive(subject: SubjectReport) -> bool:
@@ -178,7 +181,7 @@ def unmeasured(flow: Fingerprint, names: Iterable[str]) -> str:
 
 
 def refusals(verdicts: Iterable[LawVerdict]) -> str | None:
-    """How many tasks the layer refused to laws that hold, as a sentence; None where those are few."""
+    """How many tasks the layer refused to laws that hold, in a sentence; None where few."""
     refused = [v for v in verdicts if v.refused >= _WORTH_SAYING * (v.refused + v.examples)]
     if not refused:
         return None
@@ -204,11 +207,11 @@ def margins(held: Sequence[LawVerdict]) -> str | None:
 def boundary(found: dict[str, str]) -> list[str]:
     """Where a law starts and stops failing: one sentence a dimension that matters, then one for
     all that do not."""
-    telling = [sentence for sentence in found.values() if ", passes for " in sentence]
+    telling = [sentence for sentence in found.values() if not _ALIKE.fullmatch(sentence)]
     whatever = [
         _DIMENSION.get(name, name)
         for name, sentence in found.items()
-        if ", passes for " not in sentence and sentence.startswith("fails")
+        if _ALIKE.fullmatch(sentence) and sentence.startswith("fails")
     ]
     if whatever:
         telling.append(f"fails for every number of {joined(whatever)} that was tried")

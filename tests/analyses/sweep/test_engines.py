@@ -33,7 +33,7 @@ def test_a_missing_package_is_named_with_its_extra(
         importlib.util, "find_spec", lambda name: None if name == package else real(name)
     )
     with pytest.raises(
-        EngineError, match=rf"needs {package}: pip install '.\[{kind}\]' in a clone of tnverify"
+        EngineError, match=rf"needs {package}: pip install '.\[{kind}\]' in a clone"
     ):
         open_engine(f"{kind}:somewhere", runs=1)
 
