@@ -114,7 +114,7 @@ def _raised(raised: SubjectRaised, subject: Subject, task: Task) -> Evaluation:
 
 
 def _is_refusal(raised: SubjectRaised, subject: Subject, task: Task) -> bool:
-    if raised.during in ("backward", "observe") or isinstance(raised.error, SystemExit):
+    if raised.during in ("backward", "observe") or not isinstance(raised.error, Exception):
         return False
     if raised.during == "build":
         return task.channels % subject.channel_step != 0

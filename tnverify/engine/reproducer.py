@@ -11,6 +11,7 @@ from pprint import pformat
 from typing import TYPE_CHECKING
 
 from tnverify import __version__
+from tnverify.report.paths import write_atomically
 from tnverify.subjects import guard
 
 if TYPE_CHECKING:
@@ -92,11 +93,22 @@ def _absolute(spec: str) -> str:
     return absolute + parenthesis + arguments
 
 
-def write_program(text: str, directory: Path, subject_number: int, law: Law) -> Path:
-    """Write the program where a person finds it. Raises OSError where that cannot be written."""
+def write_program(
+    text: str,
+    directory: Path,
+    subject_number: int,
+    law: Law,
+    witness: dict[str, object] | None = None,
+) -> Path:
+    """Write the program where a person finds it, and its witness, if any, beside it as JSON.
+
+    Each is written whole or not at all. Raises OSError where that cannot be written.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{subject_number:02d}_{law.name}.py"
-    path.write_bytes(text.encode())
+    if witness is not None:
+        write_atomically(path.with_suffix(".json"), json.dumps(witness, indent=1) + "\n")
+    write_atomically(path, text)
     return path
 
 
