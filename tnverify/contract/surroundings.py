@@ -6,6 +6,7 @@ modules that everybody calls by name, which may be replaced.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # signal, but for the names that it looks up
 import gc
 import operator
 import os
@@ -14,6 +15,7 @@ import sys
 import threading
 import warnings
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -44,8 +46,8 @@ def _flags(module: Any, *names: str) -> list[_Setting]:
     return [
         _Setting(
             f"torch.{short}.{name}",
-            lambda name=name: getattr(module, name),
-            lambda value, name=name: setattr(module, name, value),
+            partial(getattr, module, name),
+            partial(setattr, module, name),
         )
         for name in names
         if hasattr(module, name)
@@ -67,12 +69,28 @@ def _give_streams(streams: tuple[Any, ...]) -> None:
     sys.stdin, sys.stdout, sys.stderr = streams
 
 
-def _give_environment(environment: dict[str, str]) -> None:
-    for name in set(os.environ) - set(environment):
-        del os.environ[name]
-    for name, value in environment.items():
-        if os.environ.get(name) != value:
-            os.environ[name] = value
+def _environment() -> dict[Any, str]:
+    # What os.environ keeps, as it keeps it: it is read around every law.
+    return dict(getattr(os.environ, "_data", os.environ))
+
+
+def _give_directory(path: str | None) -> None:
+    if path is not None:
+        os.chdir(path)
+
+
+def _open() -> tuple[bool, ...]:
+    return tuple(not getattr(stream, "closed", False) for stream in (sys.stdout, sys.stderr))
+
+
+def _give_environment(environment: dict[Any, str]) -> None:
+    kept = getattr(os.environ, "_data", os.environ)
+    decode = getattr(os.environ, "decodevalue", str)
+    for key in [key for key in kept if key not in environment]:
+        del os.environ[decode(key)]
+    for key, value in environment.items():
+        if kept.get(key) != value:
+            os.environ[decode(key)] = decode(value)
 
 
 def _where() -> str | None:
@@ -88,6 +106,15 @@ def _give_filters(filters: list[Any]) -> None:
 
 def _give_path(path: list[str]) -> None:
     sys.path[:] = path
+
+
+def _device() -> torch.device:
+    return torch.empty(0).device
+
+
+def _flushes() -> bool:
+    """Whether subnormal numbers are taken for zero."""
+    return bool(np.float64(5e-324) * np.float64(1.0) == 0.0)
 
 
 _TORCH: tuple[_Setting, ...] = (
@@ -119,35 +146,22 @@ _TORCH: tuple[_Setting, ...] = (
         torch.get_float32_matmul_precision,
         torch.set_float32_matmul_precision,
     ),
-)
-
-
-def _device() -> torch.device:
-    return torch.empty(0).device
-
-
-def _flushes() -> bool:
-    """Whether subnormal numbers are taken for zero."""
-    return bool(np.float64(5e-324) * np.float64(1.0) == 0.0)
-
-
-_SELDOM: tuple[_Setting, ...] = (
     _Setting(
         "torch's default device", _device, lambda device: torch.set_default_device(str(device))
     ),
     _Setting("whether denormals are flushed to zero", _flushes, torch.set_flush_denormal),
 )
-"""What takes longer to read: laws that are about it do."""
+
 
 _PROCESS: tuple[_Setting, ...] = (
     _Setting("NumPy's handling of errors", np.geterr, lambda given: np.seterr(**given)),
-    _Setting("the working directory", _where, lambda path: path and os.chdir(path)),
-    _Setting("the environment's variables", os.environ.copy, _give_environment),
+    _Setting("the working directory", _where, _give_directory),
+    _Setting("the environment's variables", _environment, _give_environment),
     _Setting("sys.path", lambda: list(sys.path), _give_path),
     _Setting("the filters of warnings", lambda: list(warnings.filters), _give_filters),
     _Setting(
         "the handlers of signals",
-        lambda: tuple(signal.getsignal(number) for number in _SIGNALS),
+        lambda: tuple(map(_signal.getsignal, _SIGNALS)),
         _give_handlers,
     ),
     _Setting(
@@ -155,6 +169,7 @@ _PROCESS: tuple[_Setting, ...] = (
         lambda: (sys.stdin, sys.stdout, sys.stderr),
         _give_streams,
     ),
+    _Setting("whether sys.stdout and sys.stderr are open", _open, lambda _: None),
     _Setting("Python's recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
     _Setting("sys.excepthook", lambda: sys.excepthook, lambda h: setattr(sys, "excepthook", h)),
     _Setting("sys.gettrace", sys.gettrace, sys.settrace),
@@ -164,6 +179,15 @@ _PROCESS: tuple[_Setting, ...] = (
         lambda on: gc.enable() if on else gc.disable(),
     ),
 )
+
+
+_ALL = (*_TORCH, *_PROCESS)
+
+
+def _said(name: str, before: Any, now: Any) -> str:
+    if isinstance(before, bool | int | float | str | torch.dtype | torch.device):
+        return f"{name} ({before} before, {now} after)"
+    return name
 
 
 class Surroundings:
@@ -176,30 +200,36 @@ class Surroundings:
         self._values = [setting.read() for setting in settings]
 
     def put_back(self) -> list[str]:
-        """Make everything what it was; the names of what was not."""
+        """Make everything what it was; what was not, in words."""
         changed = []
         for setting, value in zip(self._settings, self._values, strict=True):
-            if setting.read() != value:
-                changed.append(setting.name)
+            now = setting.read()
+            if now != value:
+                changed.append(_said(setting.name, value, now))
                 with suppress(Exception):  # what cannot be put back is told nevertheless
                     setting.put_back(value)
         return changed
 
 
+def surroundings() -> Surroundings:
+    """All that the process shares, as it is now."""
+    return Surroundings(_ALL)
+
+
 def modes_of_torch() -> Surroundings:
     """Modes of torch that hold for all code of the process."""
-    return Surroundings((*_TORCH, *_SELDOM))
+    return Surroundings(_TORCH)
 
 
 def rest_of_process() -> Surroundings:
-    """What else the process shares."""
+    """What the process shares beside these."""
     return Surroundings(_PROCESS)
 
 
 @contextmanager
 def kept() -> Iterator[None]:
     """Put everything that the process shares back afterwards."""
-    before = Surroundings((*_TORCH, *_SELDOM, *_PROCESS))
+    before = surroundings()
     try:
         yield
     finally:

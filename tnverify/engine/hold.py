@@ -141,7 +141,7 @@ class _Small:
         text = program(record.law, self.subject, self.request, example, options.seed)
         path = None
         if options.out is not None:
-            witness = {
+            witness: dict[str, object] = {
                 "plan": example.plan, "context": example.context, "target": example.targets,
             }  # fmt: skip
             try:

@@ -11,11 +11,12 @@ import torch
 
 from tnverify.catalogue import Catalogue, load_catalogue
 from tnverify.contract.outcomes import first_line
-from tnverify.contract.surroundings import Functions, kept
+from tnverify.contract.surroundings import Functions, kept, surroundings
 from tnverify.engine import canaries
 from tnverify.engine.capture import captured_output
 from tnverify.engine.hold import hold
 from tnverify.engine.single import described, undetected
+from tnverify.isolation.messages import unpacked
 from tnverify.subjects import Unusable, guard, resolve
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tnverify.isolation.inside import Channel
     from tnverify.plans import Plan
     from tnverify.subjects import SubjectRequest
+    from tnverify.subjects.infer import Inference
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def fit(channel: Channel) -> bool:
     try:
         with torch.enable_grad():
             one = torch.ones(1, requires_grad=True)
-            (one * one).sum().backward()
+            torch.autograd.grad(one * one, one)
     except RuntimeError as error:
         channel.send(Told("unfit", first_line(error)))
         return False
@@ -121,6 +123,7 @@ class _Service:
         self._errand = errand
         self._board = board
         self._functions = Functions()
+        self._surroundings = surroundings()
         self._told: set[str] = set()
         """Laws of which it was told how they ended."""
 
@@ -132,7 +135,7 @@ class _Service:
             if errand.before.undetected:
                 subject = undetected(errand.request, made.options.device)
             else:
-                found = resolve(errand.request, made.options.device)
+                found = _resolved(errand.request, made.options.device)
                 subject = found.subject
         replaced = self._functions.put_back()
         if not errand.before.undetected:
@@ -151,19 +154,24 @@ class _Service:
         if made.interruptions:
             self._channel.send(Told("interrupted"))
 
+    def _put_back(self) -> None:
+        """Undo what a call did outside of any law."""
+        self._surroundings.put_back()
+        self._functions.put_back()
+
     # Progress
 
     def on_subject(self, spec: str, number: int, total: int) -> None:
         """Who started this process knows."""
 
     def on_plan(self, done: int, total: int) -> None:
-        self._functions.put_back()
+        self._put_back()
         self._channel.send(Told("plan", (done, total)))
         if done == total:
             self._board.enter("shrink")
 
     def on_shrink(self, law: str, number: int, total: int) -> None:
-        self._functions.put_back()
+        self._put_back()
         self._channel.send(Told("shrink", (law, number, total)))
 
     # Watch
@@ -189,6 +197,17 @@ class _Service:
 
     def not_written(self, why: str) -> None:
         self._channel.send(Told("not_written", why))
+
+
+def _resolved(request: SubjectRequest, device: str) -> Inference:
+    try:
+        return resolve(request, device)
+    except guard.Hang:
+        raise Unusable("measuring it took too long") from None
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # noqa: BLE001 - what is imported may raise anything
+        raise Unusable(f"it raised {type(error).__name__}: {first_line(error)}") from None
 
 
 def blamed_for_crashes(catalogue: Catalogue) -> Law:

@@ -50,7 +50,8 @@ class Process:
         """Whether it has closed its end: it tells nothing more."""
         self.killed_for: str | None = None
         self.end, theirs = socket.socketpair()
-        self._process = multiprocessing.get_context(method).Process(
+        start: Any = multiprocessing.get_context(method)
+        self._process = start.Process(
             target=inside.run, args=(work, theirs, os.getpid(), limits, arguments), daemon=True
         )
         try:

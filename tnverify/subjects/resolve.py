@@ -9,6 +9,7 @@ import torch
 
 from tnverify.contract.claims import SCHEMES, Claims, ClaimsError, nearest, parse_claims
 from tnverify.contract.outcomes import SubjectRaised, first_line
+from tnverify.contract.surroundings import kept
 from tnverify.subjects.adapters import ADAPTERS, Adapter
 from tnverify.subjects.building import build, native_dtype
 from tnverify.subjects.channels import channel_step
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
     from tnverify.contract.task import Task
     from tnverify.faults import Fault
+
+
+_IMPORT_SECONDS = 120.0
+"""How long a layer's module, with all that it imports, may take to be imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,11 @@ def resolve(request: SubjectRequest, device: str = "cpu") -> Inference:
 def drive(request: SubjectRequest, device: str = "cpu") -> Subject:
     """The subject behind its adapter, its claims still open. Raises Unusable, as `resolve`."""
     spec = parse_spec(request.spec)
-    factory = Factory(spec.load(), spec, request.setup)
+    try:
+        with time_limit(_IMPORT_SECONDS):
+            factory = Factory(spec.load(), spec, request.setup)
+    except Hang:
+        raise Unusable(f"importing it took longer than {_IMPORT_SECONDS:g} s") from None
     try:
         with time_limit():
             _check_setup(factory, request)
@@ -103,6 +112,13 @@ def _check_setup(factory: Factory, request: SubjectRequest) -> None:
 
 
 def _driven(
+    name: str, factory: Factory, adapter: str | None, handles: Mapping[str, str], device: str
+) -> Subject:
+    with kept():
+        return _measured(name, factory, adapter, handles, device)
+
+
+def _measured(
     name: str, factory: Factory, adapter: str | None, handles: Mapping[str, str], device: str
 ) -> Subject:
     step = channel_step(factory)
