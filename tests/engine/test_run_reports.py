@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from tnverify.catalogue import load_catalogue
+from tnverify.engine import canaries
 from tnverify.engine import run as running
 from tnverify.engine.profiles import PROFILES
 from tnverify.engine.results import (
@@ -37,7 +38,8 @@ BATCH = SubjectRequest("torch.nn:BatchNorm2d(channels, track_running_stats=False
 INSTANCE = SubjectRequest("torch.nn:InstanceNorm2d")
 LAW = "a_target_ignores_the_other_targets"
 STEADY = "parameters_do_not_change_in_forward"
-QUICK = RunOptions(profile="quick", out=None, only=(LAW,))
+QUICK = RunOptions(profile="quick", out=None, only=(LAW,), isolated=False)
+"""In this process: what the engine asks of its parts is looked at here."""
 
 
 class Watching:
@@ -70,7 +72,7 @@ def awake(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Catalogue, Sequence[Pla
         asked.append((catalogue, plans))
         return []
 
-    monkeypatch.setattr(running, "asleep", asleep)
+    monkeypatch.setattr(canaries, "asleep", asleep)
     return asked
 
 
@@ -101,7 +103,7 @@ def test_what_is_not_said_is_as_the_defaults_say(
     awake: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    run = verify([])
+    run = verify([], RunOptions(isolated=False))
     assert (run.profile, run.seed, run.subjects) == ("default", 0, ())
     ((catalogue, plans),) = awake
     assert catalogue == load_catalogue()
@@ -112,7 +114,7 @@ def test_what_is_not_said_is_as_the_defaults_say(
 def test_families_whose_known_bad_layer_was_not_caught_are_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(running, "asleep", lambda catalogue, plans: ["moments", "state"])
+    monkeypatch.setattr(canaries, "asleep", lambda catalogue, plans: ["moments", "state"])
     run = verify([INSTANCE], QUICK)
     assert run.asleep == ("moments", "state")
     assert run.subjects[0].verdict == "inconclusive"
@@ -212,7 +214,7 @@ def test_ctrl_c_while_the_suite_is_woken_ends_the_run(monkeypatch: pytest.Monkey
     def asleep(catalogue: Catalogue, plans: Sequence[Plan]) -> list[str]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(running, "asleep", asleep)
+    monkeypatch.setattr(canaries, "asleep", asleep)
     run = verify([INSTANCE], QUICK)
     assert (run.interrupted, run.asleep) == (True, ())
     assert run.subjects[0].reason == "interrupted before it was verified"
@@ -272,7 +274,7 @@ def test_a_failure_without_a_symptom_is_one_of_values(
         LawVerdict(law, "held"),
     )
     monkeypatch.setattr(running, "hold", lambda *given: list(verdicts))
-    monkeypatch.setattr(running, "asleep", lambda catalogue, plans: [])
+    monkeypatch.setattr(canaries, "asleep", lambda catalogue, plans: [])
     programs_that(monkeypatch, "value")
     assert verified(verify([INSTANCE], QUICK)) == [(LAW, True), (LAW, False)]
 

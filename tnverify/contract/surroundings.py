@@ -290,6 +290,8 @@ def _holds(now: Mapping[str, Any], then: Mapping[str, Any]) -> bool:
 
 def _is_own(function: Any) -> bool:
     """Whether a function was written by the packages that replace their own."""
+    if isinstance(function, type):
+        return function.__module__.partition(".")[0] in _OWN
     code = getattr(function, "__code__", None)
     file = "" if code is None else code.co_filename
     return any(file.startswith(os.path.dirname(sys.modules[p].__file__ or "-")) for p in _OWN)  # noqa: PTH120 - looked at for every function

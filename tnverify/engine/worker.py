@@ -89,7 +89,7 @@ def spawned(channel: Channel, work: str, packed: bytes, board: Board | None) -> 
         wake(channel, *arguments)
     else:
         assert board is not None
-        serve(channel, *arguments, board)
+        serve(channel, arguments[0], board)
 
 
 def serve(channel: Channel, errand: Errand, board: Board) -> None:

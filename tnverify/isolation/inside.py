@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
 import signal
 import sys
@@ -85,6 +86,7 @@ def settle(limits: Limits, parent: int) -> None:
         os.register_at_fork(after_in_child=_in_second_process)
     signal.signal(signal.SIGINT, guard.press)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    faulthandler.disable()  # it may hold a terminal of its own
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)

@@ -105,10 +105,8 @@ class Process:
 
     def kill(self) -> None:
         """End the process and whatever it started."""
-        pid = self._process.pid
-        if pid is not None and hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)  # it leads a group of its own
+        if self._process.pid is not None:
+            end_group(self._process.pid)
         self._process.kill()
         self._process.join()
         self.end.close()
@@ -126,6 +124,13 @@ class Process:
         if hasattr(signal, "SIGXCPU") and -code == signal.SIGXCPU:
             return f"it took more than {self._limits.seconds:g} s of CPU time"
         return f"its process died of {_signal_name(-code)}"
+
+
+def end_group(leader: int) -> None:
+    """End all processes of the group that a process leads."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
 
 
 def _signal_name(number: int) -> str:
