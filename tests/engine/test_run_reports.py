@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from tnverify.catalogue import load_catalogue
-from tnverify.engine import canaries
+from tnverify.engine import canaries, single, worker
 from tnverify.engine import run as running
 from tnverify.engine.profiles import PROFILES
 from tnverify.engine.results import (
@@ -25,7 +25,7 @@ from tnverify.engine.results import (
 )
 from tnverify.engine.run import RunOptions, check_device, environment, identify, verify
 from tnverify.plans.strategies import corpus
-from tnverify.subjects import SubjectRequest
+from tnverify.subjects import SubjectRequest, Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -273,7 +273,7 @@ def test_a_failure_without_a_symptom_is_one_of_values(
         LawVerdict(law, "violated", counterexample=replace(example, path=None)),
         LawVerdict(law, "held"),
     )
-    monkeypatch.setattr(running, "hold", lambda *given: list(verdicts))
+    monkeypatch.setattr(single, "hold", lambda *given: list(verdicts))
     monkeypatch.setattr(canaries, "asleep", lambda catalogue, plans: [])
     programs_that(monkeypatch, "value")
     assert verified(verify([INSTANCE], QUICK)) == [(LAW, True), (LAW, False)]
@@ -314,34 +314,28 @@ def test_what_cannot_be_identified_is_unusable() -> None:
     assert str(report.reason).startswith("torch.nn has no 'NoSuchNorm'")
 
 
+@pytest.fixture
+def told_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No layer is usable: the reason is where it was to be built, and in how many threads."""
+
+    def resolve(request: SubjectRequest, device: str) -> Any:
+        raise Unusable(f"on {device} in {torch.get_num_threads()}")
+
+    monkeypatch.setattr(single, "resolve", resolve)
+    monkeypatch.setattr(worker, "resolve", resolve)
+
+
 @pytest.mark.parametrize("device", ["cpu", "cpu:0"])
-def test_a_layer_is_identified_on_the_device_that_was_named(
-    device: str, monkeypatch: pytest.MonkeyPatch
+def test_a_layer_is_identified_on_the_device_that_was_named(device: str, told_where: None) -> None:
+    assert identify(INSTANCE, device).reason == f"on {device} in 1"
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_a_layer_is_verified_on_the_device_that_was_named(
+    isolated: bool, told_where: None, awake: list[Any]
 ) -> None:
-    resolve, devices = running.resolve, []
-
-    def noted(request: SubjectRequest, device: str) -> Any:
-        devices.append((device, torch.get_num_threads()))
-        return resolve(request, device)
-
-    monkeypatch.setattr(running, "resolve", noted)
-    assert identify(INSTANCE, device).fingerprint is not None
-    assert devices == [(device, 1)]
-
-
-def test_a_layer_is_verified_on_the_device_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    resolve, devices = running.resolve, []
-
-    def noted(request: SubjectRequest, device: str) -> Any:
-        devices.append(device)
-        return resolve(request, device)
-
-    monkeypatch.setattr(running, "resolve", noted)
-    options = RunOptions(
-        profile="quick", only=("calls_are_deterministic",), device="cpu:0", out=None
-    )
-    verify([INSTANCE], options)
-    assert devices == ["cpu:0"]
+    run = verify([INSTANCE], replace(QUICK, device="cpu:0", isolated=isolated))
+    assert run.subjects[0].reason == "on cpu:0 in 1"
 
 
 def test_what_a_layer_prints_while_it_is_identified_is_not_shown(

@@ -41,6 +41,8 @@ class Case:
     crashes: list[Crash] = field(default_factory=list)
     unusable: str | None = None
     failed: str | None = None
+    broke: str | None = None
+    """How it made its process useless, where it did."""
     tried: bool = False
     undetected: bool = False
     came_twice: bool = False
@@ -64,27 +66,20 @@ class Case:
         match told.what:
             case "described":
                 self.report = value
-            case "unusable":
-                self.unusable = value
-            case "failed":
-                self.failed = value
+            case "unusable" | "failed" | "broke" | "verdicts":
+                setattr(self, told.what, value)
             case "asked":
                 self.records[value.law.name] = value
             case "small":
                 self.small[value.law.name] = value
-            case "verdicts":
-                self.verdicts = value
-            case "interrupted":
-                self.interrupted = True
+            case "interrupted" | "done":
+                setattr(self, told.what, True)
+                self.notes += [value] if value else []
             case "not_written":
                 self._caution(f"a program that fails alike could not be written: {value}")
             case "plan" | "shrink":
                 self.progress = (told.what, *value)
                 self.tried = self.tried or told.what == "shrink" or value[0] == value[1]
-            case "done":
-                self.done = True
-                if value:
-                    self.notes.append(value)
 
     def crashed(self, doing: Doing, how: str, *, hung: bool) -> bool:
         """Take that its process ended before it was done; whether it gets another."""
@@ -109,11 +104,11 @@ class Case:
     def concluded(self, made: RunPlan) -> SubjectReport:
         """The subject's report, from all that was told."""
         seconds = 0.0 if self.began is None else time.perf_counter() - self.began
-        if self.unusable is not None:
+        if self.unusable is not None and not self.came_twice:
             report = unusable(self.request, self.unusable)
         elif self.only_measure:
             report = self.report or unusable(self.request, self._why_not_measured())
-        elif self.report is None and not self.crashes:
+        elif self.report is None and not self.crashes and not self.came_twice:
             report = self._without_a_word()
         else:
             measured = self.report or SubjectReport(

@@ -148,7 +148,10 @@ class Crew:
                 self._hear(each)
                 stuck = each.process.stuck_for()
             except MangledError:
-                self._end(each, "what it sent is no result: it wrote to a file that is not its own")
+                self._end(
+                    each, "it wrote to a file that is not its own, its process' results",
+                    during="a call",
+                )  # fmt: skip
                 continue
             if stuck is not None:
                 self._end(each, f"no answer within {stuck:g} s", hung=True)
@@ -169,7 +172,9 @@ class Crew:
                 each.case.hear(told)
                 self._show()
 
-    def _end(self, each: _Running, how: str | None, *, hung: bool = False) -> None:
+    def _end(
+        self, each: _Running, how: str | None, *, during: str = "", hung: bool = False
+    ) -> None:
         """Take that a process has ended, or end it because of `how`."""
         self._running.remove(each)
         case, board = each.case, each.process.board
@@ -185,7 +190,10 @@ class Crew:
         if case is None or board is None:
             return
         case.came_twice = case.came_twice or board.has_come_twice
-        if not case.done and case.crashed(board.doing, how, hung=hung):
+        doing = board.doing._replace(during=during) if during else board.doing
+        if case.broke is not None:
+            how, case.broke = case.broke, None
+        if not case.done and case.crashed(doing, how, hung=hung):
             self._waiting.insert(0, case)
             return
         case.done = True

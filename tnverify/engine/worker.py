@@ -52,7 +52,7 @@ class Told:
     """One thing that a process tells.
 
     `what` is one of ready, unfit, asleep, described, unusable, plan, shrink, asked, small,
-    verdicts, not_written, failed, interrupted and done; `value` what belongs to it.
+    verdicts, not_written, broke, failed, interrupted and done; `value` what belongs to it.
     """
 
     what: str
@@ -103,26 +103,35 @@ def serve(channel: Channel, errand: Errand, board: Board) -> None:
     random.seed(seed)  # it is seeded anew wherever a process is forked
     np.random.seed(seed % 2**32)  # noqa: NPY002 - layers may draw from it
     torch.manual_seed(seed)
+    functions = Functions()
     with captured_output() as captured:
         try:
-            _Service(channel, errand, board).verify()
+            _Service(channel, errand, board, functions).verify()
         except Unusable as error:
             channel.send(Told("unusable", str(error)))
         except KeyboardInterrupt:
             channel.send(Told("interrupted"))
         except BaseException as error:  # noqa: BLE001 - who started it must hear of anything
-            channel.send(Told("failed", f"{type(error).__name__}: {first_line(error)}"))
-    channel.send(Told("done", captured.note))
+            said = f"{type(error).__name__}: {first_line(error)}"
+            replaced = functions.put_back()
+            if replaced:
+                # It took from Python or torch what everybody needs: its doing, not tnverify's.
+                channel.send(Told("broke", f"it replaced {', '.join(replaced[:3])}: {said}"))
+                return
+            channel.send(Told("failed", said))
+    channel.send(Told("done", None if errand.only_measure else captured.note))
 
 
 class _Service:
     """Verifies one subject; tells progress and results as they come."""
 
-    def __init__(self, channel: Channel, errand: Errand, board: Board) -> None:
+    def __init__(
+        self, channel: Channel, errand: Errand, board: Board, functions: Functions
+    ) -> None:
         self._channel = channel
         self._errand = errand
         self._board = board
-        self._functions = Functions()
+        self._functions = functions
         self._surroundings = surroundings()
         self._told: set[str] = set()
         """Laws of which it was told how they ended."""
@@ -203,7 +212,10 @@ def _resolved(request: SubjectRequest, device: str) -> Inference:
     try:
         return resolve(request, device)
     except guard.Hang:
-        raise Unusable("measuring it took too long") from None
+        raise Unusable(
+            f"it answers too slowly to be measured: not all was known after"
+            f" {guard.HANG_SECONDS:g} s"
+        ) from None
     except (Exception, KeyboardInterrupt):
         raise
     except BaseException as error:  # noqa: BLE001 - what is imported may raise anything

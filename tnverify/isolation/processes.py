@@ -163,4 +163,11 @@ def methods(device: str = "cpu") -> tuple[Method, ...]:
     return ("spawn",)
 
 
-__all__ = ["MangledError", "Method", "Process", "methods"]
+def cores() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+__all__ = ["MangledError", "Method", "Process", "cores", "end_group", "methods"]
