@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tnverify.engine.hold import crash_evaluation
@@ -53,6 +54,16 @@ class Case:
     progress: tuple[Any, ...] | None = None
     """The last that was told of how far it is: the kind of it, and its numbers."""
     began: float | None = None
+    file: Path | None = None
+    """The file that the layer is in, where it was there to begin with."""
+
+    def begin(self) -> None:
+        """Take that its first process is to start."""
+        if self.began is None:
+            self.began = time.perf_counter()
+            path, named, _ = self.request.spec.partition(".py:")
+            file = Path(f"{path}.py")
+            self.file = file if named and file.is_file() else None
 
     @property
     def before(self) -> Before:
@@ -104,6 +115,8 @@ class Case:
     def concluded(self, made: RunPlan) -> SubjectReport:
         """The subject's report, from all that was told."""
         seconds = 0.0 if self.began is None else time.perf_counter() - self.began
+        if self.file is not None and not self.file.is_file():
+            self._caution(f"{self.file} is gone: it was deleted while the layer was verified")
         if self.unusable is not None and not self.came_twice:
             report = unusable(self.request, self.unusable)
         elif self.only_measure:

@@ -87,8 +87,8 @@ class Crew:
     def _start_some(self) -> None:
         while self._waiting and len(self._running) < max(1, self._made.options.jobs):
             case = self._waiting.pop(0)
-            if case is not None and case.began is None:
-                case.began = time.perf_counter()
+            if case is not None:
+                case.begin()
             if not self._start(case):
                 self._do_here(case)
 
