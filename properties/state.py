@@ -12,7 +12,7 @@ import torch
 from tnverify.catalogue import law
 from tnverify.tolerances import expect, expect_close, expect_same, not_claimed
 
-from . import state_copies
+from . import state_copies, surroundings
 from .derived import answers
 
 if TYPE_CHECKING:
@@ -195,4 +195,5 @@ LAWS = (
     tracking_gradients_changes_no_answer,
     *state_copies.LAWS,
     conditioning_twice_equals_conditioning_once,
+    *surroundings.LAWS,
 )

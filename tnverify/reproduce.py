@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -83,20 +84,26 @@ def _evaluation(
 _collected: list[Evaluation] | None = None
 
 
-def outcomes(paths: Sequence[str]) -> list[str | None]:
-    """Run reproducers one after another; the symptom with which each failed, None if it held."""
+def run_each(results: str, paths: Sequence[str]) -> None:
+    """Run reproducers one after another, and write to a file how each ended, a line of JSON when
+    it begins and one with the symptom of its failure, null where its law held."""
     global _collected  # noqa: PLW0603 - the programs call `check`, which has no other way back
-    found: list[str | None] = []
     for path in paths:
+        _write(results, "begun")
         _collected = []
         try:
             runpy.run_path(path, run_name="__main__")
         except (Violation, SubjectRaised):
             pass
-        except Exception as error:  # noqa: BLE001 - a program may fail in any way: it is told
-            found.append(f"error {type(error).__name__}")
+        except BaseException as error:  # noqa: BLE001 - a program may fail in any way: it is told
+            _write(results, {"failed": f"error {type(error).__name__}"})
             continue
         ended = _collected[-1] if _collected else None
-        found.append(ended.symptom or "value" if ended is not None and ended.failed else None)
+        failed = ended.symptom or "value" if ended is not None and ended.failed else None
+        _write(results, {"failed": failed})
     _collected = None
-    return found
+
+
+def _write(results: str, line: object) -> None:
+    with open(results, "a", encoding="utf-8") as file:  # noqa: PTH123 - a layer may patch anything
+        file.write(json.dumps(line) + "\n")

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from tnverify.catalogue import CatalogueError
-from tnverify.engine import run as running
+from tnverify.engine import canaries
 from tnverify.engine.run import RunOptions, identify, verify
 from tnverify.subjects import SubjectRequest
 
@@ -106,7 +106,9 @@ class InterruptedAfter:
 
 def test_ctrl_c_keeps_what_was_found() -> None:
     requests = [SubjectRequest("torch.nn:InstanceNorm2d"), BATCH, SubjectRequest("never:Reached")]
-    options = replace(QUICK, only=(LAW, "parameters_do_not_change_in_forward"))
+    # In one process: another would be further by the time that it is interrupted.
+    names = (LAW, "parameters_do_not_change_in_forward")
+    options = replace(QUICK, only=names, isolated=False)
     run = verify(requests, options, InterruptedAfter())
     assert run.interrupted
     assert run.exit_code == 130
@@ -131,7 +133,7 @@ def test_options_that_name_nothing_are_refused_before_anything_runs() -> None:
 def test_a_suite_that_misses_its_own_canary_is_inconclusive(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(running, "asleep", lambda catalogue, plans: ["moments"])
+    monkeypatch.setattr(canaries, "asleep", lambda catalogue, plans: ["moments"])
     run = verify([SubjectRequest("torch.nn:InstanceNorm2d")], replace(QUICK, only=(LAW,)))
     assert run.exit_code == 3
     assert "known-bad layer of moments" in str(run.subjects[0].reason)

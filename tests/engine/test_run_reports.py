@@ -14,6 +14,7 @@ import torch
 
 from tnverify.catalogue import load_catalogue
 from tnverify.contract.measured import Fingerprint
+from tnverify.engine import canaries, single, worker
 from tnverify.engine import run as running
 from tnverify.engine.profiles import PROFILES
 from tnverify.engine.results import (
@@ -25,7 +26,7 @@ from tnverify.engine.results import (
 )
 from tnverify.engine.run import RunOptions, check_device, environment, identify, verify
 from tnverify.plans.strategies import corpus
-from tnverify.subjects import SubjectRequest
+from tnverify.subjects import SubjectRequest, Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,8 @@ BATCH = SubjectRequest("torch.nn:BatchNorm2d(channels, track_running_stats=False
 INSTANCE = SubjectRequest("torch.nn:InstanceNorm2d")
 LAW = "a_target_ignores_the_other_targets"
 STEADY = "parameters_do_not_change_in_forward"
-QUICK = RunOptions(profile="quick", out=None, only=(LAW,))
+QUICK = RunOptions(profile="quick", out=None, only=(LAW,), isolated=False)
+"""In this process: what the engine asks of its parts is looked at here."""
 
 
 class Watching:
@@ -71,7 +73,7 @@ def awake(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Catalogue, Sequence[Pla
         asked.append((catalogue, plans))
         return []
 
-    monkeypatch.setattr(running, "asleep", asleep)
+    monkeypatch.setattr(canaries, "asleep", asleep)
     return asked
 
 
@@ -102,7 +104,7 @@ def test_what_is_not_said_is_as_the_defaults_say(
     awake: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    run = verify([])
+    run = verify([], RunOptions(isolated=False))
     assert (run.profile, run.seed, run.subjects) == ("default", 0, ())
     ((catalogue, plans),) = awake
     assert catalogue == load_catalogue()
@@ -113,7 +115,7 @@ def test_what_is_not_said_is_as_the_defaults_say(
 def test_families_whose_known_bad_layer_was_not_caught_are_reported(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(running, "asleep", lambda catalogue, plans: ["moments", "state"])
+    monkeypatch.setattr(canaries, "asleep", lambda catalogue, plans: ["moments", "state"])
     run = verify([INSTANCE], QUICK)
     assert run.asleep == ("moments", "state")
     assert run.subjects[0].verdict == "inconclusive"
@@ -213,7 +215,7 @@ def test_ctrl_c_while_the_suite_is_woken_ends_the_run(monkeypatch: pytest.Monkey
     def asleep(catalogue: Catalogue, plans: Sequence[Plan]) -> list[str]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(running, "asleep", asleep)
+    monkeypatch.setattr(canaries, "asleep", asleep)
     run = verify([INSTANCE], QUICK)
     assert (run.interrupted, run.asleep) == (True, ())
     assert run.subjects[0].reason == "interrupted before it was verified"
@@ -272,8 +274,8 @@ def test_a_failure_without_a_symptom_is_one_of_values(
         LawVerdict(law, "violated", counterexample=replace(example, path=None)),
         LawVerdict(law, "held"),
     )
-    monkeypatch.setattr(running, "hold", lambda *given: list(verdicts))
-    monkeypatch.setattr(running, "asleep", lambda catalogue, plans: [])
+    monkeypatch.setattr(single, "hold", lambda *given: list(verdicts))
+    monkeypatch.setattr(canaries, "asleep", lambda catalogue, plans: [])
     programs_that(monkeypatch, "value")
     assert verified(verify([INSTANCE], QUICK)) == [(LAW, True), (LAW, False)]
 
@@ -313,34 +315,28 @@ def test_what_cannot_be_identified_is_unusable() -> None:
     assert str(report.reason).startswith("torch.nn has no 'NoSuchNorm'")
 
 
+@pytest.fixture
+def told_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No layer is usable: the reason is where it was to be built, and in how many threads."""
+
+    def resolve(request: SubjectRequest, device: str) -> Any:
+        raise Unusable(f"on {device} in {torch.get_num_threads()}")
+
+    monkeypatch.setattr(single, "resolve", resolve)
+    monkeypatch.setattr(worker, "resolve", resolve)
+
+
 @pytest.mark.parametrize("device", ["cpu", "cpu:0"])
-def test_a_layer_is_identified_on_the_device_that_was_named(
-    device: str, monkeypatch: pytest.MonkeyPatch
+def test_a_layer_is_identified_on_the_device_that_was_named(device: str, told_where: None) -> None:
+    assert identify(INSTANCE, device).reason == f"on {device} in 1"
+
+
+@pytest.mark.parametrize("isolated", [True, False])
+def test_a_layer_is_verified_on_the_device_that_was_named(
+    isolated: bool, told_where: None, awake: list[Any]
 ) -> None:
-    resolve, devices = running.resolve, []
-
-    def noted(request: SubjectRequest, device: str) -> Any:
-        devices.append((device, torch.get_num_threads()))
-        return resolve(request, device)
-
-    monkeypatch.setattr(running, "resolve", noted)
-    assert identify(INSTANCE, device).fingerprint is not None
-    assert devices == [(device, 1)]
-
-
-def test_a_layer_is_verified_on_the_device_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    resolve, devices = running.resolve, []
-
-    def noted(request: SubjectRequest, device: str) -> Any:
-        devices.append(device)
-        return resolve(request, device)
-
-    monkeypatch.setattr(running, "resolve", noted)
-    options = RunOptions(
-        profile="quick", only=("calls_are_deterministic",), device="cpu:0", out=None
-    )
-    verify([INSTANCE], options)
-    assert devices == ["cpu:0"]
+    run = verify([INSTANCE], replace(QUICK, device="cpu:0", isolated=isolated))
+    assert run.subjects[0].reason == "on cpu:0 in 1"
 
 
 def test_what_a_layer_prints_while_it_is_identified_is_not_shown(

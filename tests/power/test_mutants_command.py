@@ -12,11 +12,11 @@ from jsonschema import Draft202012Validator
 
 from tnverify.contract import parse_claims
 from tnverify.engine.profiles import PROFILES
+from tnverify.isolation import Ended, Limits
 from tnverify.power.mutants.as_json import schema
 from tnverify.power.mutants.form import Form, Home
 from tnverify.power.mutants.judge import Original
 from tnverify.power.mutants.mutant import Judged, Mutant
-from tnverify.power.mutants.sandbox import Ended, Limits
 from tnverify.power.mutants.survey import Survey
 from tnverify.power.rows import Kill
 from tnverify.subjects import SubjectRequest

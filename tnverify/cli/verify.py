@@ -48,6 +48,12 @@ _PATH = click.Path(path_type=Path)
     metavar="LAW|FAMILY,...",
     help="Leave these laws out. Repeatable.",
 )
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many layers are verified at a time. Else as many as there are cores.",
+)
 @click.option("--json", "json_file", type=_PATH, metavar="FILE", help="Write the report as JSON.")
 @click.option(
     "--out",
@@ -77,6 +83,7 @@ def command(
     seed: int,
     only: tuple[str, ...],
     skip: tuple[str, ...],
+    jobs: int | None,
     json_file: Path | None,
     out: Path,
     waivers: Path | None,
@@ -92,6 +99,7 @@ def command(
     from tnverify.engine.check import InputError, check_options
     from tnverify.engine.options import RunOptions
     from tnverify.engine.run import verify
+    from tnverify.isolation.processes import cores
     from tnverify.report.progress import progress
     from tnverify.subjects import SubjectRequest
 
@@ -100,7 +108,14 @@ def command(
         # gained by looking through all of it whenever memory is collected.
         gc.freeze()
     options = RunOptions(
-        profile=profile, seed=seed, only=only, skip=skip, device=device, out=out, waivers=waivers
+        profile=profile,
+        seed=seed,
+        only=only,
+        skip=skip,
+        device=device,
+        out=out,
+        waivers=waivers,
+        jobs=jobs or cores(),
     )
     try:
         check_options(options, claims=claims, adapter=adapter, handles=handles)

@@ -15,6 +15,7 @@ from tnverify.contract.outcomes import (
     Violation,
     first_line,
 )
+from tnverify.contract.surroundings import surroundings
 from tnverify.engine.refusals import is_refusal
 from tnverify.subjects.guard import Hang, time_limit
 from tnverify.tolerances import measuring
@@ -54,8 +55,10 @@ class Evaluation:
 
 def evaluate(law: Law, prober: SubjectProber, task: Task) -> Evaluation:
     """Ask one law of a subject on one task. Whatever the subject does becomes an ending."""
+    around = surroundings()
     started = time.perf_counter()
     ended = _evaluate(law, prober, task)
+    around.put_back()  # or what a layer changes would be other laws' findings
     object.__setattr__(ended, "seconds", time.perf_counter() - started)
     return ended
 

@@ -3,34 +3,47 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tnverify.engine.attribution import attributed
 from tnverify.engine.causes import group_causes
-from tnverify.engine.evaluate import evaluate
+from tnverify.engine.evaluate import Evaluation, evaluate
 from tnverify.engine.failures import Smallest, smallest_failure
 from tnverify.engine.reproducer import program, write_program
 from tnverify.engine.results import LawVerdict
 from tnverify.engine.tasks_json import rebuild
-from tnverify.engine.trial import try_laws
+from tnverify.engine.trial import LaneRecord, LawRecord, try_laws
 from tnverify.engine.verdicts import law_verdict
+from tnverify.engine.watch import Before, Unwatched
 from tnverify.plans.strategies import corpus
 from tnverify.subjects import SubjectProber
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tnverify.catalogue.laws import Law
     from tnverify.engine.options import RunOptions, RunPlan
     from tnverify.engine.progress import Progress
-    from tnverify.engine.trial import LawRecord
+    from tnverify.engine.watch import Crash, Watch
+    from tnverify.plans import Plan
     from tnverify.subjects import Subject, SubjectRequest
 
 
 def hold(
-    subject: Subject, request: SubjectRequest, number: int, made: RunPlan, progress: Progress
+    subject: Subject,
+    request: SubjectRequest,
+    number: int,
+    made: RunPlan,
+    progress: Progress,
+    watch: Watch | None = None,
+    before: Before | None = None,
 ) -> list[LawVerdict]:
-    """Every law's verdict on subject `number` of a run, in the catalogue's order."""
+    """Every law's verdict on subject `number` of a run, in the catalogue's order.
+
+    What was found `before`, by a process that ended, is not asked again; `watch` is told what is.
+    """
+    watch, before = watch or Unwatched(), before or Before()
     options = made.options
     plans = corpus(
         options.seed,
@@ -41,69 +54,105 @@ def hold(
     )
     waived = _replay_waivers(subject, request, made)
     asked = [law for law in made.catalogue if law.name not in waived]
-    records = try_laws(
+    known = dict(before.records or {})
+    for crash in before.crashes:
+        if crash.stage == "laws" and any(law.name == crash.law for law in asked):
+            known[crash.law] = _of_a_crash(made.catalogue.named(crash.law), crash, plans)
+    tried = try_laws(
         subject,
-        asked,
-        plans,
+        [law for law in asked if law.name not in known],
+        [] if before.tried else plans,
         made.profile,
         progress.on_plan,
         lambda: made.interruptions.append(None),
+        watch=watch,
+        passed_over=before.passed_over,
     )
+    for record in tried:
+        watch.asked(record)
+    by_name = known | {record.law.name: record for record in tried}
+    records = [by_name[law.name] for law in asked]
     found = waived | {record.law.name: law_verdict(record, None) for record in records}
     if not made.interruptions:
         found = attributed(found, records, subject)
     if options.shrink and not made.interruptions:
-        found |= _made_small(records, found, subject, request, number, options, progress)
+        small = _Small(subject, request, number, options, progress, watch, before)
+        found |= small.of(records, found)
     return [found[law.name] for law in made.catalogue]
 
 
-def _made_small(
-    records: list[LawRecord],
-    found: dict[str, LawVerdict],
-    subject: Subject,
-    request: SubjectRequest,
-    number: int,
-    options: RunOptions,
-    progress: Progress,
-) -> dict[str, LawVerdict]:
-    """The verdicts on laws that failed, with their counterexamples.
-
-    The most telling law of a cause is made small first; the others of that cause are tried on
-    its task before any task of their own is sought.
-    """
-    by_name = {record.law.name: record for record in records if record.failure is not None}
-    done: dict[str, LawVerdict] = {}
-    for cause in group_causes(list(found.values())):
-        beside: list[Smallest] = []
-        for name in cause.laws:
-            if name not in by_name:
-                continue  # a stale waiver fails without a task of its own
-            record = by_name[name]
-            assert record.failure is not None
-            progress.on_shrink(name, len(done) + 1, len(by_name))
-            smallest = smallest_failure(record.law, subject, record.failure, options.seed, beside)
-            beside.append(smallest)
-            smallest = _with_program(smallest, record, subject, request, number, options)
-            done[name] = replace(law_verdict(record, smallest), cause=found[name].cause)
-    return done
+def crash_evaluation(crash: Crash) -> Evaluation:
+    """How a law ended on the task that ended the process."""
+    met = f" in {crash.during}" if crash.during else ""
+    on = f", on {crash.task}" if crash.task else ""
+    symptom = "hang" if crash.hung else "crash"
+    # As what hangs, it is not tried on smaller tasks: each would cost a process.
+    return Evaluation("broken", f"{crash.how}{met}{on}", symptom, "an answer", crash.how, hung=True)
 
 
-def _with_program(
-    smallest: Smallest,
-    record: LawRecord,
-    subject: Subject,
-    request: SubjectRequest,
-    number: int,
-    options: RunOptions,
-) -> Smallest:
-    example = smallest.counterexample
-    text = program(record.law, subject, request, example, options.seed)
-    path = None
-    if options.out is not None:
-        path = str(write_program(text, options.out, number, record.law))
-        witness = {"plan": example.plan, "context": example.context, "target": example.targets}
-        Path(path).with_suffix(".json").write_text(json.dumps(witness, indent=1) + "\n")
-    return replace(smallest, counterexample=replace(example, reproducer=text, path=path))
+def _of_a_crash(law: Law, crash: Crash, plans: Sequence[Plan]) -> LawRecord:
+    record = LawRecord(law, {lane: LaneRecord() for lane in law.lanes})
+    record.note(plans[crash.plan], crash.lane, crash_evaluation(crash))
+    return record
+
+
+@dataclass(frozen=True, slots=True)
+class _Small:
+    """Makes the counterexamples of one subject small."""
+
+    subject: Subject
+    request: SubjectRequest
+    number: int
+    options: RunOptions
+    progress: Progress
+    watch: Watch
+    before: Before
+
+    def of(self, records: list[LawRecord], found: dict[str, LawVerdict]) -> dict[str, LawVerdict]:
+        """The verdicts on laws that failed, with their counterexamples.
+
+        The most telling law of a cause is made small first; the others of that cause are tried
+        on its task before any task of their own is sought.
+        """
+        by_name = {record.law.name: record for record in records if record.failure is not None}
+        done = dict(self.before.small or {})
+        for cause in group_causes(list(found.values())):
+            beside: list[Smallest] = []
+            for name in cause.laws:
+                if name not in by_name or name in done:
+                    continue  # a stale waiver fails without a task of its own
+                self.progress.on_shrink(name, len(done) + 1, len(by_name))
+                verdict = self._one(by_name[name], beside)
+                done[name] = replace(verdict, cause=found[name].cause)
+                self.watch.made_small(done[name])
+        return done
+
+    def _one(self, record: LawRecord, beside: list[Smallest]) -> LawVerdict:
+        assert record.failure is not None
+        plan, lane, first = record.failure
+        name = record.law.name
+        if any(c.law == name and c.stage == "shrink" for c in self.before.crashes):
+            first = replace(first, hung=True)  # a smaller task ended the process: it stays as it is
+        self.watch.asking(name, -1, lane, plan.build())
+        smallest = smallest_failure(
+            record.law, self.subject, (plan, lane, first), self.options.seed, beside
+        )
+        beside.append(smallest)
+        return law_verdict(record, self._with_program(smallest, record))
+
+    def _with_program(self, smallest: Smallest, record: LawRecord) -> Smallest:
+        example, options = smallest.counterexample, self.options
+        text = program(record.law, self.subject, self.request, example, options.seed)
+        path = None
+        if options.out is not None:
+            witness: dict[str, object] = {
+                "plan": example.plan, "context": example.context, "target": example.targets,
+            }  # fmt: skip
+            try:
+                path = str(write_program(text, options.out, self.number, record.law, witness))
+            except OSError as error:
+                self.watch.not_written(f"{error.strerror or error}")
+        return replace(smallest, counterexample=replace(example, reproducer=text, path=path))
 
 
 def _replay_waivers(

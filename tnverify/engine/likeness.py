@@ -12,24 +12,26 @@ from tnverify.power.measured import measured
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from tnverify.contract.claims import Claims
     from tnverify.engine.results import LawVerdict
 
 _MOST = 2
 """More planted faults than these with one set of failing laws tell nothing."""
 
 
-def like_faults(verdicts: Iterable[LawVerdict], claims: Claims, profile: str) -> tuple[str, ...]:
+def like_faults(
+    verdicts: Iterable[LawVerdict], declared: str | None, profile: str
+) -> tuple[str, ...]:
     """Planted faults of the same claimed scheme that fail just the laws that fail here.
 
-    None for claims that were inferred, and where the kill matrix was not kept.
+    `declared` is the name of that scheme; None, for claims that were inferred, are like none. So
+    are all where the kill matrix was not kept.
     """
     kept = measured(profile)
     failing = {v.law.name for v in verdicts if v.is_shown or v.cause is not None}
-    if kept is None or claims.inferred or not claims.has_formula or not failing:
+    if kept is None or declared in (None, "inductive") or not failing:
         return ()
     scheme_of = {fault.name: fault.claims.partition(",")[0] for fault in all_faults()}
-    found = [name for name in kept.like(failing) if scheme_of.get(name) == claims.scheme.name]
+    found = [name for name in kept.like(failing) if scheme_of.get(name) == declared]
     return tuple(found) if len(found) <= _MOST else ()
 
 

@@ -17,6 +17,7 @@ class RunOptions:
     """How a run is made. `out` is the directory for reproducers; None writes and runs none.
 
     `shrink` off leaves counterexamples as they were found, for those who only count them.
+    `jobs` subjects are verified at a time. `isolated` off verifies all of them in this process.
     """
 
     profile: str = "default"
@@ -27,6 +28,8 @@ class RunOptions:
     out: Path | None = Path("tnverify-out")
     waivers: Path | None = None
     shrink: bool = True
+    jobs: int = 1
+    isolated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

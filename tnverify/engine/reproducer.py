@@ -6,11 +6,16 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 from pprint import pformat
 from typing import TYPE_CHECKING
 
 from tnverify import __version__
+from tnverify.isolation.limits import Limits
+from tnverify.isolation.processes import end_group
+from tnverify.report.paths import write_atomically
 from tnverify.subjects import guard
 
 if TYPE_CHECKING:
@@ -92,40 +97,115 @@ def _absolute(spec: str) -> str:
     return absolute + parenthesis + arguments
 
 
-def write_program(text: str, directory: Path, subject_number: int, law: Law) -> Path:
-    """Write the program where a person finds it. Raises OSError where that cannot be written."""
+def write_program(
+    text: str,
+    directory: Path,
+    subject_number: int,
+    law: Law,
+    witness: dict[str, object] | None = None,
+) -> Path:
+    """Write the program where a person finds it, and its witness, if any, beside it as JSON.
+
+    Each is written whole or not at all. Raises OSError where that cannot be written.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{subject_number:02d}_{law.name}.py"
-    path.write_bytes(text.encode())
+    if witness is not None:
+        write_atomically(path.with_suffix(".json"), json.dumps(witness, indent=1) + "\n")
+    write_atomically(path, text)
     return path
 
 
 _PATIENCE = 120.0
 """Seconds that the programs of a run may take together."""
 
+_BUILDING = 30.0
+"""Seconds that a program may take beside the calls that its law makes."""
+
 _RUN_ALL = """
-import json, sys
-from tnverify.reproduce import outcomes
+import os, sys
+from tnverify.engine.reproducer import LIMITS
+from tnverify.isolation.inside import settle
+from tnverify.reproduce import run_each
 from tnverify.subjects.guard import patience
+settle(LIMITS, os.getppid())
 with patience(float(sys.argv[1])):
-    print("\\n" + json.dumps(outcomes(sys.argv[2:])))
+    run_each(sys.argv[2], sys.argv[3:])
+os._exit(0)
 """
+
+LIMITS = Limits(seconds=_PATIENCE, memory=8.0)
+"""What the programs of a run may take together."""
 
 
 def run_programs(paths: Sequence[Path], seconds: float = _PATIENCE) -> list[str | None]:
-    """Run all programs in one fresh process; how each failed (its symptom), None where it did
-    not fail, or where the process did not come back within `seconds`."""
-    if not paths:
-        return []
+    """Run all programs in a fresh process; how each failed (its symptom), None where it did not
+    fail, or where no process came back within `seconds`.
+
+    A program that ends its process, or hangs it, has failed by `crash` or `hang`; those after it
+    get another.
+    """
+    found: list[str | None] = []
+    deadline = time.monotonic() + seconds
+    while len(found) < len(paths):
+        told, ended = _run_from(paths[len(found) :], deadline)
+        found += told
+        if ended is None:
+            break
+        found.append(ended)
+    return [*found, *[None] * (len(paths) - len(found))]
+
+
+def _run_from(paths: Sequence[Path], deadline: float) -> tuple[list[str | None], str | None]:
+    """Run programs in one fresh process: how those failed that came to their end, and how the
+    one after them ended the process, None where none did."""
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(p for p in sys.path if p))
-    try:
-        ran = subprocess.run(  # noqa: S603, PLW1510 - this Python, on programs that this run wrote; what it printed tells how it ended
-            [sys.executable, "-c", _RUN_ALL, str(guard.HANG_SECONDS), *map(str, paths)],
-            capture_output=True,
-            timeout=seconds,
+    with tempfile.TemporaryDirectory(prefix="tnverify-") as folder:
+        results = Path(folder, "results")
+        process = subprocess.Popen(  # noqa: S603 - this Python, on programs that this run wrote
+            [
+                sys.executable, "-c", _RUN_ALL, str(guard.HANG_SECONDS), str(results),
+                *map(str, paths),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             env=environment,
-        )
-        found = json.loads(ran.stdout.strip().splitlines()[-1])
-    except (subprocess.TimeoutExpired, IndexError, json.JSONDecodeError):
-        return [None] * len(paths)
-    return [None if symptom is None else str(symptom) for symptom in found]
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            ended = _await(process, results, deadline)
+        finally:
+            end_group(process.pid)
+            process.wait()
+        told = [json.loads(line) for line in _lines(results)]
+    begun = sum(1 for line in told if line == "begun")
+    finished = [line["failed"] for line in told if isinstance(line, dict)]
+    if begun == len(finished) or ended is None:
+        return finished, None
+    return finished, ended
+
+
+def _await(process: subprocess.Popen[bytes], results: Path, deadline: float) -> str | None:
+    """Wait for the end of a process: `crash` where it ended, `hang` where one program took longer
+    than any call may, None where the time of all of them was over."""
+    most = guard.STARVED * guard.HANG_SECONDS + _BUILDING
+    seen, since = 0, time.monotonic()
+    while process.poll() is None:
+        now = time.monotonic()
+        if now >= deadline:
+            return None
+        lines = len(_lines(results))
+        if lines != seen:
+            seen, since = lines, now
+        elif seen and now - since > most:
+            return "hang"
+        time.sleep(0.02)
+    return "crash"
+
+
+def _lines(results: Path) -> list[str]:
+    try:
+        return [line for line in results.read_text().split("\n")[:-1] if line]
+    except FileNotFoundError:
+        return []

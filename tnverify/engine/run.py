@@ -14,25 +14,23 @@ import hypothesis
 import torch
 
 from tnverify.catalogue import load_catalogue
-from tnverify.engine.canaries import asleep
+from tnverify.engine import canaries
 from tnverify.engine.capture import captured_output
-from tnverify.engine.causes import group_causes
-from tnverify.engine.hold import hold
-from tnverify.engine.likeness import like_faults
+from tnverify.engine.case import Case
+from tnverify.engine.crew import Crew
 from tnverify.engine.options import RunOptions, RunPlan
 from tnverify.engine.profiles import find_profile
 from tnverify.engine.progress import Progress, Silent
 from tnverify.engine.reproducer import run_programs
 from tnverify.engine.results import LawVerdict, RunReport, SubjectReport
-from tnverify.engine.verdicts import subject_verdict
+from tnverify.engine.single import not_reached, verify_here
 from tnverify.engine.waivers import read_waivers
 from tnverify.plans.strategies import corpus
-from tnverify.subjects import SubjectRequest, Unusable, resolve
+from tnverify.subjects import SubjectRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tnverify.subjects.infer import Inference
 
 __all__ = ["RunOptions", "SubjectRequest", "check_device", "environment", "identify", "verify"]
 
@@ -53,24 +51,12 @@ def verify(
     catalogue = whole.select(options.only, options.skip)
     profile, waivers = find_profile(options.profile), read_waivers(options.waivers, whole)
     check_device(options.device)
-    reports: list[SubjectReport] = []
-    interrupted = False
-    sleeping: tuple[str, ...] = ()
+    made = RunPlan(options, profile, catalogue, waivers, ())
     with _one_thread():
-        try:
-            plans = corpus(options.seed, profile.corpus, allow_past=True)
-            with captured_output():
-                sleeping = tuple(asleep(catalogue, plans))
-            made = RunPlan(options, profile, catalogue, waivers, sleeping)
-            for number, request in enumerate(requests, 1):
-                progress.on_subject(request.spec, number, len(requests))
-                reports.append(_verify_one(request, number, made, progress))
-                if made.interruptions:
-                    interrupted = True
-                    break
-        except KeyboardInterrupt:
-            interrupted = True
-        reports += [_not_reached(request) for request in requests[len(reports) :]]
+        if options.isolated:
+            reports, sleeping, interrupted = _apart(requests, made, progress)
+        else:
+            reports, sleeping, interrupted = _here(requests, made, progress)
         try:
             reports = _with_programs_run(reports)
         except KeyboardInterrupt:
@@ -90,16 +76,52 @@ def verify(
     )
 
 
+_Found = tuple[list[SubjectReport], tuple[str, ...], bool]
+"""Every subject's report, the families that sleep, and whether Ctrl-C ended it."""
+
+
+def _apart(requests: Sequence[SubjectRequest], made: RunPlan, progress: Progress) -> _Found:
+    """Verify each subject in a process of its own."""
+    cases = [Case(request, number) for number, request in enumerate(requests, 1)]
+    crew = Crew(cases, made, progress)
+    return crew.verify(), crew.asleep, crew.interrupted
+
+
+def _here(requests: Sequence[SubjectRequest], made: RunPlan, progress: Progress) -> _Found:
+    """Verify all subjects in this process."""
+    reports: list[SubjectReport] = []
+    interrupted = False
+    sleeping: tuple[str, ...] = ()
+    try:
+        with captured_output():
+            plans = corpus(made.options.seed, made.profile.corpus, allow_past=True)
+            sleeping = tuple(canaries.asleep(made.catalogue, plans))
+        made = replace(made, asleep=sleeping)
+        for number, request in enumerate(requests, 1):
+            progress.on_subject(request.spec, number, len(requests))
+            reports.append(verify_here(request, number, made, progress))
+            if made.interruptions:
+                interrupted = True
+                break
+    except KeyboardInterrupt:
+        interrupted = True
+    return [*reports, *map(not_reached, requests[len(reports) :])], sleeping, interrupted
+
+
 def identify(request: SubjectRequest, device: str = "cpu") -> SubjectReport:
-    """Measure the fingerprint and the nearest scheme, and check no law."""
-    clock = time.perf_counter()
+    """Measure the fingerprint and the nearest scheme, and check no law.
+
+    Ctrl-C is raised again.
+    """
     check_device(device)
-    with _one_thread(), captured_output():
-        try:
-            found = resolve(request, device)
-        except Unusable as error:
-            return _unusable(request, error)
-    return replace(_described(request, found), seconds=time.perf_counter() - clock)
+    options = RunOptions(device=device)
+    made = RunPlan(options, find_profile(options.profile), load_catalogue(), (), ())
+    with _one_thread():
+        crew = Crew([Case(request, 1, only_measure=True)], made, Silent())
+        (report,) = crew.verify(wake_first=False)
+    if crew.interrupted:
+        raise KeyboardInterrupt
+    return report
 
 
 def check_device(device: str) -> None:
@@ -131,60 +153,6 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _verify_one(
-    request: SubjectRequest, number: int, made: RunPlan, progress: Progress
-) -> SubjectReport:
-    clock = time.perf_counter()
-    with captured_output() as captured:
-        try:
-            found = resolve(request, made.options.device)
-        except Unusable as error:
-            return replace(_unusable(request, error), seconds=time.perf_counter() - clock)
-        verdicts = hold(found.subject, request, number, made, progress)
-    verdict, reason = subject_verdict(verdicts, made.asleep)
-    report = _described(request, found)
-    notes = (*report.notes, *((captured.note,) if captured.note else ()))
-    return replace(
-        report,
-        verdict=verdict,
-        reason=reason,
-        laws=tuple(verdicts),
-        causes=group_causes(verdicts),
-        like_faults=like_faults(verdicts, found.subject.claims, made.profile.name),
-        notes=notes,
-        seconds=time.perf_counter() - clock,
-    )
-
-
-def _described(request: SubjectRequest, found: Inference) -> SubjectReport:
-    """What was measured of a layer of which no law was asked."""
-    subject = found.subject
-    claims = subject.claims
-    return SubjectReport(
-        spec=request.spec,
-        verdict="inconclusive",
-        adapter=subject.adapter.name,
-        adapter_given=request.adapter is not None,
-        scheme=claims.scheme.name,
-        modifiers=claims.modifiers,
-        inferred=claims.inferred,
-        fingerprint=found.fingerprint,
-        nearness=found.nearness,
-        notes=subject.notes,
-        cautions=subject.cautions,
-    )
-
-
-def _unusable(request: SubjectRequest, error: Unusable) -> SubjectReport:
-    return SubjectReport(spec=request.spec, verdict="unusable", reason=str(error))
-
-
-def _not_reached(request: SubjectRequest) -> SubjectReport:
-    return SubjectReport(
-        spec=request.spec, verdict="inconclusive", reason="interrupted before it was verified"
-    )
 
 
 def _with_programs_run(reports: list[SubjectReport]) -> list[SubjectReport]:

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tnverify.engine.evaluate import Evaluation, evaluate
+from tnverify.engine.watch import Unwatched
 from tnverify.subjects.guard import alarms
 from tnverify.subjects.prober import SubjectProber
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from tnverify.catalogue.laws import Law
     from tnverify.engine.profiles import Profile
+    from tnverify.engine.watch import Watch
     from tnverify.plans import Plan
     from tnverify.subjects.subject import Subject
 
@@ -116,10 +118,13 @@ def try_laws(
     on_interrupt: Callable[[], None] = lambda: None,
     *,
     first_only: bool = False,
+    watch: Watch | None = None,
+    passed_over: Collection[int] = (),
 ) -> list[LawRecord]:
     """Replay the corpus on every law; each stops where it fails or has counted enough tasks.
 
     With `first_only` all stop where the first law fails: for those who ask whether one does.
+    `watch` is told what is asked; plans with the numbers `passed_over` are not.
     Ctrl-C ends the replay, is told to `on_interrupt`, and leaves what was seen so far.
     """
     records = []
@@ -130,7 +135,15 @@ def try_laws(
         records.append(record)
     try:
         with alarms():
-            done = _replay(subject, records, corpus, profile, on_plan, first_only=first_only)
+            done = _replay(
+                subject,
+                records,
+                [(n, plan) for n, plan in enumerate(corpus) if n not in passed_over],
+                profile,
+                on_plan,
+                watch or Unwatched(),
+                first_only=first_only,
+            )
         if not done:
             _give_up(records, profile, "the subject hung too often to go on")
     except KeyboardInterrupt:
@@ -142,15 +155,16 @@ def try_laws(
 def _replay(
     subject: Subject,
     records: list[LawRecord],
-    corpus: Sequence[Plan],
+    corpus: Sequence[tuple[int, Plan]],
     profile: Profile,
     on_plan: Callable[[int, int], None],
+    watch: Watch,
     *,
     first_only: bool,
 ) -> bool:
     """Ask every law that still wants tasks; False where the subject hung too often to go on."""
     hangs = 0
-    for number, plan in enumerate(corpus):
+    for number, plan in corpus:
         on_plan(number, len(corpus))
         for lane in subject.lanes:
             asked = [
@@ -163,8 +177,11 @@ def _replay(
             prober = SubjectProber(subject)
             task = plan.build(subject.dtype(lane), subject.device)
             for record in asked:
+                watch.asking(record.law.name, number, lane, task)
                 ended = evaluate(record.law, prober, task)
                 record.note(plan, lane, ended)
+                if not _still_asked(record, profile):
+                    watch.asked(record)
                 hangs += ended.hung
                 if ended.failed and first_only:
                     return True

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tnverify.faults import Fault
-    from tnverify.subjects.prober import LiveProbe
+    from tnverify.subjects.probe import LiveProbe
     from tnverify.subjects.subject import Subject
 
 TASKS = 10

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tnverify.contract.outcomes import SubjectRaised
 
@@ -28,6 +29,22 @@ _counting: tuple[float, float, float] | None = None
 """The limit that counts now: its seconds, and the clock and CPU time when it began."""
 
 
+class Watcher(Protocol):
+    """Who is told what this process does with its subject, to know it should the process go."""
+
+    def calling(self, during: str) -> None: ...
+
+    def count(self, limit: tuple[float, float, float] | None) -> None: ...
+
+    def came_twice(self) -> None: ...
+
+
+_watcher: Watcher | None = None
+_in_second_process = False
+_pressed: bool | None = None
+"""Whether Ctrl-C was pressed; None where a KeyboardInterrupt means that it was."""
+
+
 class Hang(BaseException):
     """Raised in the subject's frame; no Exception, so that `except Exception` lets it pass."""
 
@@ -44,18 +61,56 @@ class calling:  # noqa: N801 - reads as the verb that it is: `with calling("cond
         self._during = during
 
     def __enter__(self) -> None:
-        return
+        if _watcher is not None:
+            _watcher.calling(self._during)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
+        if _in_second_process:
+            if _watcher is not None:
+                _watcher.came_twice()
+            os._exit(0)
         if kind is None or error is None:
             return
         if kind is Hang:
             hang = TimeoutError(f"no answer within {HANG_SECONDS:g} s")
             raise SubjectRaised(hang, self._during) from None
-        if isinstance(error, (Exception, SystemExit, GeneratorExit)):
+        if kind is not KeyboardInterrupt or _pressed is False:
             raise SubjectRaised(error, self._during) from error
+
+
+def watched_by(watcher: Watcher) -> None:
+    """Have a watcher told of every call from now on."""
+    global _watcher  # noqa: PLW0603 - the subject is the process'
+    _watcher = watcher
+
+
+def press(_signal: int, _frame: FrameType | None) -> None:
+    """The handler of Ctrl-C in a process of a subject's own, whose subject may raise what
+    Ctrl-C raises."""
+    global _pressed  # noqa: PLW0603 - as _watcher
+    _pressed = True
+    raise KeyboardInterrupt
+
+
+def only_press_interrupts() -> None:
+    """Take a KeyboardInterrupt that `press` did not raise for the subject's."""
+    global _pressed  # noqa: PLW0603 - as _watcher
+    _pressed = False
+
+
+def is_second_process() -> None:
+    """Say that this process was made by the subject: it must not go on as the first does."""
+    global _in_second_process  # noqa: PLW0603 - as _watcher
+    _in_second_process = True
+
+
+def _count(limit: tuple[float, float, float] | None) -> None:
+    global _counting  # noqa: PLW0603 - the limit is the process', as its alarm is
+    _counting = limit
+    if _watcher is not None:
+        _watcher.count(limit)
 
 
 def _ring(_signal: int, _frame: FrameType | None) -> None:
@@ -115,7 +170,6 @@ class time_limit:  # noqa: N801 - as `calling`: `with time_limit():` stands arou
         self._seconds = seconds
 
     def __enter__(self) -> None:
-        global _counting  # noqa: PLW0603 - the limit is the process', as its alarm is
         self._handler: AbstractContextManager[None] | None = None
         self._around: tuple[float, float] | None = None
         if not _can_ring():
@@ -126,22 +180,22 @@ class time_limit:  # noqa: N801 - as `calling`: `with time_limit():` stands arou
         self._limit = HANG_SECONDS if self._seconds is None else self._seconds
         self._started, self._cpu = time.monotonic(), time.process_time()
         self._counted_before = _counting
-        _counting = (self._limit, self._started, self._cpu)
+        _count((self._limit, self._started, self._cpu))
         self._around = signal.setitimer(signal.ITIMER_REAL, self._limit, 1.0)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
-        global _counting  # noqa: PLW0603 - as in __enter__
         if self._around is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            _counting = self._counted_before
+            around = self._counted_before
             left, interval = self._around
             took = time.monotonic() - self._started
-            if took >= self._limit and _counting is not None:
-                seconds, clock, cpu = _counting
-                _counting = (seconds, clock + took, cpu + time.process_time() - self._cpu)
+            if took >= self._limit and around is not None:
+                seconds, clock, cpu = around
+                around = (seconds, clock + took, cpu + time.process_time() - self._cpu)
                 took = 0.0
+            _count(around)
             if left > 0:
                 signal.setitimer(signal.ITIMER_REAL, max(left - took, 0.001), interval)
         if self._handler is not None:

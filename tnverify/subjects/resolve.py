@@ -9,6 +9,7 @@ import torch
 
 from tnverify.contract.claims import SCHEMES, Claims, ClaimsError, nearest, parse_claims
 from tnverify.contract.outcomes import SubjectRaised, Violation, first_line
+from tnverify.contract.surroundings import kept
 from tnverify.subjects.adapters import ADAPTERS, Adapter
 from tnverify.subjects.adapters.naming import shipped_adapter
 from tnverify.subjects.adapters.own import check_own, own_adapter
@@ -23,7 +24,7 @@ from tnverify.subjects.ordinary import ordinary, ordinary_tasks
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.ranks import find_rank
 from tnverify.subjects.sources import source_of
-from tnverify.subjects.spec import Spec, Unusable, parse_spec
+from tnverify.subjects.spec import Spec, Unusable, import_module, parse_spec
 from tnverify.subjects.starting import FirstInstances, makes_parameters_when_called, same_values
 from tnverify.subjects.subject import Factory, Subject
 from tnverify.subjects.widths import fixed_width
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 DETECTION_SECONDS = 90.0
 """How long finding out how a layer is called may take: dozens of calls, slow ones among them."""
+_IMPORT_SECONDS = 120.0
+"""How long a layer's module, with all that it imports, may take to be imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,11 @@ def resolve(request: SubjectRequest, device: str = "cpu") -> Inference:
 def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None = None) -> Subject:
     """The subject behind its adapter, its claims still open. Raises Unusable, as `resolve`."""
     spec = parse_spec(request.spec)
+    try:
+        with time_limit(_IMPORT_SECONDS):
+            import_module(spec.module)
+    except Hang:
+        raise Unusable(f"importing it took longer than {_IMPORT_SECONDS:g} s") from None
     try:
         with time_limit(DETECTION_SECONDS):
             factory = factory_of(spec, request.setup)
@@ -138,6 +146,19 @@ def _driven(
     device: str,
     declared: Claims | None,
     rank: int | None = None,
+) -> Subject:
+    with kept():
+        return _measured(name, factory, adapter, handles, device, declared, rank)
+
+
+def _measured(
+    name: str,
+    factory: Factory,
+    adapter: str | None,
+    handles: Mapping[str, str],
+    device: str,
+    declared: Claims | None,
+    rank: int | None,
 ) -> Subject:
     step = channel_step(factory)
     layer, twin = (build(factory, 3 * step, (4, 3)) for _ in range(2))

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tnverify.engine.progress import Silent
+from tnverify.isolation import Limits, each_apart
 from tnverify.power.mutants.behaviours import behaviour_mutants
 from tnverify.power.mutants.form import Home
 from tnverify.power.mutants.judge import Court, judge, look
 from tnverify.power.mutants.mutant import Judged, Mutant
-from tnverify.power.mutants.sandbox import Limits, each_apart
 from tnverify.subjects.spec import Unusable
 
 if TYPE_CHECKING:

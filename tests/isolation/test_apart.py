@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tnverify.power.mutants.sandbox import Ended, Limits, each_apart
+from tnverify.isolation import Ended, Limits, each_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,112 @@
+"""One subject from its request to its report, in the process that runs it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from tnverify.contract.claims import SCHEMES, Claims
+from tnverify.engine.capture import captured_output
+from tnverify.engine.causes import group_causes
+from tnverify.engine.hold import hold
+from tnverify.engine.likeness import like_faults
+from tnverify.engine.results import SubjectReport
+from tnverify.engine.verdicts import subject_verdict
+from tnverify.subjects import Unusable, resolve
+from tnverify.subjects.adapters import ADAPTERS
+from tnverify.subjects.resolve import find_adapter
+from tnverify.subjects.spec import parse_spec
+from tnverify.subjects.subject import Factory, Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tnverify.engine.options import RunPlan
+    from tnverify.engine.progress import Progress
+    from tnverify.engine.results import LawVerdict
+    from tnverify.subjects import SubjectRequest
+    from tnverify.subjects.infer import Inference
+
+
+def verify_here(
+    request: SubjectRequest, number: int, made: RunPlan, progress: Progress
+) -> SubjectReport:
+    """Verify subject `number` of a run in this process."""
+    clock = time.perf_counter()
+    with captured_output() as captured:
+        try:
+            found = resolve(request, made.options.device)
+        except Unusable as error:
+            return replace(unusable(request, str(error)), seconds=time.perf_counter() - clock)
+        verdicts = hold(found.subject, request, number, made, progress)
+    notes = (captured.note,) if captured.note else ()
+    report = concluded(described(request, found), verdicts, made, notes)
+    return replace(report, seconds=time.perf_counter() - clock)
+
+
+def concluded(
+    report: SubjectReport,
+    verdicts: Sequence[LawVerdict],
+    made: RunPlan,
+    notes: tuple[str, ...] = (),
+) -> SubjectReport:
+    """The report with every law's verdict and the subject's."""
+    verdict, reason = subject_verdict(verdicts, made.asleep)
+    declared = None if report.inferred else report.scheme
+    return replace(
+        report,
+        verdict=verdict,
+        reason=reason,
+        laws=tuple(verdicts),
+        causes=group_causes(verdicts),
+        like_faults=like_faults(verdicts, declared, made.profile.name),
+        notes=(*report.notes, *notes),
+    )
+
+
+def described(request: SubjectRequest, found: Inference) -> SubjectReport:
+    """What was measured of a layer of which no law was asked."""
+    subject = found.subject
+    claims = subject.claims
+    return SubjectReport(
+        spec=request.spec,
+        verdict="inconclusive",
+        adapter=subject.adapter.name,
+        adapter_given=request.adapter is not None,
+        scheme=claims.scheme.name,
+        modifiers=claims.modifiers,
+        inferred=claims.inferred,
+        fingerprint=found.fingerprint,
+        nearness=found.nearness,
+        notes=subject.notes,
+        cautions=subject.cautions,
+    )
+
+
+def undetected(request: SubjectRequest, device: str) -> Subject:
+    """A subject that cannot be measured, because that ends its process: built as it is named,
+    called as the adapter that was given, or the plainest, calls it, and nothing known of it."""
+    spec = parse_spec(request.spec)
+    return Subject(
+        name=request.spec,
+        factory=Factory(spec.load(), spec, request.setup),
+        adapter=ADAPTERS["no_context"]
+        if request.adapter is None
+        else find_adapter(request.adapter),
+        claims=Claims(SCHEMES["inductive"], inferred=True),
+        device=torch.device(device),
+        given_handles=dict(request.handles),
+    )
+
+
+def unusable(request: SubjectRequest, why: str) -> SubjectReport:
+    return SubjectReport(spec=request.spec, verdict="unusable", reason=why)
+
+
+def not_reached(request: SubjectRequest) -> SubjectReport:
+    return SubjectReport(
+        spec=request.spec, verdict="inconclusive", reason="interrupted before it was verified"
+    )

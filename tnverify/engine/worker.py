@@ -1,0 +1,234 @@
+"""What the process of one subject does: verify it, and tell what it finds as it finds it."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from tnverify.catalogue import Catalogue, load_catalogue
+from tnverify.contract.outcomes import first_line
+from tnverify.contract.surroundings import Functions, kept, surroundings
+from tnverify.engine import canaries
+from tnverify.engine.capture import captured_output
+from tnverify.engine.hold import hold
+from tnverify.engine.single import described, undetected
+from tnverify.isolation.messages import unpacked
+from tnverify.subjects import Unusable, guard, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tnverify.catalogue import Law
+    from tnverify.contract.task import Task
+    from tnverify.engine.options import RunPlan
+    from tnverify.engine.results import LawVerdict
+    from tnverify.engine.trial import LawRecord
+    from tnverify.engine.watch import Before
+    from tnverify.isolation.board import Board
+    from tnverify.isolation.inside import Channel
+    from tnverify.plans import Plan
+    from tnverify.subjects import SubjectRequest
+    from tnverify.subjects.infer import Inference
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What a process is asked to do with subject `number` of a run; `only_measure` asks no law."""
+
+    request: SubjectRequest
+    number: int
+    options: RunPlan
+    before: Before
+    hang_seconds: float
+    only_measure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One thing that a process tells.
+
+    `what` is one of ready, unfit, asleep, described, unusable, plan, shrink, asked, small,
+    verdicts, not_written, broke, failed, interrupted and done; `value` what belongs to it.
+    """
+
+    what: str
+    value: object = None
+
+
+def fit(channel: Channel) -> bool:
+    """Tell whether this process can compute: autograd refuses where the one that it was forked
+    from had begun to use it on a GPU."""
+    torch.set_num_threads(1)
+    try:
+        with torch.enable_grad():
+            one = torch.ones(1, requires_grad=True)
+            torch.autograd.grad(one * one, one)
+    except RuntimeError as error:
+        channel.send(Told("unfit", first_line(error)))
+        return False
+    channel.send(Told("ready"))
+    return True
+
+
+def wake(channel: Channel, catalogue: Catalogue, corpus: Sequence[Plan]) -> None:
+    """In a process of its own: which families' known-bad layers are not caught."""
+    if fit(channel):
+        with captured_output():
+            channel.send(Told("asleep", tuple(canaries.asleep(catalogue, corpus))))
+
+
+def spawned(channel: Channel, work: str, packed: bytes, board: Board | None) -> None:
+    """In a process that was spawned: do the work whose arguments were packed."""
+    arguments = unpacked(packed, load_catalogue().named)
+    assert isinstance(arguments, tuple)
+    if work == "wake":
+        wake(channel, *arguments)
+    else:
+        assert board is not None
+        serve(channel, arguments[0], board)
+
+
+def serve(channel: Channel, errand: Errand, board: Board) -> None:
+    """In a subject's process: verify it, and tell all there is to tell."""
+    if not fit(channel):
+        return
+    guard.only_press_interrupts()
+    guard.HANG_SECONDS = errand.hang_seconds  # a process that was spawned has its own
+    guard.watched_by(board)
+    seed = errand.options.options.seed
+    random.seed(seed)  # it is seeded anew wherever a process is forked
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - layers may draw from it
+    torch.manual_seed(seed)
+    functions = Functions()
+    with captured_output() as captured:
+        try:
+            _Service(channel, errand, board, functions).verify()
+        except Unusable as error:
+            channel.send(Told("unusable", str(error)))
+        except KeyboardInterrupt:
+            channel.send(Told("interrupted"))
+        except BaseException as error:  # noqa: BLE001 - who started it must hear of anything
+            said = f"{type(error).__name__}: {first_line(error)}"
+            replaced = functions.put_back()
+            if replaced:
+                # It took from Python or torch what everybody needs: its doing, not tnverify's.
+                channel.send(Told("broke", f"it replaced {', '.join(replaced[:3])}: {said}"))
+                return
+            channel.send(Told("failed", said))
+    channel.send(Told("done", None if errand.only_measure else captured.note))
+
+
+class _Service:
+    """Verifies one subject; tells progress and results as they come."""
+
+    def __init__(
+        self, channel: Channel, errand: Errand, board: Board, functions: Functions
+    ) -> None:
+        self._channel = channel
+        self._errand = errand
+        self._board = board
+        self._functions = functions
+        self._surroundings = surroundings()
+        self._told: set[str] = set()
+        """Laws of which it was told how they ended."""
+
+    def verify(self) -> None:
+        errand = self._errand
+        made = errand.options
+        self._board.enter("resolve")
+        with kept():
+            if errand.before.undetected:
+                subject = undetected(errand.request, made.options.device)
+            else:
+                found = _resolved(errand.request, made.options.device)
+                subject = found.subject
+        replaced = self._functions.put_back()
+        if not errand.before.undetected:
+            report = described(errand.request, found)
+            if replaced:
+                report = replace(report, cautions=(*report.cautions, _said(replaced)))
+            self._channel.send(Told("described", report))
+        if errand.only_measure:
+            return
+        if errand.before.undetected:
+            made = replace(made, catalogue=Catalogue((blamed_for_crashes(made.catalogue),)))
+        self._board.enter("laws")
+        verdicts = hold(subject, errand.request, errand.number, made, self, self, errand.before)
+        self._board.enter("end")
+        self._channel.send(Told("verdicts", tuple(verdicts)))
+        if made.interruptions:
+            self._channel.send(Told("interrupted"))
+
+    def _put_back(self) -> None:
+        """Undo what a call did outside of any law."""
+        self._surroundings.put_back()
+        self._functions.put_back()
+
+    # Progress
+
+    def on_subject(self, spec: str, number: int, total: int) -> None:
+        """Who started this process knows."""
+
+    def on_plan(self, done: int, total: int) -> None:
+        self._put_back()
+        self._channel.send(Told("plan", (done, total)))
+        if done == total:
+            self._board.enter("shrink")
+
+    def on_shrink(self, law: str, number: int, total: int) -> None:
+        self._put_back()
+        self._channel.send(Told("shrink", (law, number, total)))
+
+    # Watch
+
+    def asking(self, law: str, plan: int, lane: str, task: Task) -> None:
+        self._board.asking(
+            law,
+            plan,
+            lane,
+            f"a context of shape {tuple(task.context.shape)} and targets of shape"
+            f" {tuple(task.targets.shape)}"
+            if plan >= 0
+            else "",
+        )
+
+    def asked(self, record: LawRecord) -> None:
+        if record.law.name not in self._told:
+            self._told.add(record.law.name)
+            self._channel.send(Told("asked", record))
+
+    def made_small(self, verdict: LawVerdict) -> None:
+        self._channel.send(Told("small", verdict))
+
+    def not_written(self, why: str) -> None:
+        self._channel.send(Told("not_written", why))
+
+
+def _resolved(request: SubjectRequest, device: str) -> Inference:
+    try:
+        return resolve(request, device)
+    except guard.Hang:
+        raise Unusable(
+            f"it answers too slowly to be measured: not all was known after"
+            f" {guard.HANG_SECONDS:g} s"
+        ) from None
+    except (Exception, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # noqa: BLE001 - what is imported may raise anything
+        raise Unusable(f"it raised {type(error).__name__}: {first_line(error)}") from None
+
+
+def blamed_for_crashes(catalogue: Catalogue) -> Law:
+    """The law that a crash breaks where no other was being asked."""
+    musts = [law for law in catalogue if law.level == "must"] or [*catalogue]
+    return next((law for law in musts if law.name == "calls_come_back"), musts[0])
+
+
+def _said(replaced: Sequence[str]) -> str:
+    return (
+        f"importing or building it replaced {', '.join(replaced)} for the whole process: put back"
+    )
