@@ -289,6 +289,13 @@ def test_a_near_scheme_is_in_the_first_sentence_with_numbers_and_the_claim_to_ma
     )
 
 
+def test_a_near_scheme_is_told_of_a_layer_that_violates_too() -> None:
+    near = Nearness("layer_norm", 0.25, 2, 4)
+    text = " ".join(text_of(replace(handmade.transductive(), nearness=near)).split())
+    assert "3 laws fail; nearest layer_norm, from which its outputs differ by up to 0.25" in text
+    assert "no scheme fits" in text
+
+
 def test_a_transductive_scheme_is_never_green(monkeypatch: pytest.MonkeyPatch) -> None:
     flow = Fingerprint(("itself", "other_targets"), ("itself", "context"), "transductive_bn")
     subject = replace(handmade.conforming(), scheme="transductive_bn", fingerprint=flow)

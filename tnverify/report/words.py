@@ -87,7 +87,8 @@ def claims_of(subject: SubjectReport) -> str:
         return f"{claimed} (as declared)"
     if subject.scheme == "inductive":
         nearest = subject.fingerprint and subject.fingerprint.nearest_scheme
-        why = f"{nearest} must be declared" if nearest else "no scheme fits"
+        fits = nearest is not None and subject.nearness is None
+        why = f"{nearest} must be declared" if fits else "no scheme fits"
         return f"{claimed} (nothing was declared, and {why})"
     return f"{claimed} (inferred from what was measured)"
 
@@ -117,6 +118,8 @@ def _violates(subject: SubjectReport) -> str:
         fail = f"it {joined(titles)}; {fail}"
     if open_:
         fail += f", {open_} cannot be decided because of it"
+    if subject.nearness is not None:
+        fail += f"; {nearness(subject.nearness)}"
     like = subject.like_faults
     if like:
         several = len(like) > 1
