@@ -42,7 +42,11 @@ def test_a_layer_is_called_by_its_convention(layer: Callable[..., Any], adapter:
 
 def test_a_layer_whose_eval_ignores_its_training_is_cautioned_about_as_built() -> None:
     """Users of test-time adaptation never call eval(): as built, targets read other targets."""
-    for name, adapter in (("Blends", "in_eval"), ("MixedInTraining", "in_eval")):
+    for name, adapter in (
+        ("Blends", "in_eval"),
+        ("MixedInTraining", "in_eval"),
+        ("AdaptsAlways", "frozen"),
+    ):
         found = driven(name)
         assert found.adapter.name == adapter
         assert len(found.cautions) == 1

@@ -167,6 +167,15 @@ class LargestVariance(Running):
         return x * torch.rsqrt(torch.maximum(rows(x, self.var), mine) + 1e-5)
 
 
+class AdaptsAlways(Running):
+    """Normalises by running moments that every batch moves first, until eval() is called."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.move(x)
+        return self.stored(x)
+
+
 class Fast(Running):
     def __init__(self, channels: int) -> None:
         super().__init__(channels, 0.9)
@@ -318,6 +327,33 @@ class HandedInTraining(nn.Module):
             return apart(x, moments(x)), moments(x)
         assert stats is not None, "eval() wants moments"
         return apart(x, stats)
+
+
+class StatsOne(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+
+    def compute_stats(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return moments(x)
+
+    def forward(self, x: Tensor, stats: tuple[Tensor, Tensor]) -> Tensor:
+        return apart(x, stats)
+
+
+class StatsTwo(StatsOne):
+    def forward(self, x: Tensor, mean: Tensor, var: Tensor) -> Tensor:  # type: ignore[override]  # a call of its own
+        return apart(x, (mean, var))
+
+
+class StatsDict(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+
+    def get_moments(self, support: Tensor) -> dict[str, Tensor]:
+        return dict(zip(("mean", "var"), moments(support), strict=True))
+
+    def forward(self, x: Tensor, moments: dict[str, Tensor]) -> Tensor:
+        return apart(x, (moments["mean"], moments["var"]))
 
 
 # an option on every call
@@ -617,12 +653,14 @@ def several() -> list[nn.Module]:
 
 CONVENTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
     "mode_flag": (FlagPlain, FlagBuffers, FlagBlend, FlagOfItsOwn),
-    "frozen": (Average, Cumulative, LargestVariance, Fast),
+    "frozen": (Average, Cumulative, LargestVariance, AdaptsAlways, Fast),
     "in_eval": (MixedInTraining, Noisy, Blends),
     "no_context": (Own, Batch, NoModule, AlwaysTraining),
     "explicit_state": (Explicit, ExplicitObject, ExplicitToo),
     "handed_moments": (HandedPair, HandedApart, HandedByName),
     "handed_in_train": (HandedInTraining,),
+    "stats[compute_stats]+handed_moments": (StatsOne, StatsTwo),
+    "stats[get_moments]+handed_moments": (StatsDict,),
     "option[mode='support','query']+mode_flag": (Modes,),
     "option[phase=ADAPT,PREDICT]+mode_flag": (Phases,),
     "option[stage='inner','outer']+mode_flag": (Literals,),

@@ -17,6 +17,7 @@ from tnverify.subjects.adapters.mode_flag import MODE_FLAG
 from tnverify.subjects.adapters.no_context import NO_CONTEXT
 from tnverify.subjects.adapters.option import OPTION
 from tnverify.subjects.adapters.set_mode import SET_MODE
+from tnverify.subjects.adapters.stats import STATS
 from tnverify.subjects.adapters.step import STEP
 
 ADAPTERS: dict[str, Adapter] = {
@@ -33,6 +34,7 @@ ADAPTERS: dict[str, Adapter] = {
         SET_MODE,
         STEP,
         FUNCTIONAL,
+        STATS,
         BACKUP,
     )
 }

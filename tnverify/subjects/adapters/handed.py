@@ -79,7 +79,7 @@ def recognise(trial: Trial) -> Evidence | None:
         return None
     for adapter in (HANDED_MOMENTS, HANDED_IN_TRAIN):
         try:
-            answer = trial.run(partial(_both, adapter, trial))
+            answer = trial.run(partial(handed_over, adapter, trial))
         except (SubjectRaised, Unusable):
             return None
         if isinstance(answer, torch.Tensor):
@@ -88,7 +88,8 @@ def recognise(trial: Trial) -> Evidence | None:
     return None
 
 
-def _both(adapter: Adapter, trial: Trial, layer: Any) -> Any:
+def handed_over(adapter: Adapter, trial: Trial, layer: Any) -> Any:
+    """The target outputs after a context's moments were handed over."""
     norm = adapter.wrap(layer)
     _, state = norm.condition(trial.contexts[0].clone())
     return norm.normalize(trial.targets.clone(), state)

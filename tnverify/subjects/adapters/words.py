@@ -80,6 +80,12 @@ STATES = _set(
 )
 """Arguments that hold a task, or tell which."""
 
+MOMENTS = _set(
+    "mean var std mu sigma variance context_mean context_var context_std support_mean"
+    " support_var batch_mean batch_var task_mean task_var moment_mean moment_var mean_var"
+)
+"""Arguments that are moments of a context."""
+
 CONTEXT_VERBS = (
     "support", "context", "condition", "adapt", "enable", "start", "begin", "collect", "open",
     "unfreeze", "learn", "train", "fit", "record",
