@@ -45,6 +45,7 @@ def _has_formula(claims: Claims) -> str | None:
     family="moments",
     kind="rounded",
     claimed=_has_formula,
+    wide=1,
     source="eqs. (2) to (11), those of the claimed scheme",
 )
 def outputs_agree_with_the_formula(norm: Prober, task: Task) -> None:

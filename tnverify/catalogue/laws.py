@@ -25,7 +25,8 @@ class Law:
     `claimed` answers, for some claims, why the law is not claimed under them, or None where it
     is. `needs` lists handles without which the law is not claimed. `lanes` are the precisions
     it is checked in; `max_tasks` bounds the tasks that it is checked on in one lane (None: the
-    profile's number); `thorough_only` keeps it out of the quicker profiles.
+    profile's number); `thorough_only` keeps it out of the quicker profiles. `wide` says that it is
+    asked about wide plans too, every so many of them (0: about none).
     """
 
     name: str
@@ -39,6 +40,7 @@ class Law:
     lanes: tuple[Lane, ...] = ("float64", "native")
     max_tasks: int | None = None
     thorough_only: bool = False
+    wide: int = 0
 
     @property
     def statement(self) -> str:
@@ -61,6 +63,7 @@ def law(
     lanes: tuple[Lane, ...] = ("float64", "native"),
     max_tasks: int | None = None,
     thorough_only: bool = False,
+    wide: int = 0,
 ) -> Callable[[Callable[[Prober, Task], None]], Law]:
     """Declare the decorated function a law; its name is the law and its docstring explains it.
 
@@ -83,6 +86,7 @@ def law(
             lanes=lanes,
             max_tasks=max_tasks,
             thorough_only=thorough_only,
+            wide=wide,
         )
 
     return declare

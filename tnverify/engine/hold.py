@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tnverify.engine.causes import group_causes
+from tnverify.engine.corpora import plans_for
 from tnverify.engine.evaluate import evaluate
 from tnverify.engine.failures import Smallest, smallest_failure
 from tnverify.engine.reproducer import program, write_program
@@ -16,7 +17,6 @@ from tnverify.engine.results import LawVerdict
 from tnverify.engine.tasks_json import rebuild
 from tnverify.engine.trial import try_laws
 from tnverify.engine.verdicts import law_verdict
-from tnverify.plans.strategies import corpus
 from tnverify.subjects import SubjectProber
 
 if TYPE_CHECKING:
@@ -31,22 +31,17 @@ def hold(
 ) -> list[LawVerdict]:
     """Every law's verdict on subject `number` of a run, in the catalogue's order."""
     options = made.options
-    plans = corpus(
-        options.seed,
-        made.profile.corpus,
-        rank=subject.rank,
-        step=subject.channel_step,
-        allow_past=True,
-    )
+    plans = plans_for(subject, options.seed, made.profile)
     waived = _replay_waivers(subject, request, made)
     asked = [law for law in made.catalogue if law.name not in waived]
     records = try_laws(
         subject,
         asked,
-        plans,
+        plans.usual,
         made.profile,
         progress.on_plan,
         lambda: made.interruptions.append(None),
+        wide=plans.wide,
     )
     found = waived | {record.law.name: law_verdict(record, None) for record in records}
     if options.shrink and not made.interruptions:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tnverify.engine.evaluate import Evaluation, evaluate
@@ -11,7 +12,7 @@ from tnverify.subjects.guard import alarms
 from tnverify.subjects.prober import SubjectProber
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tnverify.catalogue.laws import Law
     from tnverify.engine.profiles import Profile
@@ -111,11 +112,12 @@ def try_laws(
     on_plan: Callable[[int, int], None] = lambda _done, _total: None,
     on_interrupt: Callable[[], None] = lambda: None,
     *,
+    wide: Sequence[Plan] = (),
     first_only: bool = False,
 ) -> list[LawRecord]:
     """Replay the corpus on every law; each stops where it fails or has counted enough tasks.
 
-    With `first_only` all stop where the first law fails: for those who ask whether one does.
+    Laws that ask about `wide` plans meet these afterwards, however many tasks have counted. With `first_only` all stop where the first law fails: for those who ask whether one does.
     Ctrl-C ends the replay, is told to `on_interrupt`, and leaves what was seen so far.
     """
     records = []
@@ -126,7 +128,8 @@ def try_laws(
         records.append(record)
     try:
         with alarms():
-            done = _replay(subject, records, corpus, profile, on_plan, first_only=first_only)
+            rounds = (*_rounds(corpus, profile), *_wide_rounds(wide, profile))
+            done = _replay(subject, records, rounds, on_plan, first_only=first_only)
         if not done:
             _give_up(records, profile, "the subject hung too often to go on")
     except KeyboardInterrupt:
@@ -135,42 +138,63 @@ def try_laws(
     return records
 
 
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One plan, and which laws meet it in which lanes."""
+
+    plan: Plan
+    lanes_of: Callable[[tuple[str, ...]], tuple[str, ...]]
+    asks: Callable[[LawRecord], bool]
+
+
+def _rounds(corpus: Sequence[Plan], profile: Profile) -> Iterator[_Round]:
+    for number, plan in enumerate(corpus):
+        yield _Round(plan, partial(profile.lanes_of, number), partial(_still_asked, profile))
+
+
+def _wide_rounds(wide: Sequence[Plan], profile: Profile) -> Iterator[_Round]:
+    for number, plan in enumerate(wide):
+        lanes_of = partial(profile.wide_lanes_of, number)
+        yield _Round(plan, lanes_of, partial(_asked_wide, number + plan.seed))
+
+
 def _replay(
     subject: Subject,
     records: list[LawRecord],
-    corpus: Sequence[Plan],
-    profile: Profile,
+    rounds: Sequence[_Round],
     on_plan: Callable[[int, int], None],
     *,
     first_only: bool,
 ) -> bool:
     """Ask every law that still wants tasks; False where the subject hung too often to go on."""
     hangs = 0
-    for number, plan in enumerate(corpus):
-        on_plan(number, len(corpus))
+    for number, met in enumerate(rounds):
+        on_plan(number, len(rounds))
         for lane in subject.lanes:
-            asked = [
-                r
-                for r in records
-                if _still_asked(r, profile) and lane in profile.lanes_of(number, tuple(r.lanes))
-            ]
+            asked = [r for r in records if met.asks(r) and lane in met.lanes_of(tuple(r.lanes))]
             if not asked:
                 continue
             prober = SubjectProber(subject)
-            task = plan.build(subject.dtype(lane), subject.device)
+            task = met.plan.build(subject.dtype(lane), subject.device)
             for record in asked:
                 ended = evaluate(record.law, prober, task)
-                record.note(plan, lane, ended)
+                record.note(met.plan, lane, ended)
                 hangs += ended.hung
                 if ended.failed and first_only:
                     return True
                 if hangs >= MOST_HANGS:
                     return False
-    on_plan(len(corpus), len(corpus))
+    on_plan(len(rounds), len(rounds))
     return True
 
 
-def _still_asked(record: LawRecord, profile: Profile) -> bool:
+def _asked_wide(number: int, record: LawRecord) -> bool:
+    if not record.lanes or record.failure or record.not_claimed:
+        return False
+    return bool(record.law.wide) and number % record.law.wide == 0
+
+
+def _still_asked(profile: Profile, record: LawRecord) -> bool:
     if not record.lanes or record.failure or record.not_claimed:
         return False
     most = record.law.max_tasks
@@ -179,5 +203,5 @@ def _still_asked(record: LawRecord, profile: Profile) -> bool:
 
 def _give_up(records: list[LawRecord], profile: Profile, why: str) -> None:
     for record in records:
-        if _still_asked(record, profile):
+        if _still_asked(profile, record):
             record.given_up = why

@@ -42,6 +42,8 @@ class SetAnswer:
     count: int
     dy_dalpha: Array
     alpha: Array
+    roundings: int = 0
+    """Roundings in this answer's own sums, of which few values have none."""
 
 
 class Answer(NamedTuple):
@@ -118,6 +120,7 @@ class _Part:
     count: int
     dy_dalpha: Array
     alpha: Array
+    roundings: int = 0
 
 
 def _moments(
@@ -166,6 +169,7 @@ def _normalized(values: Array, used: Reduced, eps: float) -> _Part:
         used.count,
         np.zeros_like(y),
         np.zeros((1, 1, 1)),
+        used.roundings,
     )
 
 
@@ -207,7 +211,8 @@ def _pooled(values: Array, batch: Reduced, own: Reduced, alpha: Alpha, eps: floa
     var_slope = batch.var - own.var + (b - a) * distance**2
     slope = -distance / deviation - y * var_slope / (2 * deviation**2)
     peak = np.maximum(_peak(values, batch), _peak(values, own))
-    return _Part(y, mean, var, peak / deviation, max(batch.count, own.count), slope, a)
+    count, roundings = (max(batch.count, own.count), max(batch.roundings, own.roundings))
+    return _Part(y, mean, var, peak / deviation, count, slope, a, roundings)
 
 
 def _own_peak(values: Array) -> Array:
@@ -240,6 +245,7 @@ def _finished(
         part.count,
         part.dy_dalpha.reshape(shape),
         alpha,
+        part.roundings,
     )
 
 

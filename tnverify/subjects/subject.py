@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tnverify.subjects.handles import Handles
+from tnverify.subjects.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,7 +44,7 @@ class Subject:
     `rank` is the number of spatial dimensions of an ordinary task, `channel_step` the smallest
     number that every count of channels must be a multiple of, `native` the dtype in which the
     layer is built. `has_float64` is False where it cannot compute in float64. `eps` is the one that
-    the layer shows, or the one that was found to fit.
+    the layer shows, or the one that was found to fit. `limits` are sizes that it asks for.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Subject:
     eps: float = 1e-5
     given_handles: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    limits: Limits = Limits()
     cautions: tuple[str, ...] = ()
     """What a reader must know before the verdict: what was left out, or done to the layer."""
     ranks_taken: dict[int, bool] = field(default_factory=dict, compare=False)
