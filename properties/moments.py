@@ -87,7 +87,7 @@ def _cancels(claims: Claims) -> str | None:
         return "none normalises nothing"
     if scheme.mixes_channels:
         return f"{scheme.name} normalises channels together"
-    return f"{scheme.name} keeps moments of other tasks" if scheme.reads_past else None
+    return f"{scheme.name} holds moments of its own" if scheme.holds_moments else None
 
 
 @law(

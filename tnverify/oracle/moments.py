@@ -7,11 +7,15 @@ summed exactly; many by numpy, pairwise, with roundings that are counted.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Array = NDArray[np.float64]
 
@@ -146,6 +150,23 @@ def layer_moments(values: Array, *, unbiased: bool) -> Reduced:
     items, channels, pixels = values.shape
     rows = values.reshape(items, channels * pixels)
     return _reduced(rows, (items, 1, 1), unbiased=unbiased)
+
+
+def pixel_moments(values: Array, *, unbiased: bool) -> Reduced:
+    """Over the channels of each position, one per item and position."""
+    items, channels, pixels = values.shape
+    rows = np.ascontiguousarray(values.transpose(0, 2, 1)).reshape(items * pixels, channels)
+    return _reduced(rows, (items, 1, pixels), unbiased=unbiased)
+
+
+def about_zero(moments: Callable[..., Reduced], values: Array) -> Reduced:
+    """What `moments` gives of the squares: a mean of zero, and the mean square as the variance."""
+    squares = moments(values * values, unbiased=False)
+    zeros = np.zeros_like(squares.mean)
+    # The mean's own rounding was left apart, and is put back.
+    return replace(
+        squares, mean=zeros, rest=zeros, var=squares.mean + squares.rest, peak=np.sqrt(squares.peak)
+    )
 
 
 def group_moments(values: Array, groups: int, *, unbiased: bool) -> Reduced:

@@ -160,7 +160,7 @@ def _nearest(
             continue
         variances = (base.variance,) if base.variance_given else _VARIANCES
         handles = find_handles_for(subject, base)
-        shows_eps = handles.path("eps") is not None
+        shows_eps = handles.path("eps") is not None or subject.eps_of_dtype
         for variance in variances:
             for eps in (subject.eps,) if shows_eps else _EPS:
                 claims = base.with_variance(variance)

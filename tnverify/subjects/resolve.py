@@ -127,6 +127,7 @@ def _driven(
         handles=found,
         given_handles=dict(handles),
         eps=1e-5 if shown is None else float(shown),
+        eps_of_dtype=shown is None and getattr(layer, "eps", 0.0) is None,
     )
     return _with_lanes(subject)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from tnverify.contract.limits import Limits
 from tnverify.subjects.handles import Handles
-from tnverify.subjects.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,6 +58,8 @@ class Subject:
     has_float64: bool = True
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     eps: float = 1e-5
+    eps_of_dtype: bool = False
+    """Whether eps is that of the dtype, as torch takes it where a layer's `eps` is None."""
     given_handles: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     limits: Limits = Limits()

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import prod
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from tnverify.plans import Plan
 
 
 class OnlyWidth(int):
@@ -48,23 +43,6 @@ class Limits:
             "max_side": max(sides, default=None),
         }
 
-    def fitted(self, plan: Plan) -> Plan:
-        """The plan with its sizes moved into the limits, the nearest that is no smaller."""
-        least, unit = self.min_items, self.multiple_of
-        spatial = self.spatial or tuple(max(side, self.min_side) for side in plan.spatial)
-        context = _up(max(plan.context, least), unit)
-        targets = _up(max(plan.targets, least), unit) if plan.targets or least > 1 else 0
-        past = tuple(_up(max(items, least), unit) for items in plan.past_items)
-        channels = self.channels or max(plan.channels, self.min_channels)
-        return replace(
-            plan,
-            context=context,
-            targets=targets,
-            channels=channels,
-            spatial=spatial,
-            past_items=past,
-        )
-
     def merged(self, found: Limits) -> Limits:
         """These, with what was found where nothing was said."""
         plain = Limits()
@@ -74,6 +52,13 @@ class Limits:
             if getattr(self, name) != getattr(plain, name)
         }
         return replace(found, **said)
+
+    def take(self, *, items: int, channels: int | None = None) -> bool:
+        """Whether so many items, and so many channels, are within these limits."""
+        enough = items >= self.min_items and items % self.multiple_of == 0
+        if channels is None:
+            return enough
+        return enough and channels >= self.min_channels and self.channels in (None, channels)
 
     @property
     def in_words(self) -> str:
@@ -88,13 +73,3 @@ class Limits:
             (self.multiple_of > 1, f"items in multiples of {self.multiple_of}"),
         )
         return ", ".join(words for applies, words in parts if applies)
-
-
-def values_of(plan: Plan) -> int:
-    """How many values the larger set of a plan has."""
-    return max(plan.context, plan.targets) * plan.channels * prod(plan.spatial)
-
-
-def _up(count: int, unit: int) -> int:
-    """The next multiple of `unit`."""
-    return -(-count // unit) * unit
