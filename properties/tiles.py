@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from tnverify.contract import Run
-from tnverify.tolerances import not_claimed, says_nothing
+from tnverify.tolerances import expect_close, not_claimed, says_nothing, unit
 
 from .agreement import expect_alike
-from .derived import noise
+from .derived import noise, weights_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,7 +92,11 @@ def small(
         offset=-0.5,
     )
     return replace(
-        task, context=filled(context, 61), targets=filled(targets, 62), parameters=parameters, past=()
+        task,
+        context=filled(context, 61),
+        targets=filled(targets, 62),
+        parameters=parameters,
+        past=(),
     )
 
 
@@ -115,6 +119,87 @@ def expect_repeated(norm: Prober, task: Task, tiles: Sequence[Tile], what: str) 
             allowed,
             f"of {what} (context {shape[0]}, targets {shape[1]}) against those of the small task",
         )
+
+
+def expect_repeated_gradients(norm: Prober, task: Task, tiles: Sequence[Tile]) -> None:
+    """Gradients of a loss on every large task are those of the same loss on the small one.
+
+    A loss that weights the outputs repeats with them, and each copy of a value gets the gradient
+    of the value. Where the context alone is repeated, its share of the loss is as many times as
+    large: the targets' share is made so too, so that all of it grows alike.
+    """
+    ways = weights_for(task, task.context), weights_for(task, task.targets)
+    once = _gradients(norm, task, *ways)
+    room = _room(norm, task, ways)
+    for tile in tiles:
+        large = tile.of_task(task)
+        grown = tile.times if tile.context is not None else 1
+        found = _gradients(
+            norm, large, tile.of(ways[0], tile.context), tile.of(ways[1], tile.targets) * grown
+        )
+        per_channel = 1 if tile.channels is not None else tile.times
+        shape = tuple(large.context.shape)
+        for name, came in found.items():
+            wanted = once[name]
+            if name in ("context", "targets"):
+                wanted = tile.of(wanted, getattr(tile, name))
+                factor, terms = (grown if name == "targets" else 1), grown
+            else:
+                wanted = wanted if tile.channels is None else wanted[torch.as_tensor(tile.channels)]
+                factor = per_channel
+                terms = per_channel * once["context"][:, 0].numel() * 2
+            expect_close(
+                came,
+                wanted * factor,
+                room * tile.times * terms,
+                f"gradients by {name} of a repeated task (context {shape})",
+                symptom="gradient",
+            )
+
+
+def _gradients(norm: Prober, task: Task, context: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    """Gradients of the weighted outputs by both sets, and by weight and bias, channel by channel."""
+    probe = norm.fresh(task)
+    leaves = {
+        "context": task.context.clone().requires_grad_(True),
+        "targets": task.targets.clone().requires_grad_(True),
+    }
+    for handle in ("weight", "bias"):
+        if norm.has(handle) and probe.parameter(handle).requires_grad:
+            leaves[handle] = probe.parameter(handle)
+    outputs, state = probe.condition(leaves["context"])
+    loss = (outputs * context).sum() + (probe.normalize(leaves["targets"], state) * targets).sum()
+    found = probe.grad(loss, list(leaves.values()))
+    by_name = dict(zip(leaves, found, strict=True))
+    for handle in ("weight", "bias"):
+        if handle in by_name:
+            by_name[handle] = _by_channel(by_name[handle], task.channels)
+    return by_name
+
+
+def _by_channel(gradient: Tensor, channels: int) -> Tensor:
+    """The gradient of a weight that may be spread over space, summed for each channel."""
+    if gradient.numel() == channels:
+        return gradient.reshape(channels)
+    return gradient.flatten(1).sum(1)
+
+
+def _room(norm: Prober, task: Task, ways: tuple[Tensor, Tensor]) -> float:
+    """How far rounding may take a gradient on the small task.
+
+    A gradient is v w / deviation less means of it and of its product with y: at most four terms
+    of four factors, none of which errs by more than u (8 + n) (1 + |y| + kappa); and one over the
+    deviation is at most kappa, for the values reach one.
+    """
+    answer = norm.expected(task)
+    largest = max(abs(w) for w in task.parameters.weight or (1.0,))
+    largest = max(largest, 1.0) * max(float(way.abs().max()) for way in ways)
+    errs = 0.0
+    for side in answer:
+        spread = 1 + float(abs(side.normalized).max()) + float(side.kappa.max())
+        errs = max(errs, (8 + side.count) * spread**3)
+    computed = torch.float32 if norm.claims.float32 else task.dtype
+    return 16 * unit(computed) * errs * largest
 
 
 def spatial_of(task: Task, sides: tuple[int, int]) -> tuple[int, ...]:

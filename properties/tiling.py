@@ -14,13 +14,14 @@ import torch
 
 from tnverify.catalogue import law
 from tnverify.contract import Run
-from tnverify.tolerances import not_claimed, says_nothing
+from tnverify.tolerances import not_claimed
 
 from .agreement import expect_alike, twice
 from .tiles import (
     Tile,
     expect_free_maps,
     expect_repeated,
+    expect_repeated_gradients,
     repeats,
     small,
     spatial_of,
@@ -31,6 +32,8 @@ from .tiles import (
 from .transductivity import unless_transductive
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from tnverify.contract import Claims, Prober, Task
@@ -70,12 +73,14 @@ def repeated_channels_give_repeated_outputs(norm: Prober, task: Task) -> None:
     if norm.limits.channels is not None:
         not_claimed(f"the layer takes {norm.limits.channels} channels alone")
     step = norm.step
-    few = step * (2 if step > 1 else 3)
+    few = step * (3 if step == 1 and norm.claims.scheme.name != "group_norm" else 2)
     base = small(task, context=2, targets=2, channels=few, spatial=_little(task))
     if not norm.claims.has_formula:
         _expect_exchangeable(norm, base)
-    tiles = [_channels(norm, base, width) for width in _WIDTHS]
-    expect_repeated(norm, base, [tile for tile in tiles if tile], "repeated channels")
+    tiles = [tile for tile in (_channels(norm, base, width) for width in _WIDTHS) if tile]
+    if not tiles:
+        not_claimed("groups of more channels have no room for whole groups of few")
+    expect_repeated(norm, base, tiles, "repeated channels")
 
 
 def _little(task: Task) -> tuple[int, ...]:
@@ -87,11 +92,9 @@ def _channels(norm: Prober, base: Task, width: int) -> Tile | None:
     claims, few, step = norm.claims, base.channels, norm.step
     if claims.scheme.mixes_channels and claims.has_formula:
         times = max(2, -(-width // few))
-        if claims.scheme.name == "group_norm":
-            order = _by_groups(norm, base, times)
-        else:
-            order = turned(few, times)
-        return Tile(channels=order, times=times)
+        by_groups = claims.scheme.name == "group_norm"
+        order = _by_groups(norm, base, times) if by_groups else turned(few, times)
+        return None if order is None else Tile(channels=order, times=times)
     count = step * -(-width // step)
     if count <= few:
         return None
@@ -101,16 +104,22 @@ def _channels(norm: Prober, base: Task, width: int) -> Tile | None:
     return tile
 
 
-def _by_groups(norm: Prober, base: Task, times: int) -> list[int]:
-    """An order of repeated channels in which every group has the values of a small one."""
+def _by_groups(norm: Prober, base: Task, times: int) -> list[int] | None:
+    """An order of repeated channels in which every group has whole copies of one small group.
+
+    None where groups of so many channels have no room for whole copies.
+    """
     few = base.channels
-    doubled = Tile(channels=turned(few, times)).of_task(base)
-    groups, more = (int(norm.fresh(each).parameter("groups")) for each in (base, doubled))
-    if more == groups:
-        return [channel for channel in range(few) for _ in range(times)]
-    if more == groups * times:
-        return list(range(few)) * times
-    return says_nothing(f"it has {groups} groups of {few} channels and {more} of {few * times}")
+    wide = Tile(channels=turned(few, times)).of_task(base)
+    groups, more = (int(norm.fresh(each).parameter("groups")) for each in (base, wide))
+    each, size = few // groups, few * times // more
+    if size % each:
+        return None
+    order: list[int] = []
+    for group in range(more):
+        first = group % groups * each
+        order += list(range(first, first + each)) * (size // each)
+    return order
 
 
 def _expect_exchangeable(norm: Prober, task: Task) -> None:
@@ -295,6 +304,51 @@ def maps_of_width_one_are_like_any_other(norm: Prober, task: Task) -> None:
             )
 
 
+def _unless_gradients_are_cut(claims: Claims) -> str | None:
+    return unless_counts_matter(claims) or _unless_items_matter(claims)
+
+
+@law(
+    family=FAMILY,
+    kind="rounded",
+    lanes=("float64",),
+    max_tasks=2,
+    claimed=_unless_gradients_are_cut,
+    source="eq. (2): a repeated loss has repeated gradients",
+)
+def repeated_tasks_have_repeated_gradients(norm: Prober, task: Task) -> None:
+    """Gradients by inputs, weight and bias repeat with channels, context items and maps.
+
+    Forward may be right and backward wrong: gradients of weights are summed over rows in blocks
+    of which the last is lost, or channels beyond a block get none. Training then goes astray on
+    large batches alone.
+    """
+    few = 3 if norm.step == 1 and norm.claims.scheme.name != "group_norm" else 2
+    channels = norm.step * few
+    spatial = spatial_of(task, (5, 3))
+    items = min(taken(norm, (3, 4, 8)))
+    if norm.limits.channels is not None:
+        channels = norm.limits.channels
+    base = small(task, context=items, targets=items, channels=channels, spatial=spatial)
+    expect_repeated_gradients(norm, base, list(_in_all_ways(norm, base)))
+
+
+def _in_all_ways(norm: Prober, base: Task) -> Iterator[Tile]:
+    """Tiles of channels, of context items and of maps, where the layer takes them."""
+    items = len(base.context)
+    if norm.limits.channels is None and not norm.claims.scheme.constant_moments:
+        for width in (67, 1025):
+            tile = _channels(norm, base, width)
+            if tile is not None:
+                yield tile
+    for times in (11, 43):
+        if norm.limits.take(items=items * times):
+            yield Tile(context=turned(items, times), times=times)
+    if base.spatial and norm.limits.spatial is None and norm.limits.min_side < 4:
+        along = repeats(base, (7, 5))
+        yield Tile(pixels=along, times=35)
+
+
 LAWS = (
     repeated_channels_give_repeated_outputs,
     repeated_context_items_change_nothing,
@@ -302,4 +356,5 @@ LAWS = (
     repeated_maps_give_repeated_outputs,
     more_than_65536_values_are_counted,
     maps_of_width_one_are_like_any_other,
+    repeated_tasks_have_repeated_gradients,
 )
