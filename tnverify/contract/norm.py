@@ -105,7 +105,8 @@ class Prober(Protocol):
 
     @property
     def step(self) -> int:
-        """What every number of channels that the subject takes is a multiple of."""
+        """What every number of channels that the subject takes is a multiple of; where it takes
+        one number alone, that number, of which every multiple is itself."""
 
     def has(self, handle: str) -> bool:
         """Whether the subject has this handle: weight, bias, scale, offset, alpha or eps."""

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
+from tnverify.plans.fitting import fitted
 from tnverify.plans.strategies import corpus
 from tnverify.plans.wide import wide_plans
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tnverify.contract.limits import Limits
     from tnverify.engine.profiles import Profile
     from tnverify.plans import Plan
-    from tnverify.contract.limits import Limits
     from tnverify.subjects.subject import Subject
+
+
+MOST_VALUES = 200_000
+"""Values in both sets of a plan, at most: a layer of one great width meets no large maps."""
 
 
 class Plans(NamedTuple):
@@ -41,24 +48,25 @@ def plans_for(subject: Subject, seed: int, profile: Profile) -> Plans:
 
 @lru_cache(maxsize=64)
 def _drawn(seed: int, size: int, rank: int, step: int, limits: Limits, pairs: bool) -> Plans:
-    usual = corpus(seed, size, rank=rank, step=step, allow_past=True, **limits.of_plans)  # type: ignore[arg-type]  # none is None that may not be
-    wide = wide_plans(seed, rank=rank, step=step, pairs=pairs)
-    within = (dict.fromkeys(fitted(plan, limits) for plan in plans) for plans in (usual, wide))
-    return Plans(*(tuple(plans) for plans in within))
-
-
-def fitted(plan: Plan, limits: Limits) -> Plan:
-    """The plan with its sizes moved into the limits, to the nearest that are no smaller."""
-    least, unit = limits.min_items, limits.multiple_of
-
-    def items(count: int) -> int:
-        return -(-max(count, least) // unit) * unit
-
-    return replace(
-        plan,
-        context=items(plan.context),
-        targets=items(plan.targets) if plan.targets or least > 1 else 0,
-        channels=limits.channels or max(plan.channels, limits.min_channels),
-        spatial=limits.spatial or tuple(max(side, limits.min_side) for side in plan.spatial),
-        past_items=tuple(map(items, plan.past_items)),
+    usual = corpus(
+        seed,
+        size,
+        rank=rank,
+        step=step,
+        allow_past=True,
+        min_channels=limits.min_channels,
+        max_channels=limits.channels,
+        max_side=max(limits.spatial) if limits.spatial else None,
     )
+    wide = wide_plans(seed, rank=rank, step=step, pairs=pairs)
+    return Plans(_within(usual, limits), _within(wide, limits))
+
+
+def _within(plans: Sequence[Plan], limits: Limits) -> tuple[Plan, ...]:
+    """The plans fitted to the limits, but for those that many channels make too large."""
+    distinct = dict.fromkeys(fitted(plan, limits) for plan in plans)
+    return tuple(plan for plan in distinct if _values(plan) <= MOST_VALUES)
+
+
+def _values(plan: Plan) -> int:
+    return (plan.context + plan.targets) * plan.channels * prod(plan.spatial)

@@ -130,6 +130,7 @@ def _is_ordinary(x: Tensor, subject: Subject) -> bool:
     return (
         x.dim() == 2 + subject.rank
         and all(size >= 2 for size in (x.shape[0], *x.shape[2:]))
+        and subject.limits.admit(x.shape)
         and x.is_contiguous()
         and x.dtype in (torch.float64, subject.native)
     )

@@ -17,11 +17,11 @@ import torch
 
 from tnverify.catalogue import load_catalogue
 from tnverify.engine.capture import captured_output
+from tnverify.engine.corpora import Plans, plans_for
 from tnverify.engine.evaluate import evaluate
 from tnverify.engine.profiles import find_profile
 from tnverify.engine.progress import Silent
 from tnverify.engine.results import BAD
-from tnverify.engine.corpora import Plans, plans_for
 from tnverify.engine.trial import try_laws, why_not_claimed
 from tnverify.engine.verdicts import law_verdict, subject_verdict
 from tnverify.plans.strategies import corpus

@@ -10,6 +10,7 @@ import torch
 from tnverify.contract.claims import SCHEMES, Claims, Variance
 from tnverify.contract.outcomes import NotClaimed, SaysNothing, SubjectRaised, Violation
 from tnverify.plans import Plan
+from tnverify.plans.fitting import fitted
 from tnverify.subjects.fingerprint import context_reads, target_reads
 from tnverify.subjects.handles import find_handles
 from tnverify.subjects.prober import SubjectProber
@@ -73,7 +74,11 @@ def _tasks(
         for items, targets, channels, spatial, seed in sizes
     ]
     dtype = subject.dtype(subject.lanes[0])
-    return [plan.build(dtype, subject.device) for plan in plans]
+    within = list(dict.fromkeys(fitted(plan, subject.limits) for plan in plans))
+    if subject.limits.channels is not None:
+        # With a great width one plan is as good as several, and the smaller ones are quick.
+        within = sorted(within, key=lambda plan: plan.context)[:2]
+    return [plan.build(dtype, subject.device) for plan in within]
 
 
 def infer(subject: Subject, declared: Claims | None) -> Inference:

@@ -16,12 +16,15 @@ COMPLAINTS = (
 
 
 def ordinary(rank: int, step: int, *, seed: int = 1, items: int = 4) -> Plan:
-    """A plan that every layer must take, on maps of at least 2 by 2, no two sizes alike."""
+    """A plan that every layer must take, on maps of at least 2 by 2, no two sizes alike.
+
+    Its channels are three times `step`; of an OnlyWidth, its one width and its one map.
+    """
     return Plan(
         context=items,
         targets=items,
-        channels=3 * step,
-        spatial=(5, 4, 2)[:rank],
+        channels=int(3 * step),
+        spatial=getattr(step, "spatial", None) or (5, 4, 2)[:rank],
         profile="normal",
         seed=seed,
     )

@@ -157,13 +157,15 @@ class SubjectProber:
 
     @property
     def step(self) -> int:
-        return int(self.subject.channel_step)
+        return self.subject.channel_step
 
     def has(self, handle: str) -> bool:
         return self.subject.handles.path(handle) is not None
 
     def takes(self, rank: int) -> bool:
         known = self.subject.ranks_taken
+        if self.subject.limits.spatial is not None:
+            return rank == self.subject.rank
         if rank not in known:
             subject = self.subject
             plan = ordinary(rank, subject.channel_step)

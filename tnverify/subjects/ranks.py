@@ -27,7 +27,8 @@ def find_rank(
     Raises Unusable with the layer's own words where it takes none of 2, 1, 0 and 3.
     """
     refusal: SubjectRaised | None = None
-    for rank in _RANKS:
+    only = getattr(step, "spatial", None)  # of an OnlyWidth with one map
+    for rank in _RANKS if only is None else (len(only),):
         plan = ordinary(rank, step)
         for dtype in (torch.float32, torch.float64):
             task = plan.build(dtype, device)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from tnverify.contract.claims import SCHEMES, Claims, ClaimsError, nearest, parse_claims
+from tnverify.contract.limits import Limits, OnlyWidth
 from tnverify.contract.outcomes import SubjectRaised, first_line
 from tnverify.subjects.adapters import ADAPTERS, Adapter
 from tnverify.subjects.building import build, native_dtype
@@ -16,6 +17,7 @@ from tnverify.subjects.detect import detect_adapter
 from tnverify.subjects.guard import HANG_SECONDS, Hang, calling, time_limit
 from tnverify.subjects.handles import find_handles
 from tnverify.subjects.infer import Inference, infer
+from tnverify.subjects.limiting import with_limits
 from tnverify.subjects.ordinary import ordinary
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.ranks import find_rank
@@ -38,6 +40,8 @@ class SubjectRequest:
     adapter: str | None = None
     handles: Mapping[str, str] = field(default_factory=dict)
     setup: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    """Sizes that the layer takes, as far as they were given; more are found by trying."""
 
 
 def resolve(request: SubjectRequest, device: str = "cpu") -> Inference:
@@ -52,13 +56,15 @@ def resolve(request: SubjectRequest, device: str = "cpu") -> Inference:
         raise Unusable(str(error)) from None
     subject = drive(request, device)
     with time_limit():
-        return infer(subject, declared)
+        return infer(with_limits(subject, request.limits), declared)
 
 
 def drive(request: SubjectRequest, device: str = "cpu") -> Subject:
     """The subject behind its adapter, its claims still open. Raises Unusable, as `resolve`."""
     spec = parse_spec(request.spec)
-    factory = Factory(spec.load(), spec, request.setup)
+    limits = request.limits
+    only = None if limits.channels is None else OnlyWidth(limits.channels, limits.spatial)
+    factory = Factory(spec.load(), spec, request.setup, only)
     try:
         with time_limit():
             _check_setup(factory, request)

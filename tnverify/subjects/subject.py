@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tnverify.contract.limits import Limits
+from tnverify.contract.limits import Limits, OnlyWidth
 from tnverify.subjects.handles import Handles
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ class Factory:
     call: Callable[..., object]
     spec: Spec | None = None
     setup: str | None = None
+    only: OnlyWidth | None = None
+    """The one width that the layer is built for, where that was said."""
 
     def __call__(self, channels: int, spatial: tuple[int, ...]) -> Any:
         if self.spec is None:
@@ -62,7 +64,7 @@ class Subject:
     """Whether eps is that of the dtype, as torch takes it where a layer's `eps` is None."""
     given_handles: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     cautions: tuple[str, ...] = ()
     """What a reader must know before the verdict: what was left out, or done to the layer."""
     ranks_taken: dict[int, bool] = field(default_factory=dict, compare=False)

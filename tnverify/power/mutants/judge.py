@@ -12,8 +12,8 @@ import torch
 from tnverify.catalogue import load_catalogue
 from tnverify.contract.outcomes import SubjectRaised, Violation, first_line
 from tnverify.engine.capture import captured_output
-from tnverify.engine.profiles import find_profile
 from tnverify.engine.corpora import plans_for
+from tnverify.engine.profiles import find_profile
 from tnverify.engine.trial import try_laws
 from tnverify.engine.verdicts import law_verdict, subject_verdict
 from tnverify.power.mutants.advice import MOST_DRAWN, Missing, advice
