@@ -41,6 +41,7 @@ def _parts(task: Task, count: int) -> list[list[int]]:
     source="section 2.3; appendix D (example and class columns)",
     edges=("one_item", "odd_items"),
     claimed=unless_transductive,
+    wide=6,
 )
 def any_partition_of_the_targets_gives_the_same_outputs(norm: Prober, task: Task) -> None:
     """Targets predicted one at a time, in ragged batches or by class give the same outputs.

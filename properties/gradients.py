@@ -44,6 +44,7 @@ def _names(norm: Prober) -> tuple[str, ...]:
     family="gradients",
     kind="rounded",
     lanes=("float64",),
+    wide=12,
     source="eq. (2); the authors' code detaches nothing",
 )
 def first_order_gradients_are_right(norm: Prober, task: Task) -> None:

@@ -45,6 +45,7 @@ def _has_formula(claims: Claims) -> str | None:
     family="moments",
     kind="rounded",
     claimed=_has_formula,
+    wide=1,
     source="eqs. (2) to (11), those of the claimed scheme",
 )
 def outputs_agree_with_the_formula(norm: Prober, task: Task) -> None:
@@ -86,7 +87,7 @@ def _cancels(claims: Claims) -> str | None:
         return "none normalises nothing"
     if scheme.mixes_channels:
         return f"{scheme.name} normalises channels together"
-    return f"{scheme.name} keeps moments of other tasks" if scheme.reads_past else None
+    return f"{scheme.name} holds moments of its own" if scheme.holds_moments else None
 
 
 @law(

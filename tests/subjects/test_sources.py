@@ -84,7 +84,7 @@ def test_what_a_spec_names_is_built(
 ) -> None:
     found = driven(spec)
     assert found.adapter.name == adapter
-    assert found.factory.fixed_channels == width
+    assert found.factory.only == width
     assert [note for note in found.notes if "nearly as well" not in note] == list(
         found.factory.notes
     )

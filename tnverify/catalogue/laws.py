@@ -24,6 +24,7 @@ Edge = Literal[
     "one_pixel",
     "one_row",
     "rank",
+    "size",
     "layout",
     "dtype",
 ]
@@ -43,7 +44,8 @@ class Law:
     profile's number); `thorough_only` keeps it out of the quicker profiles. `edges` names those
     that the law is about: a layer that stumbles there breaks it, where other laws take the error
     for a refusal. `about` names what the law is there to find, where that would make laws of other
-    things fail as well.
+    things fail as well. `wide` says that it is asked about wide plans too, every so many of them
+    (0: about none).
     """
 
     name: str
@@ -59,6 +61,7 @@ class Law:
     thorough_only: bool = False
     edges: tuple[Edge, ...] = ()
     about: About | None = None
+    wide: int = 0
 
     @property
     def statement(self) -> str:
@@ -83,6 +86,7 @@ def law(
     thorough_only: bool = False,
     edges: tuple[Edge, ...] = (),
     about: About | None = None,
+    wide: int = 0,
 ) -> Callable[[Callable[[Prober, Task], None]], Law]:
     """Declare the decorated function a law; its name is the law and its docstring explains it.
 
@@ -107,6 +111,7 @@ def law(
             thorough_only=thorough_only,
             edges=edges,
             about=about,
+            wide=wide,
         )
 
     return declare

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tnverify.cli.errors import BAD_INPUT, INTERRUPTED, bad, complain
-from tnverify.cli.options import color_option, subject_options, words
+from tnverify.cli.options import color_option, limits_of, size_options, subject_options, words
 
 if TYPE_CHECKING:
+    from tnverify.contract.limits import Limits
     from tnverify.engine.results import RunReport
     from tnverify.subjects import SubjectRequest
 
@@ -26,6 +27,7 @@ _PATH = click.Path(path_type=Path)
     help="What the layers claim to be, such as tasknorm_i,unbiased. Else measured.",
 )
 @subject_options
+@size_options
 @click.option(
     "--profile",
     default="default",
@@ -77,7 +79,6 @@ def command(
     adapter: str | None,
     handles: dict[str, str],
     setup: str | None,
-    rank: int | None,
     device: str,
     profile: str,
     seed: int,
@@ -88,6 +89,7 @@ def command(
     out: Path,
     waivers: Path | None,
     no_color: bool,
+    **sizes: Any,
 ) -> int:
     """Verify layers. No SPEC: the reference layers and torch's own.
 
@@ -95,6 +97,7 @@ def command(
     be used, 3 where nothing was decided.
     """  # fmt: skip
     _check_paths(json_file, out)
+    limits = limits_of(sizes)
     # Only now: an unusable path is told at once, torch takes a second to import.
     from tnverify.engine.check import InputError, check_options
     from tnverify.engine.options import RunOptions
@@ -122,9 +125,9 @@ def command(
     except InputError as error:
         raise bad(error) from None
     if specs:
-        requests = [SubjectRequest(spec, claims, adapter, handles, setup, rank) for spec in specs]
+        requests = [SubjectRequest(spec, claims, adapter, handles, setup, limits) for spec in specs]
     else:
-        requests = _defaults(claims, adapter, handles, setup, rank)
+        requests = _defaults(claims, adapter, handles, setup, limits)
     with progress(color=not no_color) as shown:
         run = verify(requests, options, shown)
     written = _hand_over(run, json_file, no_color=no_color)
@@ -148,17 +151,14 @@ def _defaults(
     adapter: str | None,
     handles: dict[str, str],
     setup: str | None,
-    rank: int | None,
+    limits: Limits,
 ) -> list[SubjectRequest]:
-    given = {
-        "--claims": claims,
-        "--adapter": adapter,
-        "--handle": handles,
-        "--setup": setup,
-        "--rank": rank,
-    }
-    for option, value in given.items():
-        if value is not None and value != {}:
+    from tnverify.contract.limits import Limits
+
+    sizes = limits != Limits()
+    given = {"--claims": claims, "--adapter": adapter, "--handle": handles, "--setup": setup}
+    for option, value in (*given.items(), ("a size of input", sizes)):
+        if value:
             raise bad(f"{option} says how a layer is to be verified: name the layer too")
     from tnverify.cli.defaults import default_requests
 

@@ -49,6 +49,8 @@ class Scheme:
     trains_as: str | None = None
     mixes_channels: bool = False
     """Whether an output may read other channels of its own item (layer and group moments)."""
+    constant_moments: bool = False
+    """Whether moments are values that the layer holds and no task changes."""
 
     @property
     def blends(self) -> bool:
@@ -61,6 +63,11 @@ class Scheme:
     @property
     def reads_past(self) -> bool:
         return "past" in self.target_reads
+
+    @property
+    def holds_moments(self) -> bool:
+        """Whether the formula takes moments that the layer holds: constant or running ones."""
+        return self.constant_moments or self.reads_past
 
 
 def _reads(*names: Reads) -> frozenset[Reads]:
@@ -99,6 +106,38 @@ _TABLE = (
         _reads(),
         "section 3.3, eqs. (6), (7)",
         mixes_channels=True,
+    ),
+    Scheme(
+        "per_pixel_layer_norm",
+        "layer normalisation over the channels of each position",
+        _reads(),
+        _reads(),
+        "Ba et al. 2016, of features as ConvNeXt takes them (Liu et al. 2022)",
+        mixes_channels=True,
+    ),
+    Scheme(
+        "rms_norm",
+        "root mean square normalisation over the channels of each position (RMSNorm)",
+        _reads(),
+        _reads(),
+        "Zhang and Sennrich 2019, eq. (4)",
+        mixes_channels=True,
+    ),
+    Scheme(
+        "item_rms_norm",
+        "root mean square normalisation over all channels and positions of an item",
+        _reads(),
+        _reads(),
+        "Zhang and Sennrich 2019, eq. (4), over what layer_norm reduces",
+        mixes_channels=True,
+    ),
+    Scheme(
+        "frozen_bn",
+        "batch normalisation with constant moments (FrozenBatchNorm)",
+        _reads(),
+        _reads(),
+        "eq. (2), with moments that nothing moves",
+        constant_moments=True,
     ),
     Scheme(
         "instance_norm",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from tnverify.contract.claims import Claims
+    from tnverify.contract.limits import Limits
     from tnverify.contract.task import Task
     from tnverify.oracle import Answer
 
@@ -97,6 +98,15 @@ class Prober(Protocol):
     @property
     def eps(self) -> float:
         """The eps in force: the one that a law set, else the layer's as shown or found to fit."""
+
+    @property
+    def limits(self) -> Limits:
+        """The sizes that the subject asks for."""
+
+    @property
+    def step(self) -> int:
+        """What every number of channels that the subject takes is a multiple of; where it takes
+        one number alone, that number, of which every multiple is itself."""
 
     def has(self, handle: str) -> bool:
         """Whether the subject has this handle: weight, bias, scale, offset, alpha or eps."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tnverify.engine.attribution import attributed
 from tnverify.engine.causes import group_causes
+from tnverify.engine.corpora import plans_for
 from tnverify.engine.evaluate import Evaluation, evaluate
 from tnverify.engine.failures import Smallest, smallest_failure
 from tnverify.engine.reproducer import program, write_program
@@ -16,7 +17,6 @@ from tnverify.engine.tasks_json import rebuild
 from tnverify.engine.trial import LaneRecord, LawRecord, try_laws
 from tnverify.engine.verdicts import law_verdict
 from tnverify.engine.watch import Before, Unwatched
-from tnverify.plans.strategies import corpus
 from tnverify.subjects import SubjectProber
 
 if TYPE_CHECKING:
@@ -45,26 +45,21 @@ def hold(
     """
     watch, before = watch or Unwatched(), before or Before()
     options = made.options
-    plans = corpus(
-        options.seed,
-        made.profile.corpus,
-        rank=subject.rank,
-        step=subject.channel_step,
-        allow_past=True,
-    )
+    plans = plans_for(subject, options.seed, made.profile)
     waived = _replay_waivers(subject, request, made)
     asked = [law for law in made.catalogue if law.name not in waived]
     known = dict(before.records or {})
     for crash in before.crashes:
         if crash.stage == "laws" and any(law.name == crash.law for law in asked):
-            known[crash.law] = _of_a_crash(made.catalogue.named(crash.law), crash, plans)
+            known[crash.law] = _of_a_crash(made.catalogue.named(crash.law), crash, plans.all)
     tried = try_laws(
         subject,
         [law for law in asked if law.name not in known],
-        [] if before.tried else plans,
+        () if before.tried else plans.usual,
         made.profile,
         progress.on_plan,
         lambda: made.interruptions.append(None),
+        wide=() if before.tried else plans.wide,
         watch=watch,
         passed_over=before.passed_over,
     )

@@ -72,6 +72,8 @@ def edges_of(x: Tensor, subject: Subject) -> set[Edge]:
         edges.add("one_row")
     if len(spatial) != subject.rank:
         edges.add("rank")
+    if not subject.limits.admit(x.shape):
+        edges.add("size")
     if not x.is_contiguous() or x.storage_offset():
         edges.add("layout")
     if x.dtype not in (torch.float64, subject.native):

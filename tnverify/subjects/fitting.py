@@ -11,6 +11,7 @@ from tnverify.contract.claims import SCHEMES, Claims, Variance
 from tnverify.contract.measured import Nearness
 from tnverify.contract.outcomes import NotClaimed, SaysNothing, SubjectRaised, Violation
 from tnverify.plans import Plan
+from tnverify.plans.fitting import fitted
 from tnverify.subjects.guard import Hang, time_limit
 from tnverify.subjects.handles import handles_of
 from tnverify.subjects.prober import SubjectProber
@@ -69,14 +70,18 @@ def probe_tasks(subject: Subject) -> list[Task]:
 
 def _tasks(subject: Subject, sizes: Iterable[Mapping[str, object]]) -> list[Task]:
     """One task for each description of a plan; channels are counted in the subject's steps."""
-    built = []
+    plans: dict[Plan, None] = {}
     for number, given in enumerate(sizes):
         fields = {"profile": "normal", "seed": 21 + number, "past": 2, **_PARAMETERS, **given}
         fields["channels"] = fields["channels"] * subject.channel_step  # type: ignore[operator]  # an int
         fields["spatial"] = fields["spatial"][: subject.rank]  # type: ignore[index]  # a tuple
         plan = Plan(**fields)  # type: ignore[arg-type]  # as the tables above write them
-        built.append(plan.build(subject.dtype(subject.lanes[0]), subject.device))
-    return built
+        plans[fitted(plan, subject.limits)] = None
+    within = list(plans)
+    if subject.limits.channels is not None:
+        # With a great width one plan is as good as several, and the smaller ones are quick.
+        within = sorted(within, key=lambda plan: plan.context)[:2]
+    return [plan.build(subject.dtype(subject.lanes[0]), subject.device) for plan in within]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +159,7 @@ def _candidates(
         if not base.has_formula:
             continue
         handles = handles_of(subject, base)
-        shows_eps = handles.path("eps") is not None
+        shows_eps = handles.path("eps") is not None or subject.eps_of_dtype
         for variance in (base.variance,) if base.variance_given else _VARIANCES:
             for eps in (subject.eps,) if shows_eps else _EPS:
                 claims = base.with_variance(variance)

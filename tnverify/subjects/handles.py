@@ -50,6 +50,9 @@ _BLEND_NAMES: dict[str, tuple[str, ...]] = {
     "alpha": ("alpha",),
 }
 
+_MOMENTS = (("running_mean", -1.5, 11, 0.375), ("running_var", 0.25, 13, 0.5))
+"""What constant moments are set to: the first value, and how they rise over so many channels."""
+
 
 @dataclass(frozen=True)
 class Handles:
@@ -83,6 +86,16 @@ class Handles:
                 held = self.get(layer, handle)
                 if held is not None:
                     held.fill_(value)
+
+    def give_moments(self, layer: Any) -> None:
+        """Put moments of their own into each channel of a layer that holds constant ones."""
+        with torch.no_grad():
+            for handle, first, cycle, rise in _MOMENTS:
+                held = self.get(layer, handle)
+                if held is not None:
+                    count = held.shape[0] if held.dim() else 1
+                    row = (first + c % cycle * rise for c in range(count))
+                    held.copy_(_per_channel(tuple(row), held))
 
     def move(self, layer: Any, device: torch.device, dtype: torch.dtype) -> None:
         """Move the tensors behind handles, for a layer that is no torch module: it has no `to`.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from tnverify.contract.claims import Claims
+    from tnverify.contract.limits import Limits
     from tnverify.contract.task import Task
     from tnverify.oracle import Answer
     from tnverify.subjects.subject import Subject
@@ -55,11 +56,21 @@ class SubjectProber:
     def claims(self) -> Claims:
         return self.subject.claims
 
+    @property
+    def limits(self) -> Limits:
+        return self.subject.limits
+
+    @property
+    def step(self) -> int:
+        return self.subject.channel_step
+
     def has(self, handle: str) -> bool:
         return self.subject.handles.path(handle) is not None
 
     def takes(self, rank: int) -> bool:
         known = self.subject.ranks_taken
+        if self.subject.limits.spatial is not None:
+            return rank == self.subject.rank
         if rank not in known and not _may_take(self.subject, rank):
             known[rank] = False
         if rank not in known:
@@ -92,7 +103,10 @@ class SubjectProber:
                 else:
                     handles.move(layer, task.device, dtype)
             if handles.paths:
-                handles.give(layer, task.parameters, blends=subject.claims.scheme.blends)
+                scheme = subject.claims.scheme
+                handles.give(layer, task.parameters, blends=scheme.blends)
+                if scheme.constant_moments:
+                    handles.give_moments(layer)
                 if handles.path("alpha") and not handles.path("scale"):
                     _give_alpha(handles.get(layer, "alpha"), task)
                 if self._eps is not None:
@@ -160,7 +174,7 @@ class SubjectProber:
             raise NotClaimed("inductive claims no formula")
         parameters = task.parameters
         running = groups = None
-        if scheme.reads_past:
+        if scheme.holds_moments:
             running = self._running(self.fresh(task).layer)
         if scheme.name == "group_norm":
             groups = subject.handles.get(self.fresh(task).layer, "groups")
@@ -173,7 +187,7 @@ class SubjectProber:
                 task.targets.detach().double().cpu().numpy(),
                 weight=parameters.weight if self.has("weight") else None,
                 bias=parameters.bias if self.has("bias") else None,
-                eps=self.eps,
+                eps=self._eps_on(task),
                 variance=claims.variance,
                 alpha=self._alpha(task) if scheme.blends else None,
                 running=running,
@@ -186,6 +200,12 @@ class SubjectProber:
     def eps(self) -> float:
         """The eps in force: the one that a law set, else the subject's."""
         return self.subject.eps if self._eps is None else self._eps
+
+    def _eps_on(self, task: Task) -> float:
+        """The eps in force on a task: of its dtype, for a layer that leaves eps to the dtype."""
+        if self._eps is None and self.subject.eps_of_dtype:
+            return float(torch.finfo(task.dtype).eps)
+        return self.eps
 
     def _alpha(self, task: Task) -> oracle.Alpha:
         if not (self.has("scale") or self.has("alpha")):

@@ -37,7 +37,9 @@ def find_rank(
     """
     refusals: list[SubjectRaised] = []
     named = named_rank(factory)
-    for rank in sorted(_RANKS, key=lambda rank: rank != named):
+    only = getattr(step, "spatial", None)  # of an OnlyWidth with one map
+    ranks = _RANKS if only is None else (len(only),)
+    for rank in sorted(ranks, key=lambda rank: rank != named):
         plan = ordinary(rank, step)
         for dtype in (torch.float32, torch.float64):
             task = plan.build(dtype, device)

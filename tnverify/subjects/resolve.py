@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from tnverify.contract.claims import SCHEMES, Claims, ClaimsError, nearest, parse_claims
+from tnverify.contract.limits import Limits, OnlyWidth
 from tnverify.contract.outcomes import SubjectRaised, Violation, first_line
 from tnverify.contract.surroundings import kept
 from tnverify.subjects.adapters import ADAPTERS, Adapter
@@ -20,6 +21,7 @@ from tnverify.subjects.detect import Detected, detect_adapter
 from tnverify.subjects.guard import Hang, calling, time_limit
 from tnverify.subjects.handles import handles_of
 from tnverify.subjects.infer import Inference, infer
+from tnverify.subjects.limiting import with_limits
 from tnverify.subjects.ordinary import ordinary, ordinary_tasks
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.ranks import find_rank
@@ -51,7 +53,8 @@ class SubjectRequest:
     adapter: str | None = None
     handles: Mapping[str, str] = field(default_factory=dict)
     setup: str | None = None
-    rank: int | None = None
+    limits: Limits = field(default_factory=Limits)
+    """Sizes that the layer takes, as far as they were given; more are found by trying."""
 
 
 def resolve(request: SubjectRequest, device: str = "cpu") -> Inference:
@@ -64,7 +67,8 @@ def resolve(request: SubjectRequest, device: str = "cpu") -> Inference:
         declared = None if request.claims is None else parse_claims(request.claims)
     except ClaimsError as error:
         raise Unusable(str(error)) from None
-    return infer(drive(request, device, declared), declared)
+    subject = with_limits(drive(request, device, declared), request.limits)
+    return infer(subject, declared)
 
 
 def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None = None) -> Subject:
@@ -77,7 +81,7 @@ def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None 
         raise Unusable(f"importing it took longer than {_IMPORT_SECONDS:g} s") from None
     try:
         with time_limit(DETECTION_SECONDS):
-            factory = factory_of(spec, request.setup)
+            factory = factory_of(spec, request.setup, request.limits)
             _check_setup(factory, request)
             subject = _driven(
                 request.spec,
@@ -86,9 +90,9 @@ def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None 
                 request.handles,
                 device,
                 declared,
-                request.rank,
+                request.limits.rank,
             )
-            expect_answers(subject)
+            expect_answers(replace(subject, limits=request.limits))
     except SubjectRaised as raised:
         raise Unusable(str(raised)) from None
     except Hang:
@@ -99,12 +103,15 @@ def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None 
     return subject
 
 
-def factory_of(spec: Spec, setup: str | None = None) -> Factory:
+def factory_of(spec: Spec, setup: str | None = None, limits: Limits | None = None) -> Factory:
     """The factory of what a spec names, with the one width that it takes where it takes one."""
     source = source_of(spec)
     bare = Factory(source.call, spec, notes=source.notes)
-    fixed = None if source.takes_channels else fixed_width(bare)
-    return replace(bare, setup=setup, fixed_channels=fixed)
+    width = limits.channels if limits is not None else None
+    if width is None and not source.takes_channels:
+        width = fixed_width(bare)
+    spatial = None if limits is None else limits.spatial
+    return replace(bare, setup=setup, only=None if width is None else OnlyWidth(width, spatial))
 
 
 def from_fault(fault: Fault, device: str = "cpu") -> Subject:
@@ -183,7 +190,12 @@ def _measured(
     subject = replace(subject, lazy=_is_lazy(subject))
     found = handles_of(subject, subject.claims)
     shown = found.get(layer, "eps")
-    subject = replace(subject, handles=found, eps=1e-5 if shown is None else float(shown))
+    subject = replace(
+        subject,
+        handles=found,
+        eps=1e-5 if shown is None else float(shown),
+        eps_of_dtype=shown is None and getattr(layer, "eps", 0.0) is None,
+    )
     return _with_lanes(subject)
 
 

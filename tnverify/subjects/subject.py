@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from tnverify.contract.limits import Limits, OnlyWidth
 from tnverify.subjects.handles import Handles
 from tnverify.subjects.starting import FirstInstances, seed_generators
 
@@ -30,8 +31,8 @@ class Factory:
     spec: Spec | None = None
     setup: str | None = None
     first: FirstInstances | None = field(default=None, compare=False)
-    fixed_channels: int | None = None
-    """The one number of channels that the layer takes, None where it is built for any."""
+    only: OnlyWidth | None = None
+    """The one width that the layer is built for, None where it is built for any."""
     notes: tuple[str, ...] = ()
     """What is to be said of how the layer is built."""
 
@@ -57,7 +58,8 @@ class Subject:
     number that every count of channels must be a multiple of, `native` the dtype in which the
     layer is built. `has_float64` is False where it cannot compute in float64. `eps` is the one that
     the layer shows, or the one that was found to fit. `lazy` says that parameters are made at the
-    first call, which therefore draws from seeded generators, as construction does.
+    first call, which therefore draws from seeded generators, as construction does. `limits` are
+    sizes that it asks for.
     """
 
     name: str
@@ -72,8 +74,11 @@ class Subject:
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     eps: float = 1e-5
     lazy: bool = False
+    eps_of_dtype: bool = False
+    """Whether eps is that of the dtype, as torch takes it where a layer's `eps` is None."""
     given_handles: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
     cautions: tuple[str, ...] = ()
     """What a reader must know before the verdict: what was left out, or done to the layer."""
     ranks_taken: dict[int, bool] = field(default_factory=dict, compare=False)

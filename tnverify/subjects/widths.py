@@ -116,12 +116,3 @@ def _images(network: Any) -> list[tuple[int, int]]:
             if isinstance(part, torch.nn.Conv2d):
                 return [(part.in_channels, side) for side in (32, 84, 28, 224)]
     return list(_IMAGES)
-
-
-class OnlyWidth(int):
-    """A step of channels of which every multiple is itself: the one width that a layer takes."""
-
-    def __mul__(self, other: object) -> OnlyWidth:
-        return self
-
-    __rmul__ = __mul__
