@@ -19,7 +19,8 @@ from tnverify.tolerances import (
 )
 
 from .agreement import expect_defined, trimmed, weight_of
-from .differences import HANDLES, SETS, Loss, dot, expect_slope, widened
+from .differences import HANDLES, SETS, Loss, dot, products, widened
+from .slopes import KINKED, expect_slope, jump
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,7 +93,7 @@ def second_order_gradients_are_right(norm: Prober, task: Task) -> None:
     second = point.probe.grad(slope, [point.leaves[name] for name in outer])
     expect_slope(
         float(dot(outer, dict(zip(outer, second, strict=True)))),
-        lambda step: float(dot(inner, loss.at(outer, step).gradient())),
+        lambda step: products(inner, loss.at(outer, step).gradient()),
         step=loss.step,
         rounding=loss.curvature_rounding,
         what=f"the second derivative by {', '.join(outer)} along two random directions",
