@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
+from torch.autograd import forward_ad as fwd
 
 from tnverify.contract import NotClaimed
 from tnverify.tolerances import not_claimed, rounding_bound, unit
@@ -64,17 +65,26 @@ class Point:
 
 
 class Loss:
-    """L on one task, a function of inputs and parameters: the sum over its outputs of w (o + o^2 / 2 s).
+    """L on one task, a function of inputs and parameters.
 
-    The weights w are random and fixed, s is the size that a channel's outputs have on the task. With
-    a linear loss what comes back to the layer would be a constant, and nobody would see that it is
-    not differentiated. With `sparse` L is made of one output of each set, so that the errors that
-    rounding may cause do not add up over all of them.
+    It is the sum over outputs o of w (o + o^2 / 2 s). The weights w are random and fixed, s is the
+    size that a channel's outputs have on the task. With a linear loss what comes back to the layer
+    would be a constant, and nobody would see that it is not differentiated. With `sparse` L is made of one output of each set, so that the errors that
+    rounding may cause do not add up over all of them. Both sets are `laid` out before the layer
+    gets them, and it is their values before that L is differentiated by.
     """
 
-    def __init__(self, norm: Prober, task: Task, *, sparse: bool = False) -> None:
+    def __init__(
+        self,
+        norm: Prober,
+        task: Task,
+        *,
+        sparse: bool = False,
+        laid: Callable[[Tensor], Tensor] = lambda values: values,
+    ) -> None:
         self.norm = norm
         self.task = task
+        self._laid = laid
         self._weights = {
             # Multiples of 1/32, none of them zero, before they are stretched.
             name: (task.noise(getattr(task, name), _WEIGHTS + at).double() + 0.0625) * _STRETCH / 4
@@ -142,9 +152,27 @@ class Loss:
                 if name in moves:
                     with torch.no_grad():
                         leaves[name].add_(moves[name], alpha=step)
-        first, state = probe.condition(leaves["context"])
-        second = probe.normalize(leaves["targets"], state)
+        first, state = probe.condition(self._laid(leaves["context"]))
+        second = probe.normalize(self._laid(leaves["targets"]), state)
         return Point(probe, leaves, self._terms({"context": first, "targets": second}))
+
+    def pushed(self, direction: Direction) -> float:
+        """The slope of L along a direction of both sets by forward mode.
+
+        Raises SubjectRaised where the layer does not offer it.
+        """
+        probe = self.norm.fresh(self.task)
+        with fwd.dual_level():
+            moved = {n: fwd.make_dual(self.leaves[n].clone(), direction[n]) for n in SETS}
+            first, state = probe.condition(moved["context"])
+            both = {"context": first, "targets": probe.normalize(moved["targets"], state)}
+            total = 0.0
+            for name, outputs in both.items():
+                primal, tangent = fwd.unpack_dual(outputs)
+                if tangent is not None:
+                    slopes = self._steepness(name, primal.detach()) * tangent.detach().double()
+                    total += float(slopes.sum())
+        return total
 
     def _terms(self, outputs: Mapping[str, Tensor]) -> Tensor:
         found = []
@@ -245,7 +273,7 @@ class Loss:
         return self.slope_rounding * (1 + largest)
 
     def weighted(self, context: Tensor, targets: Tensor) -> float:
-        """The derivative of L where the outputs change by these values, from the oracle's outputs."""
+        """The derivative of L where outputs change by these values, by the oracle's outputs."""
         answer, total = self.norm.expected(self.task), 0.0
         for name, values in (("context", context), ("targets", targets)):
             outputs = tensor(getattr(answer, name).outputs, values)
