@@ -71,8 +71,10 @@ def _explains(check: Callable[..., None], norm: Prober, task: Task, *more: Any) 
     except (NotClaimed, SaysNothing, SubjectRaised, Violation):
         return False
     lost = _ROOM * unit(task.dtype) * distance**2
+    if lost > 1:  # all digits, which explains anything: certain where a formula cancels an offset
+        finite = all(bool(torch.isfinite(each).all()) for each in there)
+        return norm.claims.has_formula and finite
     return all(
         bool((a.double() - b.double()).abs().le(lost * (1 + b.double().abs())).all())
-        or (lost > 1 and bool(torch.isfinite(b).all()))
         for a, b in zip(here, there, strict=True)
     )

@@ -59,9 +59,9 @@ def gradients_do_not_depend_on_the_layout(norm: Prober, task: Task) -> None:
         came = moved.at().gradient()
     except SubjectRaised as raised:
         not_claimed(f"the layer takes no gradient on {what}: {raised}")
-    allowed = 2 * plain.slope_rounding
     for name in plain.leaves:
         direction = plain.direction((name,))
+        allowed = 2 * plain.slope_error(direction)
         expect_alike_slopes(
             float(dot(direction, came)),
             float(dot(direction, wanted)),
@@ -101,7 +101,7 @@ def forward_mode_agrees_with_reverse_mode(norm: Prober, task: Task) -> None:
     expect_alike_slopes(
         came,
         float(dot(direction, loss.at().gradient())),
-        2 * loss.slope_rounding,
+        2 * loss.slope_error(direction),
         loss,
         direction,
         "the derivative by context, targets along a random direction in forward mode",
@@ -132,7 +132,7 @@ def gradients_with_a_graph_are_those_without(norm: Prober, task: Task) -> None:
         expect_gradient(
             float(dot(direction, kept).detach()),
             float(dot(direction, plain)),
-            2 * loss.slope_rounding,
+            2 * loss.slope_error(direction),
             f"the derivative by {name} with create_graph",
         )
 

@@ -40,6 +40,10 @@ _WEIGHTS = 80
 _STRETCH = 0.7310585786300049
 """What makes weights of no short number of bits, which rounding to bfloat16 would leave alone."""
 _NOMINAL_EPS = 1e-5
+_RESOLUTION = 2.0**-8
+"""The largest share of a move that the rounding of the moved value may be."""
+_NUDGE = 2.0**-18
+"""A relative change far above float32's rounding, and small beside the length of any curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +73,10 @@ class Loss:
 
     It is the sum over outputs o of w (o + o^2 / 2 s). The weights w are random and fixed, s is the
     size that a channel's outputs have on the task. With a linear loss what comes back to the layer
-    would be a constant, and nobody would see that it is not differentiated. With `sparse` L is made of one output of each set, so that the errors that
-    rounding may cause do not add up over all of them. Both sets are `laid` out before the layer
-    gets them, and it is their values before that L is differentiated by.
+    would be a constant, and nobody would see that it is not differentiated. With `sparse` L is
+    made of one output of each set, so that the errors that rounding may cause do not add up over
+    all of them. Both sets are `laid` out before the layer gets them, and it is their values before
+    that which L is differentiated by.
     """
 
     def __init__(
@@ -129,6 +134,9 @@ class Loss:
             noise = self.task.noise(at, _KEYS[name] + 20 * key).double() / 4
             if name in SETS:
                 noise = noise * _lengths(at)
+                # What is lost where a moved value is rounded would be taken for the layer's.
+                lost = self._unit * at.double().abs() > _RESOLUTION * self.step * noise.abs()
+                noise = noise.masked_fill(lost, 0.0)
             elif name == "scale":
                 noise = noise / len(self.task.context)
             elif name == "alpha":
@@ -255,6 +263,25 @@ class Loss:
             steep = self._weights[name].abs() * (2 + came / self._sizes[name])
             total += float((steep * bound * (1 + peak)).sum())
         return 4 * total + self.rounding
+
+    def slope_error(self, direction: Direction) -> float:
+        """How far rounding may move L's slope along this direction.
+
+        Without a formula the slope's own conditioning is added: how far it moves when all values
+        change a little, in roundings of as many as a moment may be taken over.
+        """
+        if self.norm.claims.has_formula:
+            return self.slope_rounding
+        here = self.at().gradient()
+        size = float(sum((here[n].double() * direction[n].double()).abs().sum() for n in direction))
+        moved = 0.0
+        for key in (1, 2):
+            signs = {n: self.task.noise(self.leaves[n], _KEYS[n] + 200 * key).sign() for n in SETS}
+            there = self.at({n: signs[n] * self.leaves[n] for n in SETS}, _NUDGE).gradient()
+            moved = max(moved, abs(float(dot(direction, there)) - float(dot(direction, here))))
+        count = 8 + max(self.task.context.numel(), self.task.targets.numel())
+        underflow = count * float(torch.finfo(self.task.dtype).tiny)
+        return self.slope_rounding + count * self._unit * (moved / _NUDGE + size) + underflow
 
     def _deviations(self) -> tuple[Tensor, Tensor]:
         """What alpha's rounding may change in a moved value, through the deviation."""

@@ -127,7 +127,7 @@ def low_precision_gradients_follow_float64_ones(norm: Prober, task: Task) -> Non
     task = trimmed(task)
     own, wide = Loss(norm, task, sparse=True), Loss(norm, widened(task), sparse=True)
     direction = own.direction(SETS)
-    rounding = own.slope_rounding
+    rounding = own.slope_error(direction)
     try:
         exact = wide.at().gradient()
     except SubjectRaised as refused:

@@ -18,6 +18,11 @@ _RESOLVED = 2.0**-6
 curvature and extrapolation promises nothing."""
 _FAR = 8.0
 """How many steps away a bend is looked at again: a smooth one has grown by the square of it."""
+_FINER = (2.0**-2, 2.0**-4, 2.0**-6)
+"""Shares of the step at which a difference that disagrees with a slope is looked at again."""
+_ROUNDED = 2.0**-40
+"""Of a slope, this share may be its own sum's rounding."""
+SHARP = "the outputs curve too sharply here for differences to tell their slope"
 KINKED = "the outputs have a kink here: one-sided slopes differ, so there is none to compare with"
 
 
@@ -42,12 +47,16 @@ def expect_slope(
     expect_finite(torch.tensor([coarse, fine]), "differences of outputs")
     noise = 3 * rounding / step
     if abs(coarse - fine) > _RESOLVED * abs(fine) + noise:
-        says_nothing("the outputs curve too sharply here for differences to tell their slope")
+        says_nothing(SHARP)
     extrapolated = (4 * fine - coarse) / 3
-    allowed = abs(coarse - fine) + noise
-    off = abs(slope - extrapolated)
-    if allowed < off <= jump(terms, step):
-        says_nothing(KINKED)
+    allowed = abs(coarse - fine) + noise + _ROUNDED * abs(fine)
+    if abs(slope - extrapolated) > allowed:
+        for share in _FINER:
+            finer = (value(share * step) - value(-share * step)) / (2 * share * step)
+            if abs(finer - extrapolated) > allowed + noise / share:
+                says_nothing(SHARP)
+        if abs(slope - extrapolated) <= jump(terms, step):
+            says_nothing(KINKED)
     expect_gradient(slope, extrapolated, allowed, what)
 
 
