@@ -289,4 +289,4 @@ def test_a_layer_that_runs_on_its_device_alone_is_driven_there(
     assert find_rank(factory, found.adapter, 1, "cuda") == 2
     assert devices == {"cuda"}
     with pytest.raises(Unusable, match="no pointer to a tensor on the CPU"):
-        detect_adapter(factory, 1)
+        resolve(SubjectRequest(f"{__file__}:OnCudaAlone"))
