@@ -140,3 +140,11 @@ def test_a_part_named_alone_finds_what_it_stands_around() -> None:
     assert found.adapter.name == "option[is_training=True,False]+frozen"
     with pytest.raises(Unusable, match="the adapter step does not fit"):
         driven("IsTraining", adapter="step")
+
+
+def test_the_mean_over_steps_keeps_the_memory_format() -> None:
+    found = driven("StepContext")
+    task = ordinary(found.rank, found.channel_step).build(torch.float64)
+    context = task.context.to(memory_format=torch.channels_last)
+    outputs, _ = SubjectProber(found).fresh(task).condition(context)
+    assert outputs.is_contiguous(memory_format=torch.channels_last)

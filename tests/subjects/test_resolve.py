@@ -65,7 +65,7 @@ KNOWN = [
     Known("torch.nn:LayerNorm([channels, *spatial])", "no_context", "layer_norm", OWN, OWN),
     Known("torch.nn:LayerNorm", "no_context", "layer_norm", OWN, OWN),
     Known("torch.nn:Identity()", "no_context", "none", OWN, OWN),
-    Known("torch.nn:RMSNorm([channels, *spatial])", "no_context", "inductive", OWN, OWN),
+    Known("torch.nn:RMSNorm([channels, *spatial])", "no_context", "item_rms_norm", OWN, OWN),
 ]
 
 
@@ -289,4 +289,4 @@ def test_a_layer_that_runs_on_its_device_alone_is_driven_there(
     assert find_rank(factory, found.adapter, 1, "cuda") == 2
     assert devices == {"cuda"}
     with pytest.raises(Unusable, match="no pointer to a tensor on the CPU"):
-        detect_adapter(factory, 1)
+        resolve(SubjectRequest(f"{__file__}:OnCudaAlone"))

@@ -63,7 +63,9 @@ def detect_adapter(
         _refuse(trial, only)
     chosen = _chosen(found, declared)
     if rank is None:
-        rank = find_rank(factory, chosen.adapter, step, device)
+        alone = "+" not in chosen.adapter.name and chosen.adapter.name != "explicit_state"
+        # A call as it was tried has its rank already: a slow layer is not called anew.
+        rank = trial.rank if alone else find_rank(factory, chosen.adapter, step, device)
     return Detected(
         chosen.adapter,
         rank,
