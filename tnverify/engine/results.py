@@ -101,6 +101,8 @@ class SubjectReport:
     adapter: str | None = None
     adapter_given: bool = False
     """Whether the adapter was named by the user; else it was detected."""
+    evidence: str | None = None
+    """What speaks for an adapter that was detected, in a sentence."""
     scheme: str | None = None
     modifiers: tuple[str, ...] = ()
     inferred: bool = True

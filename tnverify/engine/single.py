@@ -76,6 +76,7 @@ def described(request: SubjectRequest, found: Inference) -> SubjectReport:
         verdict="inconclusive",
         adapter=subject.adapter.name,
         adapter_given=request.adapter is not None,
+        evidence=subject.evidence,
         scheme=claims.scheme.name,
         modifiers=claims.modifiers,
         inferred=claims.inferred,

@@ -66,6 +66,7 @@ def _subject(subject: SubjectReport) -> dict[str, object]:
     return {
         "spec": subject.spec,
         "adapter": subject.adapter,
+        "adapter_evidence": subject.evidence,
         "claims": {
             "scheme": subject.scheme,
             "modifiers": list(subject.modifiers),

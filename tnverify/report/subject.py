@@ -50,6 +50,8 @@ def identity_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
     """How the subject was driven, what it claims, and whom its outputs read."""
     if subject.adapter is not None:
         how = "as named" if subject.adapter_given else "detected"
+        if subject.evidence is not None and not subject.adapter_given:
+            how += f": {subject.evidence}"
         yield from labelled("adapter", f"{subject.adapter} ({how})", width)
     yield from labelled("claims", words.claims_of(subject), width)
     flow = subject.fingerprint

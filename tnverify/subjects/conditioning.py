@@ -132,7 +132,7 @@ class _Nudge:
                     value.copy_(self._moved(value.detach(), crc32(name.encode())))
 
     def _moved(self, values: Tensor, key: int) -> Tensor:
-        drawn = torch.from_numpy(uniforms(tuple(values.shape), *self._keys, key))
+        drawn = torch.as_tensor(uniforms(tuple(values.shape), *self._keys, key))
         signs = (drawn > 0.5).to(device=values.device, dtype=values.dtype) * 2 - 1
         return values * (1 + _STEP * signs)
 

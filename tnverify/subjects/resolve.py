@@ -185,6 +185,7 @@ def _measured(
         device=torch.device(device),
         given_handles=dict(handles),
         notes=(*factory.notes, *driven.notes),
+        evidence=None if adapter is not None else driven.evidence,
         cautions=driven.cautions,
     )
     subject = replace(subject, lazy=_is_lazy(subject))

@@ -79,6 +79,8 @@ class Subject:
     given_handles: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    evidence: str | None = None
+    """What speaks for the adapter, where it was detected."""
     cautions: tuple[str, ...] = ()
     """What a reader must know before the verdict: what was left out, or done to the layer."""
     ranks_taken: dict[int, bool] = field(default_factory=dict, compare=False)
