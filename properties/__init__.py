@@ -23,6 +23,7 @@ from . import (
     numerics,
     state,
     task_isolation,
+    tiling,
     transductivity,
 )
 
@@ -42,6 +43,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     gradients,
     state,
     layouts,
+    tiling,
 )
 """The modules of laws, in the catalogue's order."""
 

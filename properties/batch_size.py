@@ -39,7 +39,9 @@ def _parts(task: Task, count: int) -> list[list[int]]:
     family=FAMILY,
     kind="rounded",
     source="section 2.3; appendix D (example and class columns)",
+    edges=("one_item", "odd_items"),
     claimed=unless_transductive,
+    wide=6,
 )
 def any_partition_of_the_targets_gives_the_same_outputs(norm: Prober, task: Task) -> None:
     """Targets predicted one at a time, in ragged batches or by class give the same outputs.
@@ -85,7 +87,12 @@ def no_targets_give_an_empty_output(norm: Prober, task: Task) -> None:
     )
 
 
-@law(family=FAMILY, kind="exact", source="section 2.3, desideratum 2; section 4.1 (one shot)")
+@law(
+    family=FAMILY,
+    kind="exact",
+    source="section 2.3, desideratum 2; section 4.1 (one shot)",
+    edges=("one_item",),
+)
 def a_single_context_item_is_enough(norm: Prober, task: Task) -> None:
     """A context of one item on an ordinary map gives finite outputs for it and for targets.
 
@@ -102,7 +109,12 @@ def a_single_context_item_is_enough(norm: Prober, task: Task) -> None:
     expect_finite(run.targets, "the targets of a context of one item")
 
 
-@law(family=FAMILY, kind="exact", source="section 3.3, eqs. (8), (9), on maps of one pixel")
+@law(
+    family=FAMILY,
+    kind="exact",
+    source="section 3.3, eqs. (8), (9), on maps of one pixel",
+    edges=("one_pixel",),
+)
 def one_pixel_maps_are_finite(norm: Prober, task: Task) -> None:
     """Maps of a single pixel give finite outputs.
 

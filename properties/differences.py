@@ -1,11 +1,11 @@
 """Derivatives by differences: along one direction, with a tolerance that is derived.
 
-L is a fixed random weighting of context and target outputs. Along a direction d its slope is
-measured by central differences at steps h and h/2, D(h) = D + c h^2 + c' h^4 + ..., so that
-Richardson's (4 D(h/2) - D(h)) / 3 errs by order h^4 while D(h) - D(h/2), which is seen, is of
+L is a curved loss of context and target outputs, as those of training are. Along a direction d its
+slope is measured by central differences at steps h and h/2, D(h) = D + c h^2 + c' h^4 + ..., so
+that Richardson's (4 D(h/2) - D(h)) / 3 errs by order h^4 while D(h) - D(h/2), which is seen, is of
 order h^2 and dominates it. To that comes rounding: an error of E in each value of L moves the
 extrapolated slope by at most 3 E / h. This is much cheaper than a Jacobian, and a defect in any
-one entry shows, for the direction is random.
+one entry shows, for the direction is random. At a kink there is no slope to compare with.
 """
 
 from __future__ import annotations
@@ -16,16 +16,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
+from torch.autograd import forward_ad as fwd
 
 from tnverify.contract import NotClaimed
-from tnverify.tolerances import (
-    expect_finite,
-    expect_gradient,
-    not_claimed,
-    rounding_bound,
-    says_nothing,
-    unit,
-)
+from tnverify.tolerances import not_claimed, rounding_bound, unit
 
 from .agreement import tensor, weight_of
 from .alpha_rounding import deviation_errors
@@ -43,10 +37,13 @@ Direction = dict[str, "Tensor"]
 
 _KEYS = {name: 40 + position for position, name in enumerate((*SETS, *HANDLES))}
 _WEIGHTS = 80
+_STRETCH = 0.7310585786300049
+"""What makes weights of no short number of bits, which rounding to bfloat16 would leave alone."""
 _NOMINAL_EPS = 1e-5
-_RESOLVED = 2.0**-6
-"""The two differences must agree to this share, else the step is not small against the
-curvature and extrapolation promises nothing."""
+_RESOLUTION = 2.0**-8
+"""The largest share of a move that the rounding of the moved value may be."""
+_NUDGE = 2.0**-18
+"""A relative change far above float32's rounding, and small beside the length of any curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,12 @@ class Point:
 
     probe: Probe
     leaves: Mapping[str, Tensor]
-    loss: Tensor
+    terms: Tensor
+    """What is summed to L: one number for each output."""
+
+    @property
+    def loss(self) -> Tensor:
+        return self.terms.sum()
 
     def gradient(self, *, create_graph: bool = False) -> Direction:
         """The derivative of the loss by every leaf, by name."""
@@ -67,22 +69,37 @@ class Point:
 
 
 class Loss:
-    """L on one task: a fixed weighting of its outputs, as a function of inputs and parameters.
+    """L on one task, a function of inputs and parameters.
 
-    With `sparse` it is made of one output of each set, so that the errors that rounding may
-    cause do not add up over all of them.
+    It is the sum over outputs o of w (o + o^2 / 2 s). The weights w are random and fixed, s is the
+    size that a channel's outputs have on the task. With a linear loss what comes back to the layer
+    would be a constant, and nobody would see that it is not differentiated. With `sparse` L is
+    made of one output of each set, so that the errors that rounding may cause do not add up over
+    all of them. Both sets are `laid` out before the layer gets them, and it is their values before
+    that which L is differentiated by.
     """
 
-    def __init__(self, norm: Prober, task: Task, *, sparse: bool = False) -> None:
+    def __init__(
+        self,
+        norm: Prober,
+        task: Task,
+        *,
+        sparse: bool = False,
+        laid: Callable[[Tensor], Tensor] = lambda values: values,
+    ) -> None:
         self.norm = norm
         self.task = task
+        self._laid = laid
         self._weights = {
-            # Multiples of 1/32, none of them zero.
-            name: (task.noise(getattr(task, name), _WEIGHTS + at).double() + 0.0625) / 4
+            # Multiples of 1/32, none of them zero, before they are stretched.
+            name: (task.noise(getattr(task, name), _WEIGHTS + at).double() + 0.0625) * _STRETCH / 4
             for at, name in enumerate(SETS)
         }
         if sparse:
             self._weights = {name: _one_of(w, task.salt) for name, w in self._weights.items()}
+        run, weight = norm.run(task), weight_of(norm, task).abs()
+        sizes = {name: _size(getattr(run, name)) + weight for name in SETS}
+        self._sizes = {name: torch.where(s > 0, s, 1.0) for name, s in sizes.items()}
         probe = norm.fresh(task)
         parameters = {h: probe.parameter(h).detach() for h in HANDLES if self._is_learned(probe, h)}
         self.leaves: Direction = {"context": task.context, "targets": task.targets, **parameters}
@@ -117,6 +134,9 @@ class Loss:
             noise = self.task.noise(at, _KEYS[name] + 20 * key).double() / 4
             if name in SETS:
                 noise = noise * _lengths(at)
+                # What is lost where a moved value is rounded would be taken for the layer's.
+                lost = self._unit * at.double().abs() > _RESOLUTION * self.step * noise.abs()
+                noise = noise.masked_fill(lost, 0.0)
             elif name == "scale":
                 noise = noise / len(self.task.context)
             elif name == "alpha":
@@ -140,18 +160,47 @@ class Loss:
                 if name in moves:
                     with torch.no_grad():
                         leaves[name].add_(moves[name], alpha=step)
-        first, state = probe.condition(leaves["context"])
-        second = probe.normalize(leaves["targets"], state)
-        return Point(probe, leaves, dot(self._weights, {"context": first, "targets": second}))
+        first, state = probe.condition(self._laid(leaves["context"]))
+        second = probe.normalize(self._laid(leaves["targets"]), state)
+        return Point(probe, leaves, self._terms({"context": first, "targets": second}))
 
-    def along(self, direction: Direction) -> Callable[[float], float]:
-        """L as a function of the step taken in this direction."""
+    def pushed(self, direction: Direction) -> float:
+        """The slope of L along a direction of both sets by forward mode.
 
-        def value(step: float) -> float:
+        Raises SubjectRaised where the layer does not offer it.
+        """
+        probe = self.norm.fresh(self.task)
+        with fwd.dual_level():
+            moved = {n: fwd.make_dual(self.leaves[n].clone(), direction[n]) for n in SETS}
+            first, state = probe.condition(moved["context"])
+            both = {"context": first, "targets": probe.normalize(moved["targets"], state)}
+            total = 0.0
+            for name, outputs in both.items():
+                primal, tangent = fwd.unpack_dual(outputs)
+                if tangent is not None:
+                    slopes = self._steepness(name, primal.detach()) * tangent.detach().double()
+                    total += float(slopes.sum())
+        return total
+
+    def _terms(self, outputs: Mapping[str, Tensor]) -> Tensor:
+        found = []
+        for name, weights in self._weights.items():
+            wide = outputs[name].double()
+            found.append((weights * (wide + wide * wide / (2 * self._sizes[name]))).flatten())
+        return torch.cat(found)
+
+    def _steepness(self, name: str, outputs: Tensor) -> Tensor:
+        """The derivative of L by each of these outputs of one set."""
+        return self._weights[name] * (1 + outputs.double() / self._sizes[name])
+
+    def along(self, direction: Direction) -> Callable[[float], Tensor]:
+        """The terms of L as a function of the step taken in this direction."""
+
+        def terms(step: float) -> Tensor:
             with torch.no_grad():
-                return float(self.at(direction, step).loss)
+                return self.at(direction, step).terms
 
-        return value
+        return terms
 
     @cached_property
     def rounding(self) -> float:
@@ -160,9 +209,10 @@ class Loss:
         run = self.norm.run(self.task)
         total, magnitude, count = 0.0, 0.0, 0
         for name, bound in zip(SETS, self._bounds(), strict=True):
-            outputs, size = getattr(run, name), self._weights[name].abs()
-            total += float((size * bound).sum())
-            magnitude += float((size * outputs.double().abs()).sum())
+            outputs = getattr(run, name)
+            steep = self._weights[name].abs() * (1 + outputs.double().abs() / self._sizes[name])
+            total += float((steep * bound).sum())
+            magnitude += float((steep * outputs.double().abs()).sum())
             count += outputs.numel()
         return total + unit(torch.float64) * count * magnitude
 
@@ -200,16 +250,38 @@ class Loss:
         The slope of y is a sum of a moved value in units of the deviation, of y times a
         covariance of moved values with y, and of y times the slope of alpha: four terms at most,
         each as good as y is, or as the deviation that all are divided by, and none larger than
-        1 + |y| at its worst pixel.
+        1 + |y| at its worst pixel. The loss multiplies that by its own slope, which errs as its
+        outputs do, in units of their size.
         """
-        total = 0.0
+        total, run = 0.0, self.norm.run(self.task)
         sides = zip(SETS, self._bounds(), self._deviations(), self._normalized(), strict=True)
         for name, outputs, deviation, y in sides:
             bound = outputs + deviation
             peak = y.abs().flatten(2).amax(2) if y.dim() > 2 and y.numel() else y.abs()
             peak = peak.reshape(*peak.shape, *(1,) * (y.dim() - peak.dim()))
-            total += float((self._weights[name].abs() * bound * (1 + peak)).sum())
+            came = getattr(run, name).double().abs()
+            steep = self._weights[name].abs() * (2 + came / self._sizes[name])
+            total += float((steep * bound * (1 + peak)).sum())
         return 4 * total + self.rounding
+
+    def slope_error(self, direction: Direction) -> float:
+        """How far rounding may move L's slope along this direction.
+
+        Without a formula the slope's own conditioning is added: how far it moves when all values
+        change a little, in roundings of as many as a moment may be taken over.
+        """
+        if self.norm.claims.has_formula:
+            return self.slope_rounding
+        here = self.at().gradient()
+        size = float(sum((here[n].double() * direction[n].double()).abs().sum() for n in direction))
+        moved = 0.0
+        for key in (1, 2):
+            signs = {n: self.task.noise(self.leaves[n], _KEYS[n] + 200 * key).sign() for n in SETS}
+            there = self.at({n: signs[n] * self.leaves[n] for n in SETS}, _NUDGE).gradient()
+            moved = max(moved, abs(float(dot(direction, there)) - float(dot(direction, here))))
+        count = 8 + max(self.task.context.numel(), self.task.targets.numel())
+        underflow = count * float(torch.finfo(self.task.dtype).tiny)
+        return self.slope_rounding + count * self._unit * (moved / _NUDGE + size) + underflow
 
     def _deviations(self) -> tuple[Tensor, Tensor]:
         """What alpha's rounding may change in a moved value, through the deviation."""
@@ -228,8 +300,12 @@ class Loss:
         return self.slope_rounding * (1 + largest)
 
     def weighted(self, context: Tensor, targets: Tensor) -> float:
-        """The sum of these values of the outputs' shapes, each by its weight in L."""
-        return float(dot(self._weights, {"context": context, "targets": targets}))
+        """The derivative of L where outputs change by these values, by the oracle's outputs."""
+        answer, total = self.norm.expected(self.task), 0.0
+        for name, values in (("context", context), ("targets", targets)):
+            outputs = tensor(getattr(answer, name).outputs, values)
+            total += float((self._steepness(name, outputs) * values).sum())
+        return total
 
     def _normalized(self) -> tuple[Tensor, Tensor]:
         """y of both sets, from the oracle; without a formula the outputs stand for it."""
@@ -243,6 +319,13 @@ class Loss:
         return context, targets
 
 
+def _size(outputs: Tensor) -> Tensor:
+    """The root of the mean square of each channel's outputs, (1, channels, 1, ...)."""
+    if not outputs.numel():
+        return outputs.new_zeros(1, outputs.shape[1], *(1,) * (outputs.dim() - 2)).double()
+    return outputs.double().square().mean((0, *range(2, outputs.dim())), keepdim=True).sqrt()
+
+
 def _one_of(weights: Tensor, salt: int) -> Tensor:
     """The same weights, all but one of them zero."""
     kept = torch.zeros_like(weights)
@@ -254,8 +337,12 @@ def _one_of(weights: Tensor, salt: int) -> Tensor:
 
 def dot(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> Tensor:
     """The sum over the first's names of the products, in float64, differentiable."""
-    terms = [(first[name].double() * second[name].double()).sum() for name in first]
-    return torch.stack(terms).sum()
+    return products(first, second).sum()
+
+
+def products(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> Tensor:
+    """The products of all values of the first's names, one row in float64, differentiable."""
+    return torch.cat([(first[n].double() * second[n].double()).flatten() for n in first])
 
 
 def _lengths(values: Tensor) -> Tensor:
@@ -263,25 +350,6 @@ def _lengths(values: Tensor) -> Tensor:
     flat = values.double().flatten(2) if values.dim() > 2 else values.double().unsqueeze(-1)
     spread = (flat - flat.mean(-1, keepdim=True)).square().mean(-1) + _NOMINAL_EPS
     return spread.sqrt().reshape(*values.shape[:2], *(1,) * (values.dim() - 2))
-
-
-def expect_slope(
-    slope: float,
-    value: Callable[[float], float],
-    *,
-    step: float,
-    rounding: float,
-    what: str,
-) -> None:
-    """`slope` is that of `value` at zero, if each of its values may err by `rounding`."""
-    coarse = (value(step) - value(-step)) / (2 * step)
-    fine = (value(step / 2) - value(-step / 2)) / step
-    expect_finite(torch.tensor([coarse, fine]), "differences of outputs")
-    noise = 3 * rounding / step
-    if abs(coarse - fine) > _RESOLVED * abs(fine) + noise:
-        says_nothing("the outputs curve too sharply here for differences to tell their slope")
-    extrapolated = (4 * fine - coarse) / 3
-    expect_gradient(slope, extrapolated, abs(coarse - fine) + noise, what)
 
 
 def widened(task: Task) -> Task:

@@ -13,13 +13,15 @@ from tnverify.contract.task import uniforms
 from tnverify.tolerances import (
     expect,
     expect_finite,
-    expect_gradient,
     not_claimed,
     says_nothing,
 )
 
 from .agreement import expect_defined, trimmed, weight_of
-from .differences import HANDLES, SETS, Loss, dot, expect_slope, widened
+from .cancellation import told_from_cancellation
+from .derivatives import WAYS, expect_alike_slopes
+from .differences import HANDLES, SETS, Loss, dot, products, widened
+from .slopes import expect_slope
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,8 +46,10 @@ def _names(norm: Prober) -> tuple[str, ...]:
     family="gradients",
     kind="rounded",
     lanes=("float64",),
+    wide=12,
     source="eq. (2); the authors' code detaches nothing",
 )
+@told_from_cancellation
 def first_order_gradients_are_right(norm: Prober, task: Task) -> None:
     """The gradient by context, targets and parameters is the derivative of the outputs.
 
@@ -92,7 +96,7 @@ def second_order_gradients_are_right(norm: Prober, task: Task) -> None:
     second = point.probe.grad(slope, [point.leaves[name] for name in outer])
     expect_slope(
         float(dot(outer, dict(zip(outer, second, strict=True)))),
-        lambda step: float(dot(inner, loss.at(outer, step).gradient())),
+        lambda step: products(inner, loss.at(outer, step).gradient()),
         step=loss.step,
         rounding=loss.curvature_rounding,
         what=f"the second derivative by {', '.join(outer)} along two random directions",
@@ -111,6 +115,7 @@ def _has_precision_to_lose(claims: Claims) -> str | None:
     claimed=_has_precision_to_lose,
     source="eq. (2); the derivative of y is made of the weight, y and products of two y",
 )
+@told_from_cancellation
 def low_precision_gradients_follow_float64_ones(norm: Prober, task: Task) -> None:
     """The gradient in the layer's own dtype is, within rounding, the one it gives in float64.
 
@@ -123,15 +128,17 @@ def low_precision_gradients_follow_float64_ones(norm: Prober, task: Task) -> Non
     task = trimmed(task)
     own, wide = Loss(norm, task, sparse=True), Loss(norm, widened(task), sparse=True)
     direction = own.direction(SETS)
-    rounding = own.slope_rounding
+    rounding = own.slope_error(direction)
     try:
         exact = wide.at().gradient()
     except SubjectRaised as refused:
         not_claimed(f"the subject does not run in float64: {refused}")
-    expect_gradient(
+    expect_alike_slopes(
         float(dot(direction, own.at().gradient())),
         float(dot(direction, exact)),
         rounding,
+        wide,
+        {name: moved.double() for name, moved in direction.items()},
         f"the derivative by {', '.join(direction)} along a random direction, against float64",
     )
 
@@ -239,4 +246,5 @@ LAWS = (
     low_precision_gradients_follow_float64_ones,
     the_target_loss_reaches_the_context,
     gradients_stay_finite_on_constant_input,
+    *WAYS,
 )

@@ -10,7 +10,7 @@ import torch
 
 from tnverify.catalogue import law
 from tnverify.contract import Parameters, Run, SubjectRaised, Task, Violation
-from tnverify.tolerances import expect, not_claimed, says_nothing
+from tnverify.tolerances import expect, not_claimed, says_nothing, violate
 
 from .agreement import (
     CHANNELS_LAST,
@@ -21,6 +21,8 @@ from .agreement import (
     trimmed,
     twice,
 )
+from .cancellation import told_from_cancellation
+from .laid_out import amid_channels_last, centred, channels_last, expanded, layout_of
 from .transforms import TRANSFORMS
 
 if TYPE_CHECKING:
@@ -63,42 +65,37 @@ def dtype_and_device_are_kept(norm: Prober, task: Task) -> None:
 
 
 def _channels_last(task: Task) -> tuple[Task, Task]:
-    """The task near zero, and the same values with the channels innermost in memory.
+    """The task near zero, and the same values with the channels innermost in memory: all of that
+    memory, or the middle of a larger batch.
 
-    Each plane of values is moved to a mean of zero, so that neither the order of summation nor
-    a variance taken as a difference matters, and what these laws see is the order in memory.
+    Around zero, what these laws see is the order in memory alone.
     """
-    form = CHANNELS_LAST.get(task.context.dim())
-    if form is None:
+    if task.context.dim() not in CHANNELS_LAST:
         not_claimed("only two and three spatial dimensions have a channels-last layout")
     if task.channels < 2 or pixels(task) < 2:
         says_nothing("with one channel or one pixel the two layouts are the same")
 
-    def centred(values: Tensor) -> Tensor:
-        wide = values.double()
-        return (wide - wide.mean(tuple(range(2, values.dim())), keepdim=True)).to(task.dtype)
-
     near = task.with_sets(centred(task.context), centred(task.targets))
-    moved = near.with_sets(
-        near.context.contiguous(memory_format=form), near.targets.contiguous(memory_format=form)
-    )
-    return near, moved
+    lay = amid_channels_last if task.salt % 2 else channels_last
+    return near, near.with_sets(lay(near.context), lay(near.targets))
 
 
 @law(
     family="layouts",
     kind="rounded",
     source="protocol: a tensor is its values, not its strides",
+    edges=("layout",),
 )
 def channels_last_input_gives_the_same(norm: Prober, task: Task) -> None:
     """Input in channels-last memory format gives the same outputs.
 
-    A violation means that a kernel or a `view` reads memory in an order that it assumes. Take
-    strides into account, or call `.contiguous()` first. The precision of this format is a law of
-    its own, which sees gross errors too but decides nothing.
+    A violation means that a kernel or a `view` reads memory in an order that it assumes, or
+    raises. Take strides into account, use `reshape`, or call `.contiguous()` first. The precision
+    of this format is a law of its own, which sees gross errors too but decides nothing.
     """
     near, moved = _channels_last(task)
-    expect_alike(norm.run(moved), norm.run(near), twice(norm.bound(near)), "on channels-last input")
+    run, allowed = norm.run(near), twice(norm.bound(near))
+    expect_alike(_taken(norm, moved, "channels-last input"), run, allowed, "on channels-last input")
 
 
 @law(
@@ -125,45 +122,44 @@ def memory_format_is_kept(norm: Prober, task: Task) -> None:
         )
 
 
-def _strided(values: Tensor) -> Tensor:
-    """The same values inside a larger buffer: an offset in storage, and strides of no layout."""
-    turned = values.transpose(0, 1)
-    buffer = torch.full(
-        (turned.shape[0] + 1, *turned.shape[1:], 2), 1e3, dtype=values.dtype, device=values.device
-    )
-    view = buffer[1:, ..., 1]
-    view.copy_(turned)
-    return view.transpose(0, 1)
-
-
 @law(
     family="layouts",
     kind="rounded",
     source="protocol: a tensor is its values, not its strides",
+    edges=("layout",),
 )
+@told_from_cancellation
 def non_contiguous_and_expanded_input_gives_the_same(norm: Prober, task: Task) -> None:
     """Input that is a strided view, or one item expanded, gives what its contiguous copy gives.
 
     A violation means that storage is read past the strides, or written to where several items
-    share one memory location. Index through the tensor, never through its storage.
+    share one memory location, or that `view` raises. Index through the tensor, never through its
+    storage, and use `reshape`.
     """
     task = trimmed(task)
     if task.salt % 2:
-        first = (task.context[:1], task.targets[:1])
-        expanded = [
-            one.expand(each.shape)
-            for one, each in zip(first, (task.context, task.targets), strict=True)
-        ]
-        if max(len(each) for each in expanded) < 2 or not len(task.targets):
+        if max(len(task.context), len(task.targets)) < 2 or not len(task.targets):
             says_nothing("there are no two items to share memory")
-        task = task.with_sets(*(each.contiguous() for each in expanded))
-        moved = task.with_sets(*expanded)
-        what = "on expanded input"
+        what, lay = "expanded input", expanded
+        task = task.with_sets(*(lay(x).contiguous() for x in (task.context, task.targets)))
     else:
-        moved = task.with_sets(_strided(task.context), _strided(task.targets))
-        what = "on input that is a strided view"
-    allowed = twice(norm.bound(task))
-    expect_alike(norm.run(moved), norm.run(task), allowed, what)
+        what, lay = layout_of(task.salt // 2)
+    run, allowed = norm.run(task), twice(norm.bound(task))
+    moved = task.with_sets(lay(task.context), lay(task.targets))
+    expect_alike(_taken(norm, moved, what), run, allowed, f"on {what}")
+
+
+def _taken(norm: Prober, task: Task, what: str) -> Run:
+    """The outputs on a task whose copy in plain memory the layer takes; raising is a violation."""
+    try:
+        return norm.run(task)
+    except SubjectRaised as raised:
+        violate(
+            f"raises on {what}, though it takes the same values in contiguous memory: {raised}",
+            symptom="raised",
+            expected="an answer",
+            actual=str(raised),
+        )
 
 
 def _has_formula(claims: Claims) -> str | None:
@@ -208,6 +204,7 @@ def _as_a_batch(norm: Prober, task: Task) -> Iterator[None]:
     claimed=_has_formula,
     source="eqs. (2) to (11) with maps of a single position",
 )
+@told_from_cancellation
 def items_and_channels_alone_are_normalised(norm: Prober, task: Task) -> None:
     """Input of shape (items, channels) is normalised as maps of one pixel are.
 
@@ -233,6 +230,7 @@ def items_and_channels_alone_are_normalised(norm: Prober, task: Task) -> None:
     kind="rounded",
     source="eqs. (3) to (9): sums over all positions, however they are indexed",
 )
+@told_from_cancellation
 def one_and_three_spatial_dimensions(norm: Prober, task: Task) -> None:
     """Maps folded to one or unfolded to three spatial dimensions give the same outputs.
 

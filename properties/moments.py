@@ -25,6 +25,7 @@ from .agreement import (
     twice,
     weight_of,
 )
+from .cancellation import told_from_cancellation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,8 +46,10 @@ def _has_formula(claims: Claims) -> str | None:
     family="moments",
     kind="rounded",
     claimed=_has_formula,
+    wide=1,
     source="eqs. (2) to (11), those of the claimed scheme",
 )
+@told_from_cancellation
 def outputs_agree_with_the_formula(norm: Prober, task: Task) -> None:
     """Context and target outputs are what the claimed scheme's formula gives.
 
@@ -61,14 +64,16 @@ def outputs_agree_with_the_formula(norm: Prober, task: Task) -> None:
 @law(
     family="moments",
     kind="rounded",
+    claimed=_has_formula,
     needs=("weight",),
     source="eq. (2): a' = gamma (a - mu) / sqrt(var + eps) + beta",
 )
 def the_affine_comes_last(norm: Prober, task: Task) -> None:
     """Outputs are weight * y + bias, y being the outputs with weight one and bias zero.
 
-    It needs no formula for y. A violation means that weight or bias enter before the moments
-    are taken, multiply each other, or are not used channel by channel.
+    It needs no formula for y, but is asked where one is claimed: other layers may have weights in
+    other places. A violation means that weight or bias enter before the moments are taken,
+    multiply each other, or are not used channel by channel.
     """
     weight, bias = weight_of(norm, task), bias_of(norm, task)
     if bool((weight == 1).all()) and not bool(bias.any()):
@@ -86,7 +91,7 @@ def _cancels(claims: Claims) -> str | None:
         return "none normalises nothing"
     if scheme.mixes_channels:
         return f"{scheme.name} normalises channels together"
-    return f"{scheme.name} keeps moments of other tasks" if scheme.reads_past else None
+    return f"{scheme.name} holds moments of its own" if scheme.holds_moments else None
 
 
 @law(
@@ -182,6 +187,7 @@ def channels_do_not_mix(norm: Prober, task: Task) -> None:
     kind="rounded",
     source="eqs. (3) to (9): moments are sums over positions, whatever their order",
 )
+@told_from_cancellation
 def shuffling_pixels_shuffles_outputs(norm: Prober, task: Task) -> None:
     """Moving the pixels of an item about moves its outputs alike and changes nothing else.
 
@@ -236,6 +242,7 @@ def _standardises(claims: Claims) -> str | None:
     claimed=_standardises,
     source="eq. (2) before the affine, with the moments of eqs. (3), (4), (6) to (9)",
 )
+@told_from_cancellation
 def outputs_have_zero_mean_and_the_right_variance(norm: Prober, task: Task) -> None:
     """A set normalised by its own moments has mean zero and variance v / (v + eps).
 
@@ -287,6 +294,7 @@ def _has_eps(claims: Claims) -> str | None:
     claimed=_has_eps,
     source="eq. (2): sqrt(var + eps)",
 )
+@told_from_cancellation
 def eps_is_inside_the_root(norm: Prober, task: Task) -> None:
     """With variances about as large as eps, outputs still are those of sqrt(var + eps).
 

@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING
 import torch
 
 from tnverify.catalogue import law
-from tnverify.contract import Run, Violation
-from tnverify.tolerances import expect_close, expect_finite, not_claimed, says_nothing, unit
+from tnverify.tolerances import expect_finite, not_claimed, says_nothing, unit
 
 from .agreement import (
     CHANNELS_LAST,
     deviation,
     expect_defined,
     expect_formula,
-    name_of,
     pixels,
     power_of_two,
-    tensor,
     trimmed,
-    weight_of,
 )
+from .cancellation import told_from_cancellation
+from .half import expect_float32_moments, far_in
+from .own_precision import OWN_PRECISION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,11 +58,17 @@ def _far_from_zero(task: Task) -> Task:
     return _mapped(task, lambda x: x + away)
 
 
+@told_from_cancellation
+def _expect_far(norm: Prober, task: Task, what: str) -> None:
+    expect_formula(norm, task, what)
+
+
 @law(
     family="numerics",
     kind="rounded",
     claimed=_has_formula,
     source="eqs. (4), (7), (9): the variance is that of centred values",
+    about="rounding",
 )
 def error_stays_within_the_bound(norm: Prober, task: Task) -> None:
     """Values that lie up to 10,000 deviations from zero are normalised to within rounding.
@@ -74,7 +79,7 @@ def error_stays_within_the_bound(norm: Prober, task: Task) -> None:
     offset; this law goes further than they do.
     """
     task = trimmed(task)
-    expect_formula(norm, _far_from_zero(task), "with values far from zero")
+    _expect_far(norm, _far_from_zero(task), "with values far from zero")
 
 
 @law(
@@ -83,6 +88,7 @@ def error_stays_within_the_bound(norm: Prober, task: Task) -> None:
     level="should",
     claimed=_has_formula,
     source="eqs. (4), (7), (9); pytorch/pytorch issue 54293",
+    about="rounding",
 )
 def channels_last_input_keeps_precision(norm: Prober, task: Task) -> None:
     """Far from zero, channels-last input is normalised as precisely as contiguous input.
@@ -102,7 +108,7 @@ def channels_last_input_keeps_precision(norm: Prober, task: Task) -> None:
     moved = far.with_sets(
         far.context.contiguous(memory_format=form), far.targets.contiguous(memory_format=form)
     )
-    expect_formula(norm, moved, "on channels-last values far from zero")
+    _expect_far(norm, moved, "on channels-last values far from zero")
 
 
 @law(
@@ -140,6 +146,7 @@ def constant_input_is_finite(norm: Prober, task: Task) -> None:
     claimed=_has_formula,
     source="eqs. (2) to (11) in floating point: squares and their sums are finite",
 )
+@told_from_cancellation
 def tiny_and_huge_magnitudes_stay_finite_and_right(norm: Prober, task: Task) -> None:
     """Values as large or as small as their squares allow are normalised like any others.
 
@@ -170,32 +177,15 @@ def tiny_and_huge_magnitudes_stay_finite_and_right(norm: Prober, task: Task) -> 
     expect_formula(norm, moved, what)
 
 
-def _outputs(norm: Prober, task: Task) -> Run:
-    """The outputs on half-precision input, in whatever dtype: a wider one is no worse here."""
-    try:
-        return norm.run(task)
-    except Violation as violation:
-        probe = norm.fresh(task)
-        try:
-            with torch.no_grad():
-                context, state = probe.norm.condition(task.context)
-                run = Run(context, probe.norm.normalize(task.targets, state))
-        except Exception:  # noqa: BLE001 - it ran a moment ago: what was wrong then is reported
-            raise violation from None
-        given = (task.context.shape, task.targets.shape)
-        if tuple(getattr(outputs, "shape", None) for outputs in run) != given:
-            raise
-        return run
-
-
 @law(
     family="numerics",
     kind="rounded",
     level="should",
     lanes=("native",),
-    claimed=_has_formula,
     source="protocol: storage may be half precision, moments are summed in float32",
+    edges=("dtype",),
 )
+@told_from_cancellation
 def half_precision_input_keeps_float32_moments(norm: Prober, task: Task) -> None:
     """Half-precision inputs are normalised by moments of float32 accuracy.
 
@@ -207,28 +197,7 @@ def half_precision_input_keeps_float32_moments(norm: Prober, task: Task) -> None
     half = (torch.bfloat16, torch.float16)[task.salt % 2]
     if unit(task.dtype) >= unit(half):
         not_claimed("the layer's own dtype is no wider than half precision")
-    away = 16 * power_of_two(deviation(task.context))
-    cast = task.with_sets(
-        (task.context.double() + away).to(half), (task.targets.double() + away).to(half)
-    )
-    if not all(bool(torch.isfinite(v).all()) for v in (cast.context, cast.targets)):
-        says_nothing(f"the values overflow {half}")
-    bound, answer = norm.bound(cast), norm.expected(cast)
-    run = _outputs(norm, cast)
-    weight = weight_of(norm, cast).abs()
-    for name in ("context", "targets"):
-        actual, side = getattr(run, name), getattr(answer, name)
-        wanted = tensor(side.outputs, actual)
-        if not bool(torch.isfinite(wanted.to(half)).all()):
-            says_nothing(f"the right outputs overflow {half}")
-        # y and weight * y may each be stored before the last sum: two more roundings.
-        stored = tensor(side.normalized, actual).abs() * weight
-        expect_close(
-            actual,
-            wanted,
-            getattr(bound, name) + 2 * unit(half) * stored,
-            f"{name_of(name)} on {half} inputs",
-        )
+    expect_float32_moments(norm, far_in(task, half))
 
 
 LAWS = (
@@ -237,4 +206,5 @@ LAWS = (
     constant_input_is_finite,
     tiny_and_huge_magnitudes_stay_finite_and_right,
     half_precision_input_keeps_float32_moments,
+    *OWN_PRECISION,
 )

@@ -24,7 +24,7 @@ FAMILY = "state"
 PROTOCOL = "protocol: two pure calls with the task state in the open"
 
 
-@law(family=FAMILY, kind="exact", source=PROTOCOL)
+@law(family=FAMILY, kind="exact", source=PROTOCOL, about="writes")
 def input_is_not_modified(norm: Prober, task: Task) -> None:
     """The context and the targets are as they were after both calls.
 
@@ -32,7 +32,7 @@ def input_is_not_modified(norm: Prober, task: Task) -> None:
     Residual connections read the input again, and autograd then computes other gradients or
     refuses. Work on a new tensor.
     """
-    probe = norm.fresh(task)
+    probe = norm.fresh(task, lend=True)
     context, targets = task.context.clone(), task.targets.clone()
     with torch.no_grad():
         _, state = probe.condition(context)
@@ -71,21 +71,22 @@ def _moved_generators() -> Iterator[None]:
         np.random.set_state(numpy)  # noqa: NPY002 - as above
 
 
-@law(family=FAMILY, kind="exact", source=PROTOCOL)
+@law(family=FAMILY, kind="exact", source=PROTOCOL, about="draws")
 def calls_are_deterministic(norm: Prober, task: Task) -> None:
     """Two fresh instances give the same task the same outputs, whatever the global seed.
 
     A violation is noise (dropout that stays on, jitter against division by zero), uninitialised
     memory, or a counter that instances share. Two runs of one evaluation then differ.
     """
+    probe = norm.fresh(task)
     with _other_seed(task):
-        context, targets = answers(norm.fresh(task), task.context, task.targets)
+        context, targets = answers(probe, task.context, task.targets)
     run = norm.run(task)
     expect_same(targets, run.targets, "the targets of a second fresh instance", symptom="state")
     expect_same(context, run.context, "the context outputs of such an instance", symptom="state")
 
 
-@law(family=FAMILY, kind="exact", source=PROTOCOL)
+@law(family=FAMILY, kind="exact", source=PROTOCOL, about="draws")
 def calls_draw_no_random_numbers(norm: Prober, task: Task) -> None:
     """No call touches the global random generators of torch, NumPy or Python.
 

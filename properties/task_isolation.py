@@ -152,7 +152,7 @@ def two_tasks_of_equal_shapes_are_not_confused(norm: Prober, task: Task) -> None
     if task.targets.numel() == 0:
         says_nothing("there is no target")
     context, targets = _near_twin(task.context), _near_twin(task.targets)
-    probe = norm.fresh(task)
+    probe = norm.fresh(task, lend=True)
     with torch.no_grad():
         _, state = probe.condition(context)
         probe.normalize(targets, state)

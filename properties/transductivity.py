@@ -43,7 +43,7 @@ def unless_transductive(claims: Claims) -> str | None:
     return f"{claims.scheme.name} reads the other targets, as it claims"
 
 
-@law(family=FAMILY, kind="exact", source=SOURCE, claimed=unless_transductive)
+@law(family=FAMILY, kind="exact", source=SOURCE, claimed=unless_transductive, wide=5)
 def a_target_ignores_the_other_targets(norm: Prober, task: Task) -> None:
     """A target's output is the same whatever the other targets are.
 

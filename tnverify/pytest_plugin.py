@@ -22,6 +22,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tnverify.contract import Limits
     from tnverify.engine.options import RunOptions
     from tnverify.engine.results import LawVerdict, RunReport, SubjectReport
     from tnverify.subjects import SubjectRequest
@@ -55,6 +56,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         metavar="HANDLE=ATTRIBUTE",
         help="map a parameter where names differ, such as scale=a (repeatable)",
+    )
+    for name, text in (
+        ("rank", "the spatial dimensions of their input, 0 to 3"),
+        ("channels", "the one number of channels that the layers are built for"),
+        ("min-channels", "the fewest channels that the layers take"),
+        ("min-items", "the fewest items of a context, and of targets"),
+        ("min-side", "the shortest side of a map"),
+        ("multiple-of", "what every number of items must be a multiple of"),
+    ):
+        group.addoption(f"--tnverify-{name}", type=int, metavar="N", help=text)
+    group.addoption(
+        "--tnverify-shape", metavar="ITEMS,CHANNELS,H,W", help="the one shape that layers take"
     )
     group.addoption(
         "--tnverify-seed", type=int, default=0, metavar="N", help="the same seed, the same run"
@@ -182,7 +195,9 @@ def _described(report: SubjectReport) -> str:
     text = f"adapter {report.adapter}, claims {words.claims_of(report)}"
     if report.fingerprint is not None:
         text += f", targets read {words.reads(report.fingerprint.target_reads)}"
-    return text
+    if report.nearness is not None:
+        text += f"; {words.nearness(report.nearness)}"
+    return ". ".join([*report.cautions, text])
 
 
 def _request(config: pytest.Config, spec: str) -> SubjectRequest:
@@ -195,7 +210,26 @@ def _request(config: pytest.Config, spec: str) -> SubjectRequest:
         config.getoption("tnverify_adapter"),
         handles,
         config.getoption("tnverify_setup"),
+        _limits(config),
     )
+
+
+def _limits(config: pytest.Config) -> Limits:
+    """The sizes that the layers take; raises UsageError for a number or shape that is none."""
+    import click
+
+    from tnverify.cli.options import limits_of, shape_of
+
+    names = ("rank", "channels", "min_channels", "min_items", "min_side", "multiple_of")
+    sizes = {name: config.getoption(f"tnverify_{name}") for name in names}
+    for name, value in sizes.items():
+        if value is not None and value < (name != "rank"):
+            option = name.replace("_", "-")
+            raise pytest.UsageError(f"--tnverify-{option} {value}: it must be at least 1")
+    try:
+        return limits_of(sizes | {"shape": shape_of(config.getoption("tnverify_shape"))})
+    except click.ClickException as error:
+        raise pytest.UsageError(f"--tnverify: {error.message}") from None
 
 
 def _options(config: pytest.Config, only: tuple[str, ...] = ()) -> RunOptions:

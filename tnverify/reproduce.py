@@ -11,10 +11,11 @@ import torch
 
 from tnverify.catalogue import load_catalogue
 from tnverify.contract.claims import parse_claims
+from tnverify.contract.limits import Limits
 from tnverify.contract.outcomes import SubjectRaised, Violation
 from tnverify.engine.evaluate import Evaluation, evaluate
 from tnverify.engine.tasks_json import rebuild
-from tnverify.subjects.infer import find_handles_for
+from tnverify.subjects.handles import handles_of
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.resolve import SubjectRequest, drive
 
@@ -35,16 +36,20 @@ def check(
     setup: str | None = None,
     eps: float = 1e-5,
     device: str = "cpu",
+    channels: int | None = None,
+    rank: int | None = None,
 ) -> None:
     """Ask one law of one subject on one task.
 
     `context` and `target` are nested lists of shape (items, channels, *spatial); where they are
-    empty the plan in `recipe` rebuilds them. Raises Violation where the law fails, and
-    SubjectRaised where the subject does.
+    empty the plan in `recipe` rebuilds them. `channels` is the one width that the layer is built
+    for, None where it takes any; `rank` counts the spatial dimensions of its input. Raises
+    Violation where the law fails, and SubjectRaised where the subject does.
     """
     ended = _evaluation(
-        law, spec, claims, adapter, recipe, context, target, handles or {}, setup, eps, device
-    )
+        law, spec, claims, adapter, recipe, context, target, handles or {}, setup, eps, device,
+        Limits(rank=rank, channels=channels),
+    )  # fmt: skip
     if ended.ending == "violated":
         raise Violation(
             str(ended.reason),
@@ -68,14 +73,13 @@ def _evaluation(
     setup: str | None,
     eps: float,
     device: str,
+    limits: Limits,
 ) -> Evaluation:
     torch.set_num_threads(1)
-    request = SubjectRequest(spec, claims, adapter, handles, setup)
+    request = SubjectRequest(spec, claims, adapter, handles, setup, limits)
     subject = drive(request, device)
     declared = parse_claims(claims)
-    subject = replace(
-        subject, claims=declared, eps=eps, handles=find_handles_for(subject, declared)
-    )
+    subject = replace(subject, claims=declared, eps=eps, handles=handles_of(subject, declared))
     task = rebuild(recipe, context, target, subject)
     ended = evaluate(load_catalogue().named(law), SubjectProber(subject), task)
     if _collected is not None:

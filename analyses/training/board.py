@@ -45,6 +45,7 @@ def open_board(folder: Path | None, iteration: int) -> Board | NoBoard:
         return NoBoard()
     if importlib.util.find_spec("tensorboard") is None:
         raise ValueError(
-            "logs for TensorBoard need the package tensorboard: pip install 'tnverify[tensorboard]'"
+            "logs for TensorBoard need the package tensorboard: pip install '.[tensorboard]' in a"
+            " clone"
         )
     return Board(folder, iteration)

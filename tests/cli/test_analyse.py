@@ -70,6 +70,20 @@ def test_one_line_says_what_is_wrong(
     assert ended.complaint == complaint
 
 
+def test_a_folder_with_too_few_images_is_the_users(
+    tnverify: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawn_folder, "IMAGES", 3)
+    monkeypatch.setattr(drawn_folder, "CLASSES", {"train": 3, "validation": 2, "test": 3})
+    monkeypatch.setenv("TNVERIFY_CACHE", str(tmp_path / "cache"))
+    drawn_folder.write_drawn_folder(tmp_path / "few")
+    ended = tnverify("analyse", "accuracy", "--smoke", "--data", f"folder:{tmp_path / 'few'}")
+    assert ended.code == 2
+    folder = tmp_path / "few"
+    assert f"error: --data folder:{folder}: few, test: 3 of 3 classes have 3 images;" in ended.err
+    assert "bug" not in ended.err
+
+
 @pytest.mark.parametrize("command", [["analyse", "accuracy"], ["report", "."]])
 def test_a_missing_extra_is_one_line(
     tnverify: Terminal, monkeypatch: pytest.MonkeyPatch, command: list[str]
@@ -78,7 +92,8 @@ def test_a_missing_extra_is_one_line(
     ended = tnverify(*command)
     assert ended.code == 2
     assert ended.complaint == (
-        "analyses need no_such_package, which is not installed: pip install 'tnverify[analyses]'"
+        "analyses need no_such_package, which is not installed: pip install '.[analyses]' in a"
+        " clone"
     )
 
 
@@ -92,7 +107,7 @@ def test_logs_without_tensorboard_are_one_line(
     ended = tnverify("analyse", "accuracy", "--logs", "logs")
     assert ended.code == 2
     assert ended.complaint == (
-        "--logs needs tensorboard, which is not installed: pip install 'tnverify[tensorboard]'"
+        "--logs needs tensorboard, which is not installed: pip install '.[tensorboard]' in a clone"
     )
 
 

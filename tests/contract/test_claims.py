@@ -85,7 +85,17 @@ def test_what_is_no_claim_names_the_nearest(text: str, says: str) -> None:
         ("meta_bn,det,fast", "unknown modifier 'det': did you mean 'detached'?"),
         (
             "meta_bn,quick",
-            "unknown modifier 'quick': known: biased, unbiased, detached, float32, first_order",
+            (
+                "unknown modifier 'quick': known: biased, unbiased, detached, float32, first_order,"
+                " reads_context, reads_past"
+            ),
+        ),
+        (
+            "meta_bn,reads_context",
+            (
+                "claims 'meta_bn,reads_context': meta_bn says by itself whom it reads;"
+                " reads_context is for inductive"
+            ),
         ),
         (
             "bn",
@@ -121,7 +131,24 @@ def test_a_scheme_alone_claims_no_modifier() -> None:
     assert parse_claims("tasknorm_i") == Claims(scheme=SCHEMES["tasknorm_i"])
 
 
-@pytest.mark.parametrize("modifier", MODIFIERS)
+@pytest.mark.parametrize(
+    ("text", "target", "context"),
+    [
+        ("inductive,reads_context", {"itself", "context"}, OWN),
+        ("inductive,reads_past", {"itself", "past"}, {"itself", "past"}),
+        ("inductive,reads_context,reads_past", {"itself", "context", "past"}, {"itself", "past"}),
+    ],
+)
+def test_a_layer_without_a_scheme_may_say_whom_it_must_read(
+    text: str, target: set[str], context: set[str]
+) -> None:
+    claims = parse_claims(text)
+    assert (claims.must_read("target"), claims.must_read("context")) == (target, context)
+    assert claims.may_read("target") == parse_claims("inductive").may_read("target")
+    assert str(claims) == text
+
+
+@pytest.mark.parametrize("modifier", [m for m in MODIFIERS if not m.startswith("reads_")])
 def test_a_modifier_claims_that_and_nothing_else(modifier: str) -> None:
     claims = parse_claims(f" meta_bn , {modifier} ")
     assert claims.scheme is SCHEMES["meta_bn"]

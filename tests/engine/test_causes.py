@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from makeshift import law_of
 
 from tnverify.engine.causes import group_causes
-from tnverify.engine.results import LawVerdict
+from tnverify.engine.results import Cause, LawVerdict
 
 FAMILIES = (
     "transductivity",
     "task_isolation",
     "context",
-    "moments",
     "blending",
+    "moments",
     "batch_size",
     "gradients",
     "numerics",
@@ -31,6 +33,11 @@ def failing(name: str, family: str, symptom: str | None = None, **more: object) 
     check.__name__ = name
     law = law_of(check, family=family, **more)  # type: ignore[arg-type]  # it is not asked
     return LawVerdict(law, "violated", symptom=symptom)
+
+
+def laws_of(causes: tuple[Cause, ...]) -> tuple[tuple[str, ...], ...]:
+    """The failing laws of each cause."""
+    return tuple(cause.laws for cause in causes)
 
 
 def together(*verdicts: LawVerdict) -> bool:
@@ -95,9 +102,9 @@ def test_the_families_that_tell_more_come_first(later: int) -> None:
     """Causes as well as the laws in them."""
     families = FAMILIES[later - 1 : later + 1]
     alike = [failing(family, family, "not_finite") for family in reversed(families)]
-    assert group_causes(alike) == (families,)
+    assert laws_of(group_causes(alike)) == (families,)
     apart = [failing(family, family, f"raised {family}") for family in reversed(families)]
-    assert group_causes(apart) == ((families[0],), (families[1],))
+    assert laws_of(group_causes(apart)) == ((families[0],), (families[1],))
 
 
 def test_must_comes_before_should_whatever_the_family() -> None:
@@ -105,7 +112,7 @@ def test_must_comes_before_should_whatever_the_family() -> None:
         failing("flow", "transductivity", level="should"),
         failing("layout", "layouts", kind="rounded"),
     ]
-    assert group_causes(laws) == (("layout",), ("flow",))
+    assert laws_of(group_causes(laws)) == (("layout",), ("flow",))
 
 
 def test_of_one_family_exact_laws_come_first_and_then_the_catalogues_order() -> None:
@@ -115,7 +122,7 @@ def test_of_one_family_exact_laws_come_first_and_then_the_catalogues_order() -> 
         failing("also_rounded", "moments", kind="rounded"),
         failing("second", "moments"),
     ]
-    assert group_causes(laws) == (("first", "second", "rounded", "also_rounded"),)
+    assert laws_of(group_causes(laws)) == (("first", "second", "rounded", "also_rounded"),)
 
 
 def test_a_wrong_form_is_told_by_the_law_about_form_and_nothing_else_of_layouts_goes_first() -> (
@@ -125,22 +132,53 @@ def test_a_wrong_form_is_told_by_the_law_about_form_and_nothing_else_of_layouts_
         failing("targets", "transductivity", "form"),
         failing("form", "layouts", "form"),
     ]
-    assert group_causes(laws) == (("form", "targets"),)
+    assert laws_of(group_causes(laws)) == (("form", "targets"),)
     laws = [
         failing("moment", "moments", "form"),
         failing("targets", "transductivity", "not_finite"),
         failing("layout", "layouts", "not_finite"),
     ]
-    assert group_causes(laws) == (("targets", "layout"), ("moment",))
+    assert laws_of(group_causes(laws)) == (("targets", "layout"), ("moment",))
 
 
 @pytest.mark.parametrize("outcome", ["held", "not_claimed", "inconclusive", "waived"])
 def test_a_law_that_does_not_fail_has_no_cause(outcome: str) -> None:
     law = failing("fine", "moments").law
-    assert group_causes([LawVerdict(law, outcome)]) == ()  # type: ignore[arg-type]  # parametrised
+    assert laws_of(group_causes([LawVerdict(law, outcome)])) == ()  # type: ignore[arg-type]  # parametrised
 
 
 @pytest.mark.parametrize("outcome", ["violated", "broken", "stale_waiver"])
 def test_a_law_that_fails_has_one(outcome: str) -> None:
     law = failing("bad", "moments").law
-    assert group_causes([LawVerdict(law, outcome)]) == (("bad",),)  # type: ignore[arg-type]  # parametrised
+    assert laws_of(group_causes([LawVerdict(law, outcome)])) == (("bad",),)  # type: ignore[arg-type]  # parametrised
+
+
+def test_a_proven_cause_has_a_title_and_the_laws_that_it_left_undecided() -> None:
+    raises = "raises ValueError in condition: no"
+    first = replace(failing("first", "state"), cause=raises)
+    should = replace(failing("should", "moments", level="should"), cause=raises)
+    open_ = [
+        LawVerdict(failing(name, "moments").law, "inconclusive", cause=raises)
+        for name in ("one", "two")
+    ]
+    leak = failing("leak", "transductivity")
+    assert group_causes([leak, *open_, should, first]) == (
+        Cause(("first",), raises, ("one", "two")),
+        Cause(("leak",)),
+        Cause(("should",), raises),
+    )
+
+
+def test_of_laws_about_the_formula_the_most_specific_comes_first() -> None:
+    laws = [
+        failing("outputs_agree_with_the_formula", "moments"),
+        failing("shuffling_pixels_shuffles_outputs", "moments", kind="rounded"),
+        failing("the_pooled_variance_carries_the_between_mean_term", "blending"),
+    ]
+    assert laws_of(group_causes(laws)) == (
+        (
+            "the_pooled_variance_carries_the_between_mean_term",
+            "shuffling_pixels_shuffles_outputs",
+            "outputs_agree_with_the_formula",
+        ),
+    )

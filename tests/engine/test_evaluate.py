@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tnverify.contract import Prober, Task
     from tnverify.engine import evaluate as evaluating
 
-ORDINARY = Plan(context=3, targets=2, channels=2, spatial=(2, 2), profile="normal")
+ORDINARY = Plan(context=4, targets=2, channels=2, spatial=(2, 2), profile="normal")
 SINGLE = Plan(context=1, targets=1, channels=2, spatial=(1, 1), profile="normal")
 
 

@@ -90,7 +90,7 @@ def test_earlier_tasks_shrink_with_the_task() -> None:
     """Else the layer would be shown tasks of different shapes."""
     plan = Plan(context=2, targets=2, channels=3, spatial=(2, 3), past=3, seed=4)
     small = reduce_task(plan.build(), lambda t: len(t.past) >= 2, 1)
-    assert [(c.shape, t.shape) for c, t in small.past] == [((3, 1, 1, 1), (2, 1, 1, 1))] * 2
+    assert [(c.shape, t.shape) for c, t in small.past] == [((4, 1, 1, 1), (2, 1, 1, 1))] * 2
     # The oldest is dropped, of the others the first channel and pixel remain.
     for (context, targets), (was, were) in zip(small.past, plan.build().past[1:], strict=True):
         assert torch.equal(context, was[:, :1, :1, :1])

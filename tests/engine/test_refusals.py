@@ -12,7 +12,7 @@ import torch
 from makeshift import law_of, subject
 
 from tnverify.contract import Task, Violation
-from tnverify.engine import evaluate as evaluating
+from tnverify.engine import refusals
 from tnverify.engine.evaluate import Evaluation, evaluate
 from tnverify.faults.plain import PlainNorm
 from tnverify.plans import Plan
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tnverify.contract import Prober
 
-ORDINARY = Plan(context=3, targets=2, channels=2, spatial=(2, 2), profile="normal")
+ORDINARY = Plan(context=4, targets=2, channels=2, spatial=(2, 2), profile="normal")
 
 
 def runs(norm: Prober, task: Task) -> None:
@@ -187,13 +187,13 @@ def test_plain_values_are_expanded_where_those_are_that_they_replace(
     strides: tuple[int, ...],
 ) -> None:
     given = torch.empty(18).as_strided((2, 2, 3), strides)
-    plain = evaluating._plain(given)
+    plain = refusals._plain(given)
     assert (plain.shape, plain.dtype) == (given.shape, given.dtype)
     assert [step == 0 for step in plain.stride()] == [step == 0 for step in strides]
 
 
 def test_plain_values_lie_on_the_device_of_those_that_they_replace() -> None:
-    away = evaluating._plain(torch.empty(2, 1, 3, device="meta"))
+    away = refusals._plain(torch.empty(2, 1, 3, device="meta"))
     assert away.device.type == "meta"
 
 
@@ -234,6 +234,46 @@ def test_a_layer_that_raises_when_it_is_shown_the_past_is_broken() -> None:
 
     ended = asked(Observing, of(context=1, targets=1, spatial=(1, 1), past=1))
     assert (ended.ending, ended.symptom) == ("broken", "raised ValueError in observe")
+
+
+class ObservesEvenBatches(PlainNorm):
+    def observe(self, context: Tensor, targets: Tensor) -> None:
+        if len(context) % 2:
+            raise AssertionError("the batch must be even")
+
+
+def test_a_layer_may_refuse_odd_batches_when_it_is_shown_the_past() -> None:
+    values = ORDINARY.build().context
+    odd, even = (replace(of(), past=((values[:n], values[:2]),)) for n in (3, 4))
+    assert asked(ObservesEvenBatches, odd).ending == "refused"
+    assert asked(ObservesEvenBatches, even).ending == "held"
+
+
+def _stumbles_on_one_pixel(x: Tensor) -> Tensor:
+    return x / (1 // (x[0, 0].numel() - 1))
+
+
+def _refuses_one_pixel(x: Tensor) -> Tensor:
+    if x[0, 0].numel() == 1:
+        raise ValueError("maps of one pixel have no variance")
+    return x
+
+
+@pytest.mark.parametrize(
+    ("meets", "endings"),
+    [(_stumbles_on_one_pixel, ("broken", "refused")), (_refuses_one_pixel, ("refused", "refused"))],
+    ids=["by accident", "on purpose"],
+)
+def test_the_law_about_an_edge_blames_who_stumbles_there_and_no_other_law_does(
+    meets: Callable[[Tensor], Tensor], endings: tuple[str, str]
+) -> None:
+    class Meeting(PlainNorm):
+        def condition(self, given: Tensor) -> tuple[Tensor, Any]:
+            return super().condition(meets(given))
+
+    about_it = replace(RUNS, edges=("one_pixel",))
+    task = of(spatial=(1, 1))
+    assert tuple(asked(Meeting, task, law).ending for law in (about_it, RUNS)) == endings
 
 
 def test_writing_into_the_task_is_undone_however_the_law_ends() -> None:

@@ -78,6 +78,7 @@ def test_the_greatest_of_every_choice_is_the_wildest_plan() -> None:
         scale=-3.0,
         alpha_offset=0.0,
         past=2,
+        spread=0.875,
         overrides=((1, 63, -1000.0),) * 3,
     )
 

@@ -172,10 +172,10 @@ def test_an_override_of_an_empty_set_changes_nothing() -> None:
     assert torch.equal(task.context, Plan(targets=0).build().context)
 
 
-def test_earlier_tasks_have_three_context_and_two_target_items_of_their_own_values() -> None:
+def test_earlier_tasks_have_four_context_and_two_target_items_of_their_own_values() -> None:
     plan = replace(SMALL, profile="normal", past=2)
     task = plan.build()
-    assert [(c.shape, t.shape) for c, t in task.past] == [((3, 2, 1, 2), (2, 2, 1, 2))] * 2
+    assert [(c.shape, t.shape) for c, t in task.past] == [((4, 2, 1, 2), (2, 2, 1, 2))] * 2
     sets = [task.context, task.targets, *(each for pair in task.past for each in pair)]
     assert len({written(each[:1]) for each in sets}) == 6
     one = replace(plan, past=1).build()
@@ -186,8 +186,8 @@ def test_earlier_tasks_have_three_context_and_two_target_items_of_their_own_valu
 def test_earlier_tasks_are_rebuilt_for_ever() -> None:
     past = replace(SMALL, channels=1, past=2).build().past
     assert [(written(context), written(targets)) for context, targets in past] == [
-        ("3 3 -1 -2 2 2", "2 2 3 0"),
-        ("-2 3 2 -1 2 -1", "3 3 1 2"),
+        ("3 3 -1 -2 2 2 0 -1", "2 2 3 0"),
+        ("-2 3 2 -1 2 -1 0 -1", "3 3 1 2"),
     ]
 
 
@@ -266,6 +266,7 @@ def test_json_of_a_plan_is_plain_lists_and_numbers() -> None:
         "scale": 0.0,
         "alpha_offset": 0.0,
         "past": 0,
+        "spread": 0.0,
         "overrides": [(0, 3, 8.0)],
     }
 

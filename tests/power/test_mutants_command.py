@@ -223,7 +223,7 @@ def test_a_missing_extra_is_named(tnverify: Terminal, monkeypatch: pytest.Monkey
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     ended = tnverify("power", "a.py:A")
     assert ended.code == 2
-    assert "pip install 'tnverify[mutants]'" in ended.complaint
+    assert "pip install '.[mutants]' in a clone" in ended.complaint
 
 
 @pytest.mark.parametrize(

@@ -142,7 +142,7 @@ def test_a_missing_extra_is_named(tnverify: Terminal, monkeypatch: pytest.Monkey
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     ended = tnverify("power", "--figure", "matrix.svg")
     assert ended.code == 2
-    assert "pip install 'tnverify[analyses]'" in ended.complaint
+    assert "pip install '.[analyses]' in a clone" in ended.complaint
 
 
 @pytest.mark.parametrize(

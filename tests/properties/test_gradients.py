@@ -6,22 +6,30 @@ import math
 from typing import TYPE_CHECKING
 
 import pytest
+import torch
 import trials
 
 from tnverify.contract import SaysNothing, Violation
 from tnverify.faults.gradients import AveragedWeightGradient, DetachedContextMoments
 from tnverify.faults.plain import PlainNorm
 from tnverify.properties import gradients
-from tnverify.properties.differences import expect_slope
+from tnverify.properties.slopes import expect_slope
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
 LAWS = [law for law in gradients.LAWS if not law.thorough_only]
 
 
-def _slope(slope: float, function: object, *, rounding: float = 1e-15) -> None:
-    expect_slope(slope, function, step=2.0**-13, rounding=rounding, what="the slope")
+def _slope(
+    slope: float, function: Callable[[float], float], *, rounding: float = 1e-15
+) -> None:
+    def terms(step: float) -> Tensor:
+        return torch.tensor([function(step)], dtype=torch.float64)
+
+    expect_slope(slope, terms, step=2.0**-13, rounding=rounding, what="the slope")
 
 
 def test_a_slope_that_is_off_by_a_millionth_is_seen() -> None:

@@ -11,6 +11,7 @@ import handmade
 import jsonschema
 import pytest
 
+from tnverify.contract.measured import Fingerprint, Nearness
 from tnverify.engine.results import LawVerdict
 from tnverify.report.as_json import plain, report_dict, report_text, schema, write_json
 from tnverify.report.paths import OutputError, check_file, check_folder, write_atomically
@@ -72,7 +73,7 @@ def test_the_same_results_give_the_same_text() -> None:
     assert report_text(ALL) == report_text(ALL)
     assert list(report_dict(ALL)) == [
         "schema_version", "tnverify_version", "command", "environment", "profile", "seed",
-        "started_at", "seconds", "subjects",
+        "started_at", "seconds", "partial", "interrupted", "subjects",
     ]  # fmt: skip
 
 
@@ -116,3 +117,29 @@ def test_checking_a_path_leaves_nothing_behind(tmp_path: Path) -> None:
     check_file(tmp_path / "report.json", "--json")
     check_folder(tmp_path / "a" / "b", "--out")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_verdict_stands_on_is_in_the_report() -> None:
+    flow = Fingerprint(("itself",), ("itself",), None, ("past",), (), "took over 60 s")
+    subject = replace(
+        handmade.conforming(),
+        scheme="inductive",
+        cautions=("`mode` was left at its default",),
+        fingerprint=flow,
+        nearness=Nearness("tasknorm_i", 0.1, 3, 4),
+    )
+    run = replace(handmade.run_of(subject, handmade.transductive()), only=("moments",))
+    report: Any = json.loads(report_text(run))
+    validate(report)
+    first, second = report["subjects"]
+    assert report["partial"] == {"only": ["moments"], "skip": []}
+    assert (first["conforms_as"], second["conforms_as"]) == ("no_scheme", None)
+    assert first["cautions"] == ["`mode` was left at its default"]
+    assert first["nearness"] == {
+        "scheme": "tasknorm_i", "largest": 0.1, "differing": 3, "tasks": 4,
+    }  # fmt: skip
+    assert first["fingerprint"]["target_unmeasured"] == ["past"]
+    assert first["properties"][0]["refused"] == 0
+    assert second["causes"] == [
+        {"title": None, "laws": list(handmade.transductive().causes[0].laws), "undecided": []}
+    ]

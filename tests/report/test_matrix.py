@@ -7,6 +7,7 @@ from dataclasses import replace
 import handmade
 import pytest
 
+from tnverify.contract.measured import Fingerprint
 from tnverify.engine.results import LawVerdict, SubjectReport
 from tnverify.report.matrix import family_codes, matrix_lines
 
@@ -22,16 +23,17 @@ def rows(width: int, *subjects: SubjectReport) -> list[str]:
 def cell_of(*verdicts: LawVerdict) -> str:
     """The only cell of a matrix of one layer with these verdicts on one family."""
     subject = replace(handmade.conforming("x"), laws=verdicts)
-    return rows(100, subject)[1].split()[1]
+    return rows(100, subject)[1].split()[2]
 
 
 def test_a_row_has_its_marks_its_verdict_and_whom_its_targets_read() -> None:
     text = rows(140)
-    assert text[0].split() == ["layer", "tr", "ba", "bl", "mo", "st", "verdict", "targets", "read"]
+    heads = "layer inductive? tr ba bl mo st verdict targets read"
+    assert text[0].split() == heads.split()
     assert text[1].split()[2:] == [
-        "2", "1", "-", "-", "ok", "violates", "other", "targets:", "transductive",
+        "no", "2", "1", "-", "-", "ok", "violates", "other", "targets:", "transductive",
     ]  # fmt: skip
-    assert text[2].split()[1:] == ["ok", "ok", "-", "ok", "~", "conforms", "context"]
+    assert text[2].split()[1:] == ["yes", "ok", "ok", "-", "ok", "~", "conforms", "context"]
     assert text[4].split() == ["nowhere:Layer", "unusable"]
 
 
@@ -87,3 +89,19 @@ def test_no_two_families_share_a_code() -> None:
     assert len(set(codes.values())) == len(families)
     assert all(len(code) == 2 for code in codes.values())
     assert codes["state"] == "st"
+
+
+def test_transductive_layers_that_say_so_are_counted_apart() -> None:
+    flow = Fingerprint(("itself", "other_targets"), ("itself", "context"))
+    claimed = replace(
+        handmade.conforming("x"), scheme="transductive_bn", fingerprint=flow, inferred=False
+    )
+    text = rows(140, handmade.conforming("y"), claimed, handmade.transductive())
+    assert text[1].split()[1] == "yes"
+    assert text[2].split()[1] == "no"
+    assert text[2].endswith("other targets: transductive, as claimed")
+    assert "Of those that conform: 1 inductive, 1 transductive, as it claims." in text
+    assert not any("Of those" in line for line in rows(140, handmade.conforming("y")))
+    marked = list(matrix_lines([claimed, claimed], 140))
+    assert not any("green" in str(span.style) for span in marked[1].spans if span.start > 100)
+    assert "as they claim" in "".join(line.plain for line in marked)

@@ -8,7 +8,8 @@ from dataclasses import replace
 import handmade
 import pytest
 
-from tnverify.engine.results import Fingerprint, LawVerdict, SubjectReport
+from tnverify.contract.measured import Fingerprint, Nearness
+from tnverify.engine.results import Cause, LawVerdict, SubjectReport
 from tnverify.report.cause import cause_text
 from tnverify.report.terminal import console, identify_lines, print_run, run_lines
 from tnverify.report.words import boundary, reads
@@ -55,8 +56,8 @@ def test_a_reason_is_said_once() -> None:
 
 def test_causes_are_numbered_where_there_are_several() -> None:
     subject = handmade.transductive()
-    first, second, third = subject.causes[0]
-    text = text_of(replace(subject, causes=((first, third), (second,))))
+    first, second, third = subject.causes[0].laws
+    text = text_of(replace(subject, causes=(Cause((first, third)), Cause((second,)))))
     assert "\n1. A target's output is the same" in text
     assert "\n2. The output of one target has no gradient" in text
 
@@ -101,7 +102,7 @@ def test_what_holds_comes_with_its_tasks_and_its_worst_margin() -> None:
 
 def test_should_level_findings_stand_apart() -> None:
     text = text_of(handmade.conforming())
-    assert "conforms: 3 laws hold" in text
+    assert "conforms: as meta_bn; 3 laws hold" in text
     before, _, after = text.partition("Worth knowing.")
     assert "A deep copy of a conditioned layer" not in before
     assert "A deep copy of a conditioned layer gives the same answers." in after
@@ -219,3 +220,126 @@ def test_dimensions_that_do_not_matter_share_a_line() -> None:
         "fails for 4 or more context items, passes for 1 to 3",
         "fails for every number of targets, rows and columns that was tried",
     ]
+
+
+def test_sizes_are_told_however_they_decide() -> None:
+    found = {
+        "channels": "fails unless the number of channels is a multiple of 4",
+        "width": "fails from 33 columns on",
+        "height": "passes for 1 to 12 rows",
+        "targets": "fails for 1 to 1,025 targets",
+    }
+    assert boundary(found) == [
+        "fails unless the number of channels is a multiple of 4",
+        "fails from 33 columns on",
+        "fails for every number of targets that was tried",
+    ]
+
+
+def caused(subject: SubjectReport, cause: str) -> SubjectReport:
+    """The subject with one failing law of this cause, which left two laws undecided."""
+    first, second, third, *others = subject.laws
+    laws = (
+        replace(first, cause=cause),
+        *(
+            LawVerdict(v.law, "inconclusive", f"cannot be decided: the layer {cause}", cause=cause)
+            for v in (second, third)
+        ),
+        *others,
+    )
+    names = tuple(v.law.name for v in (second, third))
+    return replace(subject, laws=laws, causes=(Cause((first.law.name,), cause, names),))
+
+
+def test_a_proven_cause_is_the_headline_with_what_it_left_undecided() -> None:
+    text = text_of(caused(handmade.transductive(), "draws random numbers"), width=100)
+    assert (
+        "violates: it draws random numbers; 1 law fails, 2 cannot be decided because of it" in text
+    )
+    assert "\nThe layer draws random numbers.\n" in text
+    assert "A target's output is the same whatever the other targets are." not in text
+    assert "undecided   2 laws because of it: no_gradient_flows_between_targets," in text
+    assert "cannot be decided: the layer" not in text, "said once, under its cause"
+    assert "try " not in text
+
+
+def test_a_layer_that_raises_on_ordinary_tasks_comes_with_what_to_try() -> None:
+    cause = "raises on ordinary tasks: TypeError in condition: forward() missing 'mode'"
+    text = text_of(caused(handmade.transductive(), cause), width=100)
+    assert "try         --adapter NAME where it is to be called otherwise" in text
+    assert text.count("violates: it raises on ordinary tasks") == 1
+
+
+def test_what_conforms_says_as_what() -> None:
+    subject = handmade.conforming()
+    assert "conforms: as meta_bn; 3 laws hold" in text_of(subject)
+    none = replace(subject, scheme="inductive")
+    said = "conforms: as inductive; no scheme was claimed, and nothing was found; 3 laws hold"
+    assert said in text_of(none, width=100)
+    assert "conforms: as inductive; 3 laws hold" in text_of(replace(none, inferred=False))
+
+
+def test_a_near_scheme_is_in_the_first_sentence_with_numbers_and_the_claim_to_make() -> None:
+    near = Nearness("tasknorm_i", 0.10471, 3, 4)
+    subject = replace(handmade.conforming(), scheme="inductive", nearness=near)
+    text = " ".join(text_of(subject).split())
+    assert (
+        "conforms: as inductive; nearest tasknorm_i, from which its outputs differ by up to 0.105"
+        " on 3 of 4 tasks: --claims tasknorm_i shows where. 3 laws hold" in text
+    )
+
+
+def test_a_near_scheme_is_told_of_a_layer_that_violates_too() -> None:
+    near = Nearness("layer_norm", 0.25, 2, 4)
+    text = " ".join(text_of(replace(handmade.transductive(), nearness=near)).split())
+    assert "3 laws fail; nearest layer_norm, from which its outputs differ by up to 0.25" in text
+    assert "no scheme fits" in text
+
+
+def test_a_transductive_scheme_is_never_green(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = Fingerprint(("itself", "other_targets"), ("itself", "context"), "transductive_bn")
+    subject = replace(handmade.conforming(), scheme="transductive_bn", fingerprint=flow)
+    line = next(line for line in run_lines(handmade.run_of(subject), 80) if "conforms" in line)
+    assert "conforms: as transductive_bn: transductive, as claimed" in line.plain
+    assert [span.style for span in line.spans] == ["bold yellow"]
+
+
+def test_planted_faults_that_fail_alike_are_named() -> None:
+    subject = replace(handmade.transductive(), like_faults=("AveragedVariances",))
+    assert "it fails as the planted fault AveragedVariances does" in text_of(subject, width=100)
+    subject = replace(subject, like_faults=("One", "Other"))
+    assert "it fails as the planted faults One and Other do" in text_of(subject, width=100)
+
+
+def test_what_was_not_measured_is_never_called_unread() -> None:
+    flow = Fingerprint(
+        ("itself",),
+        ("itself",),
+        target_unmeasured=("past",),
+        why_unmeasured="took over 60 s",
+    )
+    text = text_of(replace(handmade.conforming(), fingerprint=flow))
+    assert "targets     read itself; not measured: past tasks (took over 60 s)" in text
+    assert "context     reads itself\n" in text
+
+
+def test_a_partial_run_says_what_was_asked() -> None:
+    def said(**parts: tuple[str, ...]) -> str:
+        run = replace(handmade.run_of(handmade.conforming()), **parts)  # type: ignore[arg-type]  # by name
+        return "\n".join(line.plain for line in run_lines(run, 100))
+
+    assert "Partial: only transductivity was asked." in said(only=("transductivity",))
+    both = said(only=("state", "layouts"), skip=("a_law",))
+    assert "Partial: only state and layouts were asked, without a_law." in both
+    assert "Partial: gradients was not asked." in said(skip=("gradients",))
+    assert "Partial" not in said()
+
+
+def test_many_refused_tasks_are_told_beside_those_that_counted() -> None:
+    subject = handmade.conforming()
+    first, *others = subject.laws
+    text = text_of(replace(subject, laws=(replace(first, refused=60), *others)))
+    text = " ".join(text.split())
+    assert "The layer refused many tasks to 1 law (most: 60 beside 104 that counted," in text
+    text = text_of(replace(subject, laws=(replace(first, refused=3), *others)))
+    assert "refused" not in text

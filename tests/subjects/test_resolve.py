@@ -228,7 +228,7 @@ class Loses(nn.InstanceNorm2d):
         ("UpToSix", None, "instance_norm", ()),
         ("Hidden", None, "inductive", ("with 8 channels", "layer_norm", "claim it (--claims")),
         ("Loses", None, "inductive", ("with 12 channels", "instance_norm", "claim it (--claims")),
-        ("Loses", "instance_norm", "instance_norm", ("with 12 channels", "with few alone")),
+        ("Loses", "instance_norm", "instance_norm", ("with 12 channels", "with few")),
     ],
 )
 def test_what_a_layer_is_with_few_channels_is_asked_of_many(
@@ -284,9 +284,9 @@ def test_a_layer_that_runs_on_its_device_alone_is_driven_there(
     """No machine has a second device for sure: what is built for one is built beside it."""
     devices = devices_built_on(monkeypatch)
     factory = Factory(OnCudaAlone)
-    adapter, rank = detect_adapter(factory, 1, "cuda")
-    assert (adapter.name, rank) == ("mode_flag", 2)
-    assert find_rank(factory, adapter, 1, "cuda") == 2
+    found = detect_adapter(factory, 1, "cuda")
+    assert (found.adapter.name, found.rank) == ("mode_flag", 2)
+    assert find_rank(factory, found.adapter, 1, "cuda") == 2
     assert devices == {"cuda"}
     with pytest.raises(Unusable, match="no pointer to a tensor on the CPU"):
         detect_adapter(factory, 1)

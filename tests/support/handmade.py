@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tnverify.catalogue import Law, law
+from tnverify.contract.measured import Fingerprint
 from tnverify.engine.results import (
+    Cause,
     Counterexample,
-    Fingerprint,
     LawVerdict,
     RunReport,
     SubjectReport,
@@ -114,8 +115,8 @@ def transductive() -> SubjectReport:
             LawVerdict(a_conditioned_layer_can_be_copied, "held", held_as="exact", examples=20),
         ),
         causes=(
-            ("a_target_ignores_the_other_targets", "no_gradient_flows_between_targets",
-             "any_partition_of_the_targets_gives_the_same"),
+            Cause(("a_target_ignores_the_other_targets", "no_gradient_flows_between_targets",
+                   "any_partition_of_the_targets_gives_the_same")),
         ),
         seconds=1.5,
     )  # fmt: skip
@@ -148,7 +149,7 @@ def conforming(spec: str = "tnverify.norms:MetaBN") -> SubjectReport:
                 actual="raised RuntimeError in build: only leaf tensors can be copied",
             ),
         ),
-        causes=(("a_conditioned_layer_can_be_copied",),),
+        causes=(Cause(("a_conditioned_layer_can_be_copied",)),),
         notes=("not checked in float64, where the layer raises RuntimeError: expected float",),
     )  # fmt: skip
 

@@ -136,7 +136,7 @@ def test_the_next_number_is_not_the_same() -> None:
         "outputs: 1 of 4 values differ, first at [1, 0]: 3.000000238418579 where 3.0 was expected",
         "value",
         "[1, 2, 3, 4]",
-        "[1, 2, 3, 4]",
+        "[1, 2, 3.0000002, 4]",
     )
     actual[1, 1] = 0.0
     assert said(lambda: same(actual, expected)).message == (
@@ -234,9 +234,27 @@ def test_the_difference_is_taken_in_float64() -> None:
     expected = torch.tensor([2048.0 + 2.0**-20], dtype=torch.float64)
     told = said(lambda: expect_close(actual, expected, 2.0**-21, "outputs"))
     assert told.message == (
-        "outputs: at [0] 2048 where 2048 was expected; off by 9.54e-07, rounding explains 4.77e-07"
+        "outputs: at [0] 2048 where 2048.000001 was expected; off by 9.54e-07, rounding explains"
+        " 4.77e-07"
     )
     expect_close(actual, expected, 2.0**-20, "outputs")
+
+
+@pytest.mark.parametrize("position", [0, 5, 6, 11])
+def test_a_difference_is_seen_in_both_renderings_wherever_it_is(position: int) -> None:
+    expected = torch.ones(12, dtype=torch.float64)
+    actual = expected.clone()
+    actual[position] += 2.0**-52
+    for compare in (same, lambda a, b: expect_close(a, b, 2.0**-53, "outputs")):
+        told = said(lambda compare=compare: compare(actual, expected))  # type: ignore[misc]  # bound
+        assert told.expected != told.actual
+        assert "1.0000000000000002" in str(told.actual)
+        assert "1.0000000000000002 where 1" in told.message
+
+
+def test_derivatives_that_differ_are_not_shown_alike() -> None:
+    told = said(lambda: expect_gradient(1.0 + 2.0**-40, 1.0, 2.0**-41, "the slope"))
+    assert (told.expected, told.actual) == ("1", "1.000000000001")
 
 
 def test_the_bound_is_taken_in_float64_too() -> None:

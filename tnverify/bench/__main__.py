@@ -31,7 +31,7 @@ def learning(context: click.Context, arguments: tuple[str, ...]) -> None:
     if missing:
         raise click.ClickException(
             f"the benchmark of learning needs {', '.join(missing)}, which is not installed:"
-            " pip install 'tnverify[analyses]'"
+            " pip install '.[analyses]' in a clone"
         )
     # By name: tnverify knows no analysis.
     command = importlib.import_module("tnverify.analyses.bench.learning").learning

@@ -16,6 +16,22 @@ if TYPE_CHECKING:
 Level = Literal["must", "should"]
 Kind = Literal["exact", "rounded"]
 Lane = Literal["float64", "native"]
+Edge = Literal[
+    "no_items",
+    "one_item",
+    "odd_items",
+    "one_channel",
+    "one_pixel",
+    "one_row",
+    "rank",
+    "size",
+    "layout",
+    "dtype",
+]
+"""What may be unusual about a set that a layer is given."""
+About = Literal["draws", "writes", "rounding"]
+"""What a law may be about that makes others fail too: random draws, writes to the input, digits
+that are lost far from zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +41,11 @@ class Law:
     `claimed` answers, for some claims, why the law is not claimed under them, or None where it
     is. `needs` lists handles without which the law is not claimed. `lanes` are the precisions
     it is checked in; `max_tasks` bounds the tasks that it is checked on in one lane (None: the
-    profile's number); `thorough_only` keeps it out of the quicker profiles.
+    profile's number); `thorough_only` keeps it out of the quicker profiles. `edges` names those
+    that the law is about: a layer that stumbles there breaks it, where other laws take the error
+    for a refusal. `about` names what the law is there to find, where that would make laws of other
+    things fail as well. `wide` says that it is asked about wide plans too, every so many of them
+    (0: about none).
     """
 
     name: str
@@ -39,6 +59,9 @@ class Law:
     lanes: tuple[Lane, ...] = ("float64", "native")
     max_tasks: int | None = None
     thorough_only: bool = False
+    edges: tuple[Edge, ...] = ()
+    about: About | None = None
+    wide: int = 0
 
     @property
     def statement(self) -> str:
@@ -61,6 +84,9 @@ def law(
     lanes: tuple[Lane, ...] = ("float64", "native"),
     max_tasks: int | None = None,
     thorough_only: bool = False,
+    edges: tuple[Edge, ...] = (),
+    about: About | None = None,
+    wide: int = 0,
 ) -> Callable[[Callable[[Prober, Task], None]], Law]:
     """Declare the decorated function a law; its name is the law and its docstring explains it.
 
@@ -83,6 +109,9 @@ def law(
             lanes=lanes,
             max_tasks=max_tasks,
             thorough_only=thorough_only,
+            edges=edges,
+            about=about,
+            wide=wide,
         )
 
     return declare

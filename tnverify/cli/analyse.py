@@ -32,7 +32,7 @@ def check_extra() -> None:
     if missing:
         raise bad(
             f"analyses need {', '.join(missing)}, which is not installed:"
-            " pip install 'tnverify[analyses]'"
+            " pip install '.[analyses]' in a clone"
         )
 
 
@@ -169,6 +169,7 @@ def command(
     if engine != "local" and not (kind in ("dask", "ray") and address):
         raise bad(f"unknown engine {engine!r}: pass local, dask:ADDRESS or ray:ADDRESS")
     request = _request(size, data, style, schemes, learners, device, seed, seeds)
+    from tnverify.analyses.data import DataError
     from tnverify.analyses.programs.carrying_out import NothingPlannedError, analyse
     from tnverify.analyses.sweep import BusyError, EngineError
 
@@ -179,6 +180,9 @@ def command(
         )  # fmt: skip
     except (EngineError, BusyError, NothingPlannedError) as error:
         raise bad(error) from None
+    except DataError as error:
+        # Whether tasks can be drawn from the data shows when runs are planned.
+        raise bad(f"--data {data}: {error}") from None
     except OSError as error:
         raise bad(f"--out {out}: {error.strerror or error}") from None
     except KeyboardInterrupt:
@@ -261,7 +265,8 @@ def _told_progress() -> Iterator[Callable[[int, int], None] | None]:
 def _check_logs(logs: Path) -> None:
     if importlib.util.find_spec("tensorboard") is None:
         raise bad(
-            "--logs needs tensorboard, which is not installed: pip install 'tnverify[tensorboard]'"
+            "--logs needs tensorboard, which is not installed: pip install '.[tensorboard]' in a"
+            " clone"
         )
     _check_folder(logs, "--logs")
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from tnverify.cli.errors import bad
-from tnverify.cli.options import color_option, subject_options
+from tnverify.cli.options import color_option, limits_of, size_options, subject_options
 
 
 @click.command()
 @click.argument("spec")
 @subject_options
+@size_options
 @color_option
 def command(
     spec: str,
@@ -20,6 +23,7 @@ def command(
     setup: str | None,
     device: str,
     no_color: bool,
+    **sizes: Any,
 ) -> int:
     """Measure whom a layer's outputs read and which scheme it is. Checks no law."""
     from tnverify.engine.check import InputError, check_options
@@ -32,7 +36,8 @@ def command(
         check_options(RunOptions(device=device), adapter=adapter, handles=handles)
     except InputError as error:
         raise bad(error) from None
-    found = identify(SubjectRequest(spec, None, adapter, handles, setup), device)
+    request = SubjectRequest(spec, None, adapter, handles, setup, limits_of(sizes))
+    found = identify(request, device)
     if found.verdict == "unusable":
         raise bad(f"{spec}: {found.reason}")
     print_identity(found, console(color=not no_color))

@@ -63,13 +63,33 @@ def _laws(width: int) -> Iterator[Text]:
                 yield from entry(law.name, law.statement + should, width, indent=4)
 
 
+_OWN_ADAPTER = (
+    "class Numbered:",
+    "    def __init__(self, layer):",
+    "        self.layer, self.tasks = layer, 0",
+    "",
+    "    def condition(self, context):",
+    "        self.tasks += 1",
+    "        return self.layer(context, self.tasks, is_context=True), self.tasks",
+    "",
+    "    def normalize(self, targets, state):",
+    "        return self.layer(targets, state, is_context=False)",
+)
+"""An adapter, for a layer that wants the number of the task with every call."""
+
+
 def _adapters(width: int) -> Iterator[Text]:
+    from rich.text import Text
+
     from tnverify.report.listing import entry, title
     from tnverify.subjects.adapters import ADAPTERS
 
     yield from title("Adapters", "how a layer is called (--adapter); detected where not named")
     for adapter in ADAPTERS.values():
         yield from entry(adapter.name, adapter.summary, width)
+    yield from entry("file.py:Name", "your own, for any other call; as in", width)
+    for line in _OWN_ADAPTER:
+        yield Text(f"      {line}")
 
 
 def _profiles(width: int) -> Iterator[Text]:

@@ -11,6 +11,8 @@ from tnverify.cli.errors import bad
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tnverify.contract.limits import Limits
+
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
@@ -48,6 +50,61 @@ def subject_options(command: F) -> F:
     ):  # fmt: skip
         command = option(command)
     return command
+
+
+_SIZES = (
+    ("--min-channels", "The fewest channels that the layer takes. Else found by trying."),
+    ("--min-items", "The fewest items of a context, and of targets. Else found by trying."),
+    ("--min-side", "The shortest side of a map. Else found by trying."),
+    ("--multiple-of", "What every number of items must be a multiple of. Else found by trying."),
+)
+
+
+def shape_of(value: str | None) -> tuple[int, ...] | None:
+    """The numbers that ITEMS,CHANNELS,H,W spells; exits with one line where it spells none."""
+    if value is None:
+        return None
+    parts = [part.strip() for part in value.split(",")]
+    if not 2 <= len(parts) <= 5 or not all(part.isdecimal() and int(part) for part in parts):
+        raise bad(
+            f"--shape {value}: write ITEMS,CHANNELS and up to three sides, each at least 1, for"
+            " example 8,64,7,7"
+        )
+    return tuple(map(int, parts))
+
+
+def size_options(command: F) -> F:
+    """What sizes a layer takes: --channels, --rank, --shape, --min-channels and the like."""
+    least = click.IntRange(min=1)
+    for name, text in reversed(_SIZES):
+        command = click.option(name, type=least, metavar="N", help=text)(command)
+    command = click.option(
+        "--shape", metavar="ITEMS,CHANNELS,H,W", callback=lambda _c, _p, value: shape_of(value),
+        help="The one shape of input that the layer takes.",
+    )(command)  # fmt: skip
+    command = click.option(
+        "--rank", type=click.IntRange(0, 3), metavar="N",
+        help="Spatial dimensions of its input, 0 to 3. Else found by trying.",
+    )(command)  # fmt: skip
+    return click.option(
+        "--channels", type=least, metavar="N",
+        help="The one number of channels that the layer is built for. Else any.",
+    )(command)  # fmt: skip
+
+
+def limits_of(sizes: dict[str, Any]) -> Limits:
+    """The limits that the words of `size_options` spell."""
+    from tnverify.contract.limits import Limits
+
+    shape = sizes.pop("shape", None)
+    channels = sizes.pop("channels", None)
+    given = {name: value for name, value in sizes.items() if value is not None}
+    if shape is None:
+        return Limits(channels=channels, **given)
+    items, width, *spatial = shape
+    if channels not in (None, width):
+        raise bad(f"--channels {channels} and --shape with {width} channels: they must agree")
+    return Limits(items=items, channels=width, spatial=tuple(spatial), **given)
 
 
 def color_option(command: F) -> F:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tnverify.cli.errors import BAD_INPUT, INTERRUPTED, bad, complain, unknown
-from tnverify.cli.options import color_option, subject_options, words
+from tnverify.cli.options import color_option, limits_of, size_options, subject_options, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +29,7 @@ _PATH = click.Path(path_type=Path)
     help="With SPEC: what the layer claims to be. Else measured.",
 )
 @subject_options
+@size_options
 @click.option(
     "--profile",
     default="default",
@@ -103,6 +104,7 @@ def command(
     sound: bool,
     refresh: bool,
     no_color: bool,
+    **sizes: Any,
 ) -> int:
     """Measure what the laws catch: planted faults are replayed on every law.
 
@@ -120,7 +122,7 @@ def command(
         from tnverify.subjects import SubjectRequest
 
         return survey_layer(
-            SubjectRequest(spec, claims, adapter, handles, setup),
+            SubjectRequest(spec, claims, adapter, handles, setup, limits_of(sizes)),
             profile,
             seed,
             device=device,

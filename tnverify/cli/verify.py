@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tnverify.cli.errors import BAD_INPUT, INTERRUPTED, bad, complain
-from tnverify.cli.options import color_option, subject_options, words
+from tnverify.cli.options import color_option, limits_of, size_options, subject_options, words
 
 if TYPE_CHECKING:
+    from tnverify.contract.limits import Limits
     from tnverify.engine.results import RunReport
     from tnverify.subjects import SubjectRequest
 
@@ -26,6 +27,7 @@ _PATH = click.Path(path_type=Path)
     help="What the layers claim to be, such as tasknorm_i,unbiased. Else measured.",
 )
 @subject_options
+@size_options
 @click.option(
     "--profile",
     default="default",
@@ -87,6 +89,7 @@ def command(
     out: Path,
     waivers: Path | None,
     no_color: bool,
+    **sizes: Any,
 ) -> int:
     """Verify layers. No SPEC: the reference layers and torch's own.
 
@@ -94,6 +97,7 @@ def command(
     be used, 3 where nothing was decided.
     """  # fmt: skip
     _check_paths(json_file, out)
+    limits = limits_of(sizes)
     # Only now: an unusable path is told at once, torch takes a second to import.
     from tnverify.engine.check import InputError, check_options
     from tnverify.engine.options import RunOptions
@@ -121,9 +125,9 @@ def command(
     except InputError as error:
         raise bad(error) from None
     if specs:
-        requests = [SubjectRequest(spec, claims, adapter, handles, setup) for spec in specs]
+        requests = [SubjectRequest(spec, claims, adapter, handles, setup, limits) for spec in specs]
     else:
-        requests = _defaults(claims, adapter, handles, setup)
+        requests = _defaults(claims, adapter, handles, setup, limits)
     with progress(color=not no_color) as shown:
         run = verify(requests, options, shown)
     written = _hand_over(run, json_file, no_color=no_color)
@@ -143,10 +147,17 @@ def _check_paths(json_file: Path | None, out: Path) -> None:
 
 
 def _defaults(
-    claims: str | None, adapter: str | None, handles: dict[str, str], setup: str | None
+    claims: str | None,
+    adapter: str | None,
+    handles: dict[str, str],
+    setup: str | None,
+    limits: Limits,
 ) -> list[SubjectRequest]:
+    from tnverify.contract.limits import Limits
+
+    sizes = limits != Limits()
     given = {"--claims": claims, "--adapter": adapter, "--handle": handles, "--setup": setup}
-    for option, value in given.items():
+    for option, value in (*given.items(), ("a size of input", sizes)):
         if value:
             raise bad(f"{option} says how a layer is to be verified: name the layer too")
     from tnverify.cli.defaults import default_requests

@@ -14,6 +14,7 @@ from tnverify.contract.claims import (
     Scheme,
     parse_claims,
 )
+from tnverify.contract.limits import Limits
 from tnverify.contract.norm import Norm, Observer, Probe, Prober, Run
 from tnverify.contract.outcomes import NotClaimed, SaysNothing, SubjectRaised, Violation
 from tnverify.contract.task import Parameters, Task
@@ -23,6 +24,7 @@ __all__ = [
     "SCHEMES",
     "Claims",
     "ClaimsError",
+    "Limits",
     "Norm",
     "NotClaimed",
     "Observer",

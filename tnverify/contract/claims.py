@@ -14,7 +14,15 @@ Reads = Literal["itself", "context", "other_targets", "targets", "past"]
 Variance = Literal["biased", "unbiased"]
 Secondary = Literal["instance", "layer", "running"]
 
-MODIFIERS: tuple[str, ...] = ("biased", "unbiased", "detached", "float32", "first_order")
+MODIFIERS: tuple[str, ...] = (
+    "biased",
+    "unbiased",
+    "detached",
+    "float32",
+    "first_order",
+    "reads_context",
+    "reads_past",
+)
 """Words that may follow a scheme after a comma, in the order in which reports print them."""
 
 
@@ -41,6 +49,8 @@ class Scheme:
     trains_as: str | None = None
     mixes_channels: bool = False
     """Whether an output may read other channels of its own item (layer and group moments)."""
+    constant_moments: bool = False
+    """Whether moments are values that the layer holds and no task changes."""
 
     @property
     def blends(self) -> bool:
@@ -53,6 +63,11 @@ class Scheme:
     @property
     def reads_past(self) -> bool:
         return "past" in self.target_reads
+
+    @property
+    def holds_moments(self) -> bool:
+        """Whether the formula takes moments that the layer holds: constant or running ones."""
+        return self.constant_moments or self.reads_past
 
 
 def _reads(*names: Reads) -> frozenset[Reads]:
@@ -91,6 +106,38 @@ _TABLE = (
         _reads(),
         "section 3.3, eqs. (6), (7)",
         mixes_channels=True,
+    ),
+    Scheme(
+        "per_pixel_layer_norm",
+        "layer normalisation over the channels of each position",
+        _reads(),
+        _reads(),
+        "Ba et al. 2016, of features as ConvNeXt takes them (Liu et al. 2022)",
+        mixes_channels=True,
+    ),
+    Scheme(
+        "rms_norm",
+        "root mean square normalisation over the channels of each position (RMSNorm)",
+        _reads(),
+        _reads(),
+        "Zhang and Sennrich 2019, eq. (4)",
+        mixes_channels=True,
+    ),
+    Scheme(
+        "item_rms_norm",
+        "root mean square normalisation over all channels and positions of an item",
+        _reads(),
+        _reads(),
+        "Zhang and Sennrich 2019, eq. (4), over what layer_norm reduces",
+        mixes_channels=True,
+    ),
+    Scheme(
+        "frozen_bn",
+        "batch normalisation with constant moments (FrozenBatchNorm)",
+        _reads(),
+        _reads(),
+        "eq. (2), with moments that nothing moves",
+        constant_moments=True,
     ),
     Scheme(
         "instance_norm",
@@ -165,6 +212,7 @@ SCHEMES: dict[str, Scheme] = {scheme.name: scheme for scheme in _TABLE}
 class Claims:
     """What a subject says of itself: its scheme and the modifiers that qualify it.
 
+    `reads_context` and `reads_past` say of a layer without a scheme whom it must read.
     `inferred` is True where the claims were measured rather than declared: an inferred claim
     never excuses transduction or leakage between meta-test tasks.
     """
@@ -174,6 +222,8 @@ class Claims:
     detached: bool = False
     float32: bool = False
     first_order: bool = False
+    reads_context: bool = False
+    reads_past: bool = False
     variance_given: bool = False
     inferred: bool = False
 
@@ -189,6 +239,8 @@ class Claims:
             "detached": self.detached,
             "float32": self.float32,
             "first_order": self.first_order,
+            "reads_context": self.reads_context,
+            "reads_past": self.reads_past,
         }
         return tuple(name for name in MODIFIERS if held.get(name))
 
@@ -198,8 +250,19 @@ class Claims:
         return scheme.context_reads if outputs == "context" else scheme.target_reads
 
     def must_read(self, outputs: Literal["context", "target"]) -> frozenset[Reads]:
-        """Whose values must reach these outputs: all that the scheme reads, if it is named."""
-        return self.may_read(outputs) if self.has_formula else frozenset({"itself"})
+        """Whose values must reach these outputs: all that the scheme reads, if it is named.
+
+        Without a scheme `reads_context` is about targets alone: a context item that is normalised
+        by itself may still set the state for targets.
+        """
+        if self.has_formula:
+            return self.may_read(outputs)
+        found: set[Reads] = {"itself"}
+        if self.reads_context and outputs == "target":
+            found.add("context")
+        if self.reads_past:
+            found.add("past")
+        return frozenset(found)
 
     def with_variance(self, variance: Variance) -> Claims:
         return replace(self, variance=variance)
@@ -222,7 +285,7 @@ def parse_claims(text: str) -> Claims:
     """The claims that `SCHEME[,MODIFIER...]` spells, e.g. `tasknorm_i,unbiased,detached`.
 
     Raises ClaimsError for an unknown scheme or modifier, naming the nearest known one, and for
-    both variance conventions at once.
+    both variance conventions at once, or for saying whom a named scheme reads.
     """
     name, *modifiers = [part.strip() for part in text.split(",")]
     if name not in SCHEMES:
@@ -233,6 +296,11 @@ def parse_claims(text: str) -> Claims:
     given = [modifier for modifier in modifiers if modifier in get_args(Variance)]
     if len(set(given)) > 1:
         raise ClaimsError(f"claims {text!r} name both variance conventions: keep one")
+    reads = [modifier for modifier in modifiers if modifier.startswith("reads_")]
+    if reads and name != "inductive":
+        raise ClaimsError(
+            f"claims {text!r}: {name} says by itself whom it reads; {reads[0]} is for inductive"
+        )
     return Claims(
         scheme=SCHEMES[name],
         variance="unbiased" if "unbiased" in given else "biased",
@@ -240,4 +308,6 @@ def parse_claims(text: str) -> Claims:
         detached="detached" in modifiers,
         float32="float32" in modifiers,
         first_order="first_order" in modifiers,
+        reads_context="reads_context" in modifiers,
+        reads_past="reads_past" in modifiers,
     )

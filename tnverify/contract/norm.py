@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from tnverify.contract.claims import Claims
+    from tnverify.contract.limits import Limits
     from tnverify.contract.task import Task
     from tnverify.oracle import Answer
 
@@ -98,6 +99,15 @@ class Prober(Protocol):
     def eps(self) -> float:
         """The eps in force: the one that a law set, else the layer's as shown or found to fit."""
 
+    @property
+    def limits(self) -> Limits:
+        """The sizes that the subject asks for."""
+
+    @property
+    def step(self) -> int:
+        """What every number of channels that the subject takes is a multiple of; where it takes
+        one number alone, that number, of which every multiple is itself."""
+
     def has(self, handle: str) -> bool:
         """Whether the subject has this handle: weight, bias, scale, offset, alpha or eps."""
 
@@ -111,9 +121,13 @@ class Prober(Protocol):
     def with_eps(self, eps: float) -> Prober:
         """The same subject with another eps, in its instances and in what is expected."""
 
-    def fresh(self, task: Task) -> Probe:
+    def fresh(self, task: Task, *, lend: bool = False) -> Probe:
         """A new instance in its starting state: constructed anew for the task's channels,
-        spatial shape, dtype and device, given the task's parameters, shown its past."""
+        spatial shape, dtype and device, given the task's parameters, shown its past.
+
+        The instance is handed copies of what the law passes. With `lend` it is handed the law's
+        own tensors, for laws about what becomes of them.
+        """
 
     def run(self, task: Task) -> Run:
         """A fresh instance conditioned on the task's context, then its targets normalised.

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-Symptom = Literal["flow", "value", "not_finite", "gradient", "state", "form", "not_refused"]
-"""What kind of evidence a violation is; violations that share one are shown as one cause."""
+Symptom = Literal[
+    "flow", "value", "not_finite", "gradient", "state", "form", "not_refused",
+    "cancellation", "detached", "raised", "random",
+]  # fmt: skip
+"""What kind of evidence a violation is; violations that share one are shown as one cause.
+
+`cancellation`: digits are lost far from zero, and nothing else is wrong. `detached`: moments are
+cut from the graph, which explains the gradient. `raised`: an exception where values were asked for.
+`random`: two equal calls differ."""
 
 
 class Violation(AssertionError):  # noqa: N818 - a law's word for it, and what users read

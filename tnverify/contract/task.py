@@ -61,13 +61,16 @@ class Parameters:
 
     `weight` and `bias` have one number per channel. `scale` and `offset` are those of
     alpha = sigmoid(scale * context size + offset) (paper, section 4.2); a layer that holds
-    alpha itself is given the alpha that they imply.
+    alpha itself is given the alpha that they imply. `spread` says how far parameters that no
+    handle names are moved from their initial values, as a share of these: from 0 to below 1, so
+    that none changes its sign.
     """
 
     weight: tuple[float, ...] | None = None
     bias: tuple[float, ...] | None = None
     scale: float = 0.0
     offset: float = 0.0
+    spread: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -128,7 +128,7 @@ class Case:
                 self.request.spec, "inconclusive", self.request.adapter, bool(self.request.adapter)
             )
             verdicts = [self._verdict(law, made) for law in made.catalogue]
-            report = concluded(measured, self._with_blame(verdicts, made), made.asleep)
+            report = concluded(measured, self._with_blame(verdicts, made), made)
         return replace(
             report,
             seconds=seconds,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tnverify.engine.likeness import breadth
+from tnverify.engine.results import Cause
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -11,12 +14,13 @@ if TYPE_CHECKING:
 
 _FLOW = ("transductivity", "batch_size")
 _ISOLATION = ("task_isolation",)
+_FORMULA = ("blending", "moments")
 _PRECEDENCE: tuple[str, ...] = (
     "transductivity",
     "task_isolation",
     "context",
-    "moments",
     "blending",
+    "moments",
     "batch_size",
     "gradients",
     "numerics",
@@ -25,23 +29,38 @@ _PRECEDENCE: tuple[str, ...] = (
 )
 
 
-def group_causes(verdicts: Sequence[LawVerdict]) -> tuple[tuple[str, ...], ...]:
-    """Names of failing laws by cause, the most telling first in each, must-level causes first.
+def group_causes(verdicts: Sequence[LawVerdict]) -> tuple[Cause, ...]:
+    """Failing laws by cause, the most telling first in each.
 
-    Laws share a cause where they show the same symptom: the same exception, values that are
-    not finite, targets that reach each other, a task that reaches the next, wrong values. State
-    and gradients are taken law by law: two of them rarely fail for one reason.
+    Causes that were proven to lie beneath other laws come first, then must-level ones. Laws share
+    a cause where they show the same symptom: the same exception, values that are not finite,
+    targets that reach each other, a task that reaches the next, wrong values. State and gradients
+    are taken law by law: two of them rarely fail for one reason.
     """
     failing = [v for v in verdicts if v.is_shown]
-    failing.sort(key=_telling)
+    failing.sort(key=telling)
     groups: dict[str, list[LawVerdict]] = {}
     for verdict in failing:
         groups.setdefault(_cause(verdict), []).append(verdict)
-    ordered = sorted(groups.values(), key=lambda group: _telling(group[0]))
-    return tuple(tuple(v.law.name for v in group) for group in ordered)
+    ordered = sorted(groups.values(), key=lambda group: telling(group[0]))
+    told: set[str] = set()
+    return tuple(_told(group, verdicts, told) for group in ordered)
+
+
+def _told(group: Sequence[LawVerdict], verdicts: Sequence[LawVerdict], told: set[str]) -> Cause:
+    """The group as a cause; laws left undecided go to the first of several with one title."""
+    title = group[0].cause
+    names = tuple(v.law.name for v in group)
+    if title is None or title in told:
+        return Cause(names, title)
+    told.add(title)
+    undecided = [v for v in verdicts if v.cause == title and not v.is_shown]
+    return Cause(names, title, tuple(v.law.name for v in undecided))
 
 
 def _cause(verdict: LawVerdict) -> str:
+    if verdict.cause is not None:
+        return f"{verdict.law.level} {verdict.cause}"
     law, symptom = verdict.law, verdict.symptom or "value"
     if symptom.startswith("raised") or symptom in ("not_finite", "form", "hang"):
         return f"{law.level} {symptom}"
@@ -56,11 +75,17 @@ def _cause(verdict: LawVerdict) -> str:
     return f"{law.level} {symptom}"
 
 
-def _telling(verdict: LawVerdict) -> tuple[bool, int, bool]:
-    """Sorts must before should, then by family, exact laws first; else the order that was."""
+def telling(verdict: LawVerdict) -> tuple[bool, bool, int, int, bool]:
+    """Sorts must before should, proven causes first, then by family.
+
+    Of one family laws about a formula that find the fewest planted faults come first, for they
+    say most of what is wrong, then exact ones; else the order that was.
+    """
     family = verdict.law.family
     place = _PRECEDENCE.index(family) if family in _PRECEDENCE else len(_PRECEDENCE)
     if verdict.symptom == "form" and family == "layouts":
         # An answer of the wrong form fails every law: the one about form says why.
         place = -1  # pragma: no mutate: before every family
-    return (verdict.law.level != "must", place, verdict.law.kind != "exact")
+    level, kind = verdict.law.level, verdict.law.kind
+    found = breadth(verdict.law.name) if family in _FORMULA else 0
+    return (level != "must", verdict.cause is None, place, found, kind != "exact")

@@ -16,9 +16,8 @@ from tnverify.contract.outcomes import (
     first_line,
 )
 from tnverify.contract.surroundings import surroundings
-from tnverify.contract.task import uniforms
-from tnverify.subjects.guard import Hang, calling, time_limit
-from tnverify.subjects.prober import SubjectProber
+from tnverify.engine.refusals import is_refusal
+from tnverify.subjects.guard import Hang, time_limit
 from tnverify.tolerances import measuring
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from tnverify.catalogue.laws import Law
     from tnverify.contract.task import Task
+    from tnverify.subjects.prober import SubjectProber
     from tnverify.subjects.subject import Subject
 
 _BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -85,7 +85,7 @@ def _evaluate(law: Law, prober: SubjectProber, task: Task) -> Evaluation:
         except NotClaimed as reason:
             return Evaluation("not_claimed", str(reason))
         except SubjectRaised as raised:
-            return _raised(raised, prober.subject, task)
+            return _raised(raised, law, prober.subject, task)
         except Hang:
             return Evaluation("broken", "the law was not done in time", "hang", hung=True)
         finally:
@@ -102,65 +102,11 @@ def _restore(task: Task, pristine: tuple[Tensor, Tensor]) -> None:
             values.detach().copy_(copy)
 
 
-def _raised(raised: SubjectRaised, subject: Subject, task: Task) -> Evaluation:
-    """Refused where the shape, rank, dtype or layout alone is refused, else broken.
-
-    Ordinary tasks must work; an exception in backward, or one that depends on values, is
-    broken.
-    """
+def _raised(raised: SubjectRaised, law: Law, subject: Subject, task: Task) -> Evaluation:
+    """Refused where the form of the input alone is refused, else broken."""
     hung = isinstance(raised.error, TimeoutError)
     text = f"raised {type(raised.error).__name__} in {raised.during}: {first_line(raised.error)}"
-    if not hung and _is_refusal(raised, subject, task):
+    if not hung and is_refusal(raised, law, subject, task):
         return Evaluation("refused", f"the layer refuses such tasks: {text}")
     symptom = f"raised {type(raised.error).__name__} in {raised.during}"
     return Evaluation("broken", text, symptom, "an answer", text, hung=hung)
-
-
-def _is_refusal(raised: SubjectRaised, subject: Subject, task: Task) -> bool:
-    if raised.during in ("backward", "observe") or not isinstance(raised.error, Exception):
-        return False
-    if raised.during == "build":
-        return task.channels % subject.channel_step != 0
-    given: Tensor = raised.given
-    context = raised.probe.last_context
-    if all(_is_ordinary(x, subject) for x in (given, context) if x is not None):
-        return False
-    return _refuses_plain_values(raised, subject, task, given, context)
-
-
-def _is_ordinary(x: Tensor, subject: Subject) -> bool:
-    """Two or more items on maps of at least 2 by 2, laid out as torch lays out new tensors."""
-    return (
-        x.dim() == 2 + subject.rank
-        and all(size >= 2 for size in (x.shape[0], *x.shape[2:]))
-        and x.is_contiguous()
-        and x.dtype in (torch.float64, subject.native)
-    )
-
-
-def _refuses_plain_values(
-    raised: SubjectRaised, subject: Subject, task: Task, given: Tensor, context: Tensor | None
-) -> bool:
-    """Whether a fresh instance refuses plain values of the same form as well."""
-    try:
-        with time_limit(), torch.no_grad():
-            probe = SubjectProber(subject).fresh(task)
-            with calling(raised.during):
-                if raised.during == "condition" or context is None:
-                    probe.norm.condition(_plain(given))
-                else:
-                    _, state = probe.norm.condition(_plain(context))
-                    probe.norm.normalize(_plain(given), state)
-    except (SubjectRaised, Hang):
-        return True
-    return False
-
-
-def _plain(x: Tensor) -> Tensor:
-    """Plain values with the shape, strides, dtype and device of `x`."""
-    plain = torch.empty_strided(x.shape, x.stride(), dtype=x.dtype, device=x.device)
-    drawn = torch.from_numpy(uniforms(tuple(x.shape)) * 4 - 2)
-    if 0 in x.stride():
-        once = tuple(slice(1) if step == 0 else slice(None) for step in x.stride())
-        return drawn[once].to(x).expand_as(x)
-    return plain.copy_(drawn)

@@ -6,7 +6,9 @@ import datetime as dt
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tnverify.engine.attribution import attributed
 from tnverify.engine.causes import group_causes
+from tnverify.engine.corpora import plans_for
 from tnverify.engine.evaluate import Evaluation, evaluate
 from tnverify.engine.failures import Smallest, smallest_failure
 from tnverify.engine.reproducer import program, write_program
@@ -15,7 +17,6 @@ from tnverify.engine.tasks_json import rebuild
 from tnverify.engine.trial import LaneRecord, LawRecord, try_laws
 from tnverify.engine.verdicts import law_verdict
 from tnverify.engine.watch import Before, Unwatched
-from tnverify.plans.strategies import corpus
 from tnverify.subjects import SubjectProber
 
 if TYPE_CHECKING:
@@ -44,26 +45,21 @@ def hold(
     """
     watch, before = watch or Unwatched(), before or Before()
     options = made.options
-    plans = corpus(
-        options.seed,
-        made.profile.corpus,
-        rank=subject.rank,
-        step=subject.channel_step,
-        allow_past=True,
-    )
+    plans = plans_for(subject, options.seed, made.profile)
     waived = _replay_waivers(subject, request, made)
     asked = [law for law in made.catalogue if law.name not in waived]
     known = dict(before.records or {})
     for crash in before.crashes:
         if crash.stage == "laws" and any(law.name == crash.law for law in asked):
-            known[crash.law] = _of_a_crash(made.catalogue.named(crash.law), crash, plans)
+            known[crash.law] = _of_a_crash(made.catalogue.named(crash.law), crash, plans.all)
     tried = try_laws(
         subject,
         [law for law in asked if law.name not in known],
-        [] if before.tried else plans,
+        () if before.tried else plans.usual,
         made.profile,
         progress.on_plan,
         lambda: made.interruptions.append(None),
+        wide=() if before.tried else plans.wide,
         watch=watch,
         passed_over=before.passed_over,
     )
@@ -72,6 +68,8 @@ def hold(
     by_name = known | {record.law.name: record for record in tried}
     records = [by_name[law.name] for law in asked]
     found = waived | {record.law.name: law_verdict(record, None) for record in records}
+    if not made.interruptions:
+        found = attributed(found, records, subject)
     if options.shrink and not made.interruptions:
         small = _Small(subject, request, number, options, progress, watch, before)
         found |= small.of(records, found)
@@ -115,11 +113,12 @@ class _Small:
         done = dict(self.before.small or {})
         for cause in group_causes(list(found.values())):
             beside: list[Smallest] = []
-            for name in cause:
+            for name in cause.laws:
                 if name not in by_name or name in done:
                     continue  # a stale waiver fails without a task of its own
                 self.progress.on_shrink(name, len(done) + 1, len(by_name))
-                done[name] = self._one(by_name[name], beside)
+                verdict = self._one(by_name[name], beside)
+                done[name] = replace(verdict, cause=found[name].cause)
                 self.watch.made_small(done[name])
         return done
 

@@ -15,6 +15,9 @@ class Profile:
     (the lane of precision) every `native_every`-th plan, in float64 (the lane of meaning) the
     others. With `native_every` 1 it meets every plan in both. A law of one lane meets every plan
     there. More plans are drawn than must count, for laws that say nothing about some of them.
+
+    Wide plans come after these and do not count among them: each is tried in one lane, with
+    `native_every` 1 in both.
     """
 
     name: str
@@ -29,6 +32,13 @@ class Profile:
             return lanes
         is_native = number % self.native_every == self.native_every - 1
         return tuple(lane for lane in lanes if (lane == "native") == is_native)
+
+    def wide_lanes_of(self, number: int, lanes: tuple[str, ...]) -> tuple[str, ...]:
+        """The lanes, of those given, in which wide plan `number` is tried: the native one, but
+        for every fourth plan, whose many values show more in float64."""
+        if len(lanes) < 2 or self.native_every == 1:
+            return lanes
+        return tuple(lane for lane in lanes if (lane == "native") == (number % 4 < 3))
 
     @property
     def summary(self) -> str:

@@ -101,6 +101,8 @@ def _with_plainer_parameters(task: Task) -> Iterator[Task]:
         yield task.with_parameters(weight=(1.0,) * len(parameters.weight))
     if parameters.bias is not None and set(parameters.bias) != {0.0}:
         yield task.with_parameters(bias=(0.0,) * len(parameters.bias))
+    if parameters.spread:
+        yield task.with_parameters(spread=0.0)
     for name in ("scale", "offset"):
         value = getattr(parameters, name)
         for plain in (0.0, 1.0, float(round(value))):

@@ -46,6 +46,7 @@ check(
     setup={setup!r},
     eps={eps!r},
     device={device!r},
+    rank={rank!r},{channels}
     # What belongs to the task beside its values: the layer's parameters, earlier tasks of
     # meta-training, and the salt from which the law makes further values.
     recipe={recipe},
@@ -62,6 +63,7 @@ def program(
     """The program's text, for the counterexample of a law."""
     calls = "\n".join(("What the law asked, and what came:", *(f"    {c}" for c in example.calls)))
 
+    only = request.limits.channels
     recipe = example.plan
     if example.context:
         # The values are written out: the plan that they came from is not needed.
@@ -82,6 +84,8 @@ def program(
         setup=request.setup,
         eps=subject.eps,
         device=subject.device.type,
+        rank=subject.rank,
+        channels="" if only is None else f"\n    channels={only},",
         recipe=literal(recipe),
         context=literal(example.context),
         target=literal(example.targets),

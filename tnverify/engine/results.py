@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from tnverify.catalogue.laws import Law
+    from tnverify.contract.measured import Fingerprint, Nearness
 
 Outcome = Literal[
     "held", "violated", "broken", "not_claimed", "inconclusive", "waived", "stale_waiver"
@@ -59,6 +60,11 @@ class LawVerdict:
     actual: str | None = None
     symptom: str | None = None
     counterexample: Counterexample | None = None
+    refused: int = 0
+    """How many tasks, on which the law had something to say, the layer refused."""
+    cause: str | None = None
+    """What the layer was proven to do (`draws random numbers`) that makes this law fail; a law that
+    it kept from being decided is inconclusive."""
 
     @property
     def is_bad(self) -> bool:
@@ -71,19 +77,23 @@ class LawVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """Measured information flow at meta-test: whose values reach which outputs."""
+class Cause:
+    """One thing that is wrong with a layer.
 
-    target_reads: tuple[str, ...]
-    context_reads: tuple[str, ...]
-    nearest_scheme: str | None = None
+    `laws` fail of it, the most telling first; `undecided` names those that could not be decided
+    because of it. `title` says what the layer does, None where the first law says it.
+    """
+
+    laws: tuple[str, ...]
+    title: str | None = None
+    undecided: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SubjectReport:
     """One subject's verdict with all its laws; `laws` is empty only where unusable.
 
-    `causes` groups the names of laws that fail of one cause, the most telling first.
+    `causes` groups the laws that fail of one cause, the most telling first.
     """
 
     spec: str
@@ -97,7 +107,11 @@ class SubjectReport:
     reason: str | None = None
     fingerprint: Fingerprint | None = None
     laws: tuple[LawVerdict, ...] = ()
-    causes: tuple[tuple[str, ...], ...] = ()
+    causes: tuple[Cause, ...] = ()
+    nearness: Nearness | None = None
+    """The scheme that comes near, where none was claimed and none fits."""
+    like_faults: tuple[str, ...] = ()
+    """Planted faults that fail just the same laws, where a claim was given."""
     notes: tuple[str, ...] = ()
     """Remarks for a person: no float64 lane, output that was captured, and the like."""
     cautions: tuple[str, ...] = ()
@@ -125,6 +139,14 @@ class RunReport:
     subjects: tuple[SubjectReport, ...]
     interrupted: bool = False
     asleep: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    """The laws and families that were asked alone, as they were named; empty where all were."""
+    skip: tuple[str, ...] = ()
+    """The laws and families that were left out, as they were named."""
+
+    @property
+    def is_partial(self) -> bool:
+        return bool(self.only or self.skip)
 
     @property
     def exit_code(self) -> int:

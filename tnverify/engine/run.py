@@ -71,6 +71,8 @@ def verify(
         subjects=tuple(reports),
         interrupted=interrupted,
         asleep=sleeping,
+        only=options.only,
+        skip=options.skip,
     )
 
 

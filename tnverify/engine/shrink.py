@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import HypothesisException
 
 from tnverify.plans import PROFILES, Plan
+from tnverify.plans.fitting import fitted
 from tnverify.plans.strategies import plans
 
 if TYPE_CHECKING:
@@ -60,8 +61,10 @@ def weight_of(plan: Plan) -> tuple[float, ...]:
         abs(plan.offset),
         plan.weight != (1.0,),
         plan.bias != (0.0,),
+        plan.distinct,
         plan.scale != 0,
         plan.alpha_offset != 0,
+        plan.spread != 0,
         len(plan.weight) + len(plan.bias),
         plan.seed,
     )
@@ -71,7 +74,13 @@ def shrink_plan(plan: Plan, fails: Callable[[Plan], bool], subject: Subject, at_
     """The simplest failing plan that was found. `plan` fails; so does what is returned."""
     # A task without targets reads ill where the law makes up targets of its own.
     fewest = min(plan.targets, 1)
-    judge = _Judge(lambda p: p.targets >= fewest and fails(p), EVALUATIONS)
+    limits = subject.limits
+
+    def stays(smaller: Plan) -> bool:
+        within = smaller.targets >= fewest and fitted(smaller, limits) == smaller
+        return within and fails(smaller)
+
+    judge = _Judge(stays, EVALUATIONS)
     judge.best = plan
     _by_hypothesis(judge, subject, at_seed)
     judge.left = EVALUATIONS
@@ -94,7 +103,7 @@ def _by_hypothesis(judge: _Judge, subject: Subject, at_seed: int) -> None:
         report_multiple_bugs=False,
     )
     @seed(at_seed)
-    @given(plans(rank=subject.rank, step=subject.channel_step, allow_past=True))
+    @given(plans(rank=subject.rank, step=int(subject.channel_step), allow_past=True))
     def find(plan: Plan) -> None:
         if judge(plan):
             raise _Fails
@@ -140,15 +149,19 @@ def _simpler(plan: Plan, step: int) -> Iterator[Plan]:
         yield replace(plan, profile=profile)
     yield replace(plan, exponent=0)
     yield replace(plan, offset=0.0)
+    yield replace(plan, distinct=False)
     yield replace(plan, weight=(1.0,))
     yield replace(plan, bias=(0.0,))
     yield replace(plan, weight=plan.weight[:1])
     yield replace(plan, bias=plan.bias[:1])
     yield replace(plan, scale=0.0)
     yield replace(plan, alpha_offset=0.0)
+    yield replace(plan, spread=0.0)
     for small in range(3):
         yield replace(plan, seed=small)
 
 
 def _smaller(size: int) -> list[int]:
-    return sorted({s for s in (1, 2, size // 2, size - 1) if 1 <= s < size})
+    """Sizes to try instead, the smallest first: leaps that halve, so that a threshold is found."""
+    leaps = [size >> times for times in range(1, size.bit_length())]
+    return sorted({s for s in (1, 2, *(size - leap for leap in leaps)) if 1 <= s < size})

@@ -12,7 +12,8 @@ from tnverify.contract.claims import SCHEMES, Claims
 from tnverify.engine.capture import captured_output
 from tnverify.engine.causes import group_causes
 from tnverify.engine.hold import hold
-from tnverify.engine.results import Fingerprint, SubjectReport
+from tnverify.engine.likeness import like_faults
+from tnverify.engine.results import SubjectReport
 from tnverify.engine.verdicts import subject_verdict
 from tnverify.engine.watch import Unwatched
 from tnverify.subjects import Unusable, resolve
@@ -44,7 +45,7 @@ def verify_here(
         watch = _Unwritten()
         verdicts = hold(found.subject, request, number, made, progress, watch)
     notes = (captured.note,) if captured.note else ()
-    report = concluded(described(request, found), verdicts, made.asleep, notes)
+    report = concluded(described(request, found), verdicts, made, notes)
     return replace(
         report,
         cautions=(*report.cautions, *dict.fromkeys(watch.cautions)),
@@ -70,17 +71,19 @@ def unwritten(why: str) -> str:
 def concluded(
     report: SubjectReport,
     verdicts: Sequence[LawVerdict],
-    asleep: Sequence[str],
+    made: RunPlan,
     notes: tuple[str, ...] = (),
 ) -> SubjectReport:
     """The report with every law's verdict and the subject's."""
-    verdict, reason = subject_verdict(verdicts, asleep)
+    verdict, reason = subject_verdict(verdicts, made.asleep)
+    declared = None if report.inferred else report.scheme
     return replace(
         report,
         verdict=verdict,
         reason=reason,
         laws=tuple(verdicts),
         causes=group_causes(verdicts),
+        like_faults=like_faults(verdicts, declared, made.profile.name),
         notes=(*report.notes, *notes),
     )
 
@@ -97,7 +100,8 @@ def described(request: SubjectRequest, found: Inference) -> SubjectReport:
         scheme=claims.scheme.name,
         modifiers=claims.modifiers,
         inferred=claims.inferred,
-        fingerprint=Fingerprint(found.target_reads, found.context_reads, found.nearest),
+        fingerprint=found.fingerprint,
+        nearness=found.nearness,
         notes=subject.notes,
         cautions=subject.cautions,
     )
@@ -107,7 +111,6 @@ def undetected(request: SubjectRequest, device: str) -> Subject:
     """A subject that cannot be measured, because that ends its process: built as it is named,
     called as the adapter that was given, or the plainest, calls it, and nothing known of it."""
     spec = parse_spec(request.spec)
-    ADAPTERS["no_context"]
     return Subject(
         name=request.spec,
         factory=Factory(spec.load(), spec, request.setup),

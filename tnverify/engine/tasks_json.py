@@ -39,6 +39,7 @@ def recipe_of(task: Task, drawn: Plan, lane: str) -> dict[str, Any]:
             "bias": list(parameters.bias or ()),
             "scale": parameters.scale,
             "offset": parameters.offset,
+            "spread": parameters.spread,
             "salt": task.salt,
             "past": [[values_of(c), values_of(t)] for c, t in task.past],
         }
@@ -67,6 +68,7 @@ def rebuild(
                 tuple(recipe["bias"]) or None,
                 float(recipe["scale"]),
                 float(recipe["offset"]),
+                float(recipe.get("spread", 0.0)),
             ),
             tuple((tensor(c), tensor(t)) for c, t in recipe["past"]),
             salt=int(recipe["salt"]),
@@ -103,6 +105,8 @@ def summary_of(task: Task) -> str:
         parts.append(f"bias {_list(parameters.bias)}")
     if parameters.scale or parameters.offset:
         parts.append(f"scale {parameters.scale:g}, offset {parameters.offset:g}")
+    if parameters.spread:
+        parts.append("other parameters away from their initial values")
     if task.past:
         parts.append(f"after {len(task.past)} tasks of meta-training")
     return ", ".join(parts)

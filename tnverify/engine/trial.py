@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tnverify.engine.evaluate import Evaluation, evaluate
@@ -12,7 +13,7 @@ from tnverify.subjects.guard import alarms
 from tnverify.subjects.prober import SubjectProber
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from tnverify.catalogue.laws import Law
     from tnverify.engine.profiles import Profile
@@ -55,6 +56,10 @@ class LawRecord:
     @property
     def tried(self) -> int:
         return sum(lane.tried for lane in self.lanes.values())
+
+    @property
+    def refused(self) -> int:
+        return sum(len(lane.refused) for lane in self.lanes.values())
 
     @property
     def why_nothing_counted(self) -> str:
@@ -113,14 +118,16 @@ def try_laws(
     on_plan: Callable[[int, int], None] = lambda _done, _total: None,
     on_interrupt: Callable[[], None] = lambda: None,
     *,
+    wide: Sequence[Plan] = (),
     first_only: bool = False,
     watch: Watch | None = None,
     passed_over: Collection[int] = (),
 ) -> list[LawRecord]:
     """Replay the corpus on every law; each stops where it fails or has counted enough tasks.
 
-    With `first_only` all stop where the first law fails: for those who ask whether one does.
-    `watch` is told what is asked; plans with the numbers `passed_over` are not.
+    Laws that ask about `wide` plans meet these afterwards, however many tasks have counted. With
+    `first_only` all stop where the first law fails: for those who ask whether one does. `watch` is
+    told what is asked; plans with the numbers `passed_over`, wide ones counted on, are not.
     Ctrl-C ends the replay, is told to `on_interrupt`, and leaves what was seen so far.
     """
     records = []
@@ -131,14 +138,13 @@ def try_laws(
         records.append(record)
     try:
         with alarms():
+            rounds = [
+                met
+                for met in (*_rounds(corpus, profile), *_wide_rounds(wide, profile, len(corpus)))
+                if met.number not in passed_over
+            ]
             done = _replay(
-                subject,
-                records,
-                [(n, plan) for n, plan in enumerate(corpus) if n not in passed_over],
-                profile,
-                on_plan,
-                watch or Unwatched(),
-                first_only=first_only,
+                subject, records, rounds, on_plan, watch or Unwatched(), first_only=first_only
             )
         if not done:
             _give_up(records, profile, "the subject hung too often to go on")
@@ -148,11 +154,32 @@ def try_laws(
     return records
 
 
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """One plan with its number in the run, and which laws meet it in which lanes."""
+
+    number: int
+    plan: Plan
+    lanes_of: Callable[[tuple[str, ...]], tuple[str, ...]]
+    asks: Callable[[LawRecord], bool]
+
+
+def _rounds(corpus: Sequence[Plan], profile: Profile) -> Iterator[_Round]:
+    for number, plan in enumerate(corpus):
+        lanes_of = partial(profile.lanes_of, number)
+        yield _Round(number, plan, lanes_of, partial(_still_asked, profile))
+
+
+def _wide_rounds(wide: Sequence[Plan], profile: Profile, first: int) -> Iterator[_Round]:
+    for number, plan in enumerate(wide):
+        lanes_of = partial(profile.wide_lanes_of, number)
+        yield _Round(first + number, plan, lanes_of, partial(_asked_wide, number + plan.seed))
+
+
 def _replay(
     subject: Subject,
     records: list[LawRecord],
-    corpus: Sequence[tuple[int, Plan]],
-    profile: Profile,
+    rounds: Sequence[_Round],
     on_plan: Callable[[int, int], None],
     watch: Watch,
     *,
@@ -160,34 +187,41 @@ def _replay(
 ) -> bool:
     """Ask every law that still wants tasks; False where the subject hung too often to go on."""
     hangs = 0
-    for number, plan in corpus:
-        on_plan(number, len(corpus))
+    for position, met in enumerate(rounds):
+        on_plan(position, len(rounds))
         for lane in subject.lanes:
-            asked = [
-                r
-                for r in records
-                if _still_asked(r, profile) and lane in profile.lanes_of(number, tuple(r.lanes))
-            ]
+            asked = [r for r in records if met.asks(r) and lane in met.lanes_of(tuple(r.lanes))]
             if not asked:
                 continue
             prober = SubjectProber(subject)
-            task = plan.build(subject.dtype(lane), subject.device)
+            task = met.plan.build(subject.dtype(lane), subject.device)
             for record in asked:
-                watch.asking(record.law.name, number, lane, task)
+                watch.asking(record.law.name, met.number, lane, task)
                 ended = evaluate(record.law, prober, task)
-                record.note(plan, lane, ended)
-                if not _still_asked(record, profile):
+                record.note(met.plan, lane, ended)
+                if _is_done(record, met):
                     watch.asked(record)
                 hangs += ended.hung
                 if ended.failed and first_only:
                     return True
                 if hangs >= MOST_HANGS:
                     return False
-    on_plan(len(corpus), len(corpus))
+    on_plan(len(rounds), len(rounds))
     return True
 
 
-def _still_asked(record: LawRecord, profile: Profile) -> bool:
+def _is_done(record: LawRecord, met: _Round) -> bool:
+    """Whether a law will be asked no more: where it asks about wide plans, not before it failed."""
+    return record.failure is not None or not (record.law.wide or met.asks(record))
+
+
+def _asked_wide(number: int, record: LawRecord) -> bool:
+    if not record.lanes or record.failure or record.not_claimed:
+        return False
+    return bool(record.law.wide) and number % record.law.wide == 0
+
+
+def _still_asked(profile: Profile, record: LawRecord) -> bool:
     if not record.lanes or record.failure or record.not_claimed:
         return False
     most = record.law.max_tasks
@@ -196,5 +230,5 @@ def _still_asked(record: LawRecord, profile: Profile) -> bool:
 
 def _give_up(records: list[LawRecord], profile: Profile, why: str) -> None:
     for record in records:
-        if _still_asked(record, profile):
+        if _still_asked(profile, record):
             record.given_up = why

@@ -34,6 +34,7 @@ def law_verdict(record: LawRecord, smallest: Smallest | None) -> LawVerdict:
             actual=ended.actual,
             symptom=ended.symptom,
             counterexample=None if smallest is None else smallest.counterexample,
+            refused=record.refused,
         )
     outcome: Outcome = "held"
     reason = None
@@ -41,8 +42,8 @@ def law_verdict(record: LawRecord, smallest: Smallest | None) -> LawVerdict:
         outcome, reason = "not_claimed", record.not_claimed
     elif record.given_up is not None:
         outcome, reason = "inconclusive", record.given_up
-    elif not record.counted and record.refusal is not None:
-        outcome, reason = "not_claimed", record.refusal
+    elif record.refusal is not None and record.refused > record.counted:
+        outcome, reason = "not_claimed", _mostly_refused(record, record.refusal)
     elif not record.counted:
         outcome, reason = "inconclusive", f"no task counted: {record.why_nothing_counted}"
     held = outcome == "held"
@@ -56,13 +57,27 @@ def law_verdict(record: LawRecord, smallest: Smallest | None) -> LawVerdict:
         examples=record.counted,
         seconds=record.seconds,
         margin=record.margin if held else None,
+        refused=record.refused,
     )
+
+
+def _mostly_refused(record: LawRecord, refusal: str) -> str:
+    """Why a law is left out that the layer let count on a minority of its tasks alone."""
+    if not record.counted:
+        return refusal
+    why = refusal.removeprefix("the layer refuses such tasks: ")
+    return f"the layer refused {record.refused} of {record.counted + record.refused} tasks: {why}"
 
 
 def subject_verdict(
     laws: Sequence[LawVerdict], asleep: Sequence[str]
 ) -> tuple[Verdict, str | None]:
-    """The subject's verdict, with the reason where it is inconclusive."""
+    """The subject's verdict, with the reason where it is inconclusive.
+
+    A law that could not be decided takes nothing from those that were, as long as they say how
+    information flows. Where no law of information flow was asked (`--only`), those that were
+    decide.
+    """
     musts = [v for v in laws if v.law.level == "must"]
     if any(v.outcome in BAD for v in musts):
         return "violates", None
@@ -70,10 +85,26 @@ def subject_verdict(
         return "inconclusive", (
             f"the suite did not catch its own known-bad layer of {', '.join(asleep)}"
         )
-    unsure = [v for v in musts if v.outcome == "inconclusive"]
-    if unsure:
-        more = f" and {len(unsure) - 1} more" if len(unsure) > 1 else ""
-        return "inconclusive", f"{unsure[0].law.name}{more}: {unsure[0].reason}"
-    if not any(v.outcome == "held" and v.law.family in FLOW_FAMILIES for v in laws):
+    flow = [v for v in laws if v.law.family in FLOW_FAMILIES]
+    others = [v for v in flow if v.law.family == "transductivity"]
+    for asked in (others, flow):
+        unsure = [v for v in asked if v.outcome == "inconclusive"]
+        if unsure and not any(map(_is_decided, asked)):
+            return "inconclusive", _first_of(unsure)
+    if flow and not any(map(_is_decided, flow)):
         return "inconclusive", "no law of information flow was checked and held"
+    unsure = [v for v in musts if v.outcome == "inconclusive"]
+    if len(unsure) > sum(v.outcome == "held" for v in musts):
+        return "inconclusive", _first_of(unsure)
+    if not any(map(_is_decided, laws)):
+        return "inconclusive", "no law was checked and held"
     return "conforms", None
+
+
+def _is_decided(verdict: LawVerdict) -> bool:
+    return verdict.outcome in ("held", "waived")
+
+
+def _first_of(unsure: Sequence[LawVerdict]) -> str:
+    more = f" and {len(unsure) - 1} more" if len(unsure) > 1 else ""
+    return f"{unsure[0].law.name}{more}: {unsure[0].reason}"

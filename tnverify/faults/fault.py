@@ -21,6 +21,7 @@ FAMILIES: tuple[str, ...] = (
     "gradients",
     "state",
     "layouts",
+    "sizes",
 )
 """Families of laws, in the order of the catalogue; each has a module of faults of its name."""
 

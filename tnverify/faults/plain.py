@@ -100,6 +100,13 @@ class PlainInstanceNorm(PlainNorm):
         return self.reduce(x, tuple(range(2, x.dim())))
 
 
+class PlainPixelNorm(PlainInstanceNorm):
+    """Moments over the channels of each position: `per_pixel_layer_norm`."""
+
+    def moments_for(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        return self.reduce(x, (1,))
+
+
 class PlainTaskNorm(PlainNorm):
     """Context batch moments pooled with each item's own: `tasknorm_i` (eqs. (10), (11))."""
 

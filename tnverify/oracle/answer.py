@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 Variance = Literal["biased", "unbiased"]
 
-_OWN = ("none", "layer_norm", "instance_norm", "group_norm")
-_KEPT = ("conventional_bn", "batch_renorm")
+_RMS = ("rms_norm", "item_rms_norm")
+_OWN = ("none", "layer_norm", "instance_norm", "group_norm", "per_pixel_layer_norm", *_RMS)
+_KEPT = ("conventional_bn", "batch_renorm", "frozen_bn")
 _BATCH = ("transductive_bn", "reptile_norm", "meta_bn")
 _BLENDS = ("tasknorm_i", "tasknorm_l", "tasknorm_r")
 _SCHEMES = (*_OWN, *_KEPT, *_BATCH, *_BLENDS)
@@ -28,7 +29,7 @@ class SetAnswer:
     """One set, normalised. Arrays of shape (items, channels, *spatial) unless said otherwise.
 
     `normalized` is y, before the affine. `mean` and `var` are the moments used, of shape
-    (items, channels, 1, ...). `kappa`, of that shape too, is the largest absolute value that
+    (items, channels, 1, ...), or (items, channels, *spatial) where each position has its own. `kappa`, of that shape too, is the largest absolute value that
     entered an item's moments, its own included, over sqrt(var + eps): how badly x - mean
     cancels. `count` is the number of values in the largest reduction behind an output.
     `dy_dalpha` is the derivative of y by alpha, 0 where nothing is blended; `alpha` is then 0.
@@ -42,6 +43,8 @@ class SetAnswer:
     count: int
     dy_dalpha: Array
     alpha: Array
+    roundings: int = 0
+    """Roundings in this answer's own sums, of which few values have none."""
 
 
 class Answer(NamedTuple):
@@ -118,6 +121,7 @@ class _Part:
     count: int
     dy_dalpha: Array
     alpha: Array
+    roundings: int = 0
 
 
 def _moments(
@@ -134,6 +138,12 @@ def _moments(
         first, second = (of.instance_moments(x, unbiased=unbiased) for x in sets)
     elif scheme == "layer_norm":
         first, second = (of.layer_moments(x, unbiased=unbiased) for x in sets)
+    elif scheme == "per_pixel_layer_norm":
+        first, second = (of.pixel_moments(x, unbiased=unbiased) for x in sets)
+    elif scheme == "rms_norm":
+        first, second = (of.about_zero(of.pixel_moments, x) for x in sets)
+    elif scheme == "item_rms_norm":
+        first, second = (of.about_zero(of.layer_moments, x) for x in sets)
     elif scheme == "group_norm":
         size = _checked_groups(groups, context.shape[1])
         first, second = (of.group_moments(x, size, unbiased=unbiased) for x in sets)
@@ -166,6 +176,7 @@ def _normalized(values: Array, used: Reduced, eps: float) -> _Part:
         used.count,
         np.zeros_like(y),
         np.zeros((1, 1, 1)),
+        used.roundings,
     )
 
 
@@ -207,7 +218,8 @@ def _pooled(values: Array, batch: Reduced, own: Reduced, alpha: Alpha, eps: floa
     var_slope = batch.var - own.var + (b - a) * distance**2
     slope = -distance / deviation - y * var_slope / (2 * deviation**2)
     peak = np.maximum(_peak(values, batch), _peak(values, own))
-    return _Part(y, mean, var, peak / deviation, max(batch.count, own.count), slope, a)
+    count, roundings = (max(batch.count, own.count), max(batch.roundings, own.roundings))
+    return _Part(y, mean, var, peak / deviation, count, slope, a, roundings)
 
 
 def _own_peak(values: Array) -> Array:
@@ -228,7 +240,7 @@ def _finished(
     outputs = outputs if beta is None else outputs + beta
     small = (*shape[:2], *(1,) * (len(shape) - 2))
     mean, var, kappa, alpha = (
-        _filled((*shape[:2], 1), each).reshape(small)
+        _filled((*shape[:2], each.shape[2]), each).reshape(small if each.shape[2] == 1 else shape)
         for each in (part.mean, part.var, part.kappa, part.alpha)
     )
     return SetAnswer(
@@ -240,6 +252,7 @@ def _finished(
         part.count,
         part.dy_dalpha.reshape(shape),
         alpha,
+        part.roundings,
     )
 
 

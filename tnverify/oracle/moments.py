@@ -1,21 +1,33 @@
-"""Means and variances, each summed exactly, over the sets of values that a scheme reduces.
+"""Means and variances over the sets of values that a scheme reduces.
 
-Values are viewed as (items, channels, pixels); moments broadcast against that.
+Values are viewed as (items, channels, pixels); moments broadcast against that. Few values are
+summed exactly; many by numpy, pairwise, with roundings that are counted.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Array = NDArray[np.float64]
 
 _REMEMBERED_VALUES = 4096
 """Moments of no more values are remembered: for more, comparing them would be the larger part."""
+
+EXACT_VALUES = 16_384
+"""So many values are summed exactly; of more, an exact sum would cost more than the layer."""
+
+_PAIRWISE = 28
+"""Roundings that a value meets in numpy's pairwise sum beside those that grow with its depth: up
+to 16 in a block of 128 that is summed in eight strands, and a few around the sum."""
 
 
 class OracleError(ValueError):
@@ -50,6 +62,13 @@ class Reduced:
     var: Array
     peak: Array
     count: int
+    roundings: int = 0
+    """Roundings of float64 that a sum behind the moments may have met; 0 where it was exact."""
+
+
+def roundings_of(count: int, values: int) -> int:
+    """How often a sum of `count` numbers, of `values` in all, is rounded; 0 if taken exactly."""
+    return 0 if values <= EXACT_VALUES else min(count, _PAIRWISE + math.ceil(math.log2(count)))
 
 
 def exact_sum(values: list[float]) -> float:
@@ -62,7 +81,10 @@ def exact_sum(values: list[float]) -> float:
 
 
 def sums_of(rows: Array) -> Array:
-    """The exact sum of each row."""
+    """The sum of each row: exact for few values, else to within `roundings_of` roundings."""
+    if rows.size > EXACT_VALUES:
+        sums: Array = np.ascontiguousarray(rows).sum(axis=1)
+        return sums
     return np.array([exact_sum(row) for row in rows.tolist()], np.float64)
 
 
@@ -93,7 +115,8 @@ def _reduced(rows: Array, shape: tuple[int, int, int], *, unbiased: bool) -> Red
     else:
         parts = _reduced_before(rows.tobytes(), rows.shape, unbiased)
     mean, rest, var, peak = (part.reshape(shape) for part in parts)
-    return Reduced(mean, rest, var, peak, rows.shape[1])
+    count = rows.shape[1]
+    return Reduced(mean, rest, var, peak, count, roundings_of(count, rows.size))
 
 
 @lru_cache(maxsize=256)
@@ -129,6 +152,23 @@ def layer_moments(values: Array, *, unbiased: bool) -> Reduced:
     return _reduced(rows, (items, 1, 1), unbiased=unbiased)
 
 
+def pixel_moments(values: Array, *, unbiased: bool) -> Reduced:
+    """Over the channels of each position, one per item and position."""
+    items, channels, pixels = values.shape
+    rows = np.ascontiguousarray(values.transpose(0, 2, 1)).reshape(items * pixels, channels)
+    return _reduced(rows, (items, 1, pixels), unbiased=unbiased)
+
+
+def about_zero(moments: Callable[..., Reduced], values: Array) -> Reduced:
+    """What `moments` gives of the squares: a mean of zero, and the mean square as the variance."""
+    squares = moments(values * values, unbiased=False)
+    zeros = np.zeros_like(squares.mean)
+    # The mean's own rounding was left apart, and is put back.
+    return replace(
+        squares, mean=zeros, rest=zeros, var=squares.mean + squares.rest, peak=np.sqrt(squares.peak)
+    )
+
+
 def group_moments(values: Array, groups: int, *, unbiased: bool) -> Reduced:
     """Over the channels of a group and pixels, one per item and group (appendix A.2)."""
     items, channels, pixels = values.shape
@@ -139,7 +179,7 @@ def group_moments(values: Array, groups: int, *, unbiased: bool) -> Reduced:
         np.repeat(part, each, axis=1)
         for part in (grouped.mean, grouped.rest, grouped.var, grouped.peak)
     )
-    return Reduced(mean, rest, var, peak, grouped.count)
+    return Reduced(mean, rest, var, peak, grouped.count, grouped.roundings)
 
 
 def reptile_moments(values: Array, context: Array, *, unbiased: bool) -> Reduced:
@@ -156,6 +196,7 @@ def reptile_moments(values: Array, context: Array, *, unbiased: bool) -> Reduced
         np.concatenate([one.var for one in joined]),
         np.concatenate([one.peak for one in joined]),
         joined[0].count,
+        joined[0].roundings,
     )
 
 

@@ -26,6 +26,9 @@ EXTREMES: tuple[float, ...] = (6.0, -6.0, 8.0, -8.0, 16.0, -16.0, 12.0, -12.0)
 PASTS: tuple[int, ...] = (0, 1, 1, 1, 1, 2, 2, 2)
 """Numbers of earlier tasks, where there may be any."""
 
+SPREADS: tuple[float, ...] = (0.0, 0.0, 0.5, 0.875)
+"""How far parameters without a handle are moved, as a share of their initial values."""
+
 OVERRIDES: tuple[float, ...] = (0.0, 1.0, -1.0, 0.5, -2.0, 8.0, 100.0, -1000.0)
 """Single values put in place."""
 

@@ -41,10 +41,12 @@ class Plan:
     """What a task is built from. Counts are of items and channels; `spatial` is a shape.
 
     Values of `profile` at `seed` are multiplied by 2**`exponent` and shifted by `offset`
-    (in units of the deviation). `weight` and `bias` are cycled over the channels; `scale` and
+    (in units of the deviation). `weight` and `bias` are cycled over the channels, with `distinct`
+    a little higher at every turn, so that no two channels are alike; `scale` and
     `alpha_offset` set alpha = sigmoid(scale * context size + alpha_offset). `past` counts the
-    earlier tasks of meta-training. `overrides` puts single values in place: (set, flat
-    position modulo the set's size, value), set 0 the context and 1 the targets.
+    earlier tasks of meta-training, of `past_items` context items and targets. `spread` moves
+    parameters without a handle (see `Parameters`). `overrides` puts single values in
+    place: (set, flat position modulo the set's size, value), set 0 the context and 1 the targets.
     """
 
     context: int = 1
@@ -60,7 +62,10 @@ class Plan:
     scale: float = 0.0
     alpha_offset: float = 0.0
     past: int = 0
+    spread: float = 0.0
     overrides: tuple[tuple[int, int, float], ...] = ()
+    distinct: bool = False
+    past_items: tuple[int, int] = (4, 2)
 
     def as_json(self) -> dict[str, object]:
         """The plan as JSON-ready values."""
@@ -85,20 +90,28 @@ class Plan:
             if flat.size:
                 flat[position % flat.size] = value
         context, targets = (torch.as_tensor(v).to(device=device, dtype=dtype) for v in sets)
-        past = tuple(
-            (
-                torch.as_tensor(self._values(_PAST + 2 * p, 3)).to(device=device, dtype=dtype),
-                torch.as_tensor(self._values(_PAST + 2 * p + 1, 2)).to(device=device, dtype=dtype),
-            )
+        earlier = (
+            [
+                torch.as_tensor(self._values(_PAST + 2 * p + side, items)).to(device, dtype)
+                for side, items in enumerate(self.past_items)
+            ]
             for p in range(self.past)
         )
+        past = tuple((shown, predicted) for shown, predicted in earlier)
         parameters = Parameters(
-            weight=tuple(self.weight[i % len(self.weight)] for i in range(self.channels)),
-            bias=tuple(self.bias[i % len(self.bias)] for i in range(self.channels)),
+            weight=self._by_channel(self.weight, 2.0**-4),
+            bias=self._by_channel(self.bias, 2.0**-3),
             scale=self.scale,
             offset=self.alpha_offset,
+            spread=self.spread,
         )
         return Task(context, targets, parameters, past, salt=self.seed)
+
+    def _by_channel(self, cycle: tuple[float, ...], rise: float) -> tuple[float, ...]:
+        """The cycle over all channels, `rise` higher at every turn if they are to be distinct."""
+        turns = rise if self.distinct else 0.0
+        count = len(cycle)
+        return tuple(cycle[i % count] + turns * (i // count) for i in range(self.channels))
 
     def _values(self, which: int, items: int) -> Array:
         shape = (items, self.channels, *self.spatial)

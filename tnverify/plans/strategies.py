@@ -21,6 +21,7 @@ from tnverify.plans.menus import (
     OVERRIDE_COUNTS,
     OVERRIDES,
     PASTS,
+    SPREADS,
     WEIGHTS,
 )
 from tnverify.plans.options import KINDS, Options, Sizes, check, limited
@@ -212,6 +213,7 @@ def _plan(draw: DrawFn, options: Options, variants: tuple[Sizes, ...]) -> Plan:
         scale=scale,
         alpha_offset=alpha_offset,
         past=past,
+        spread=SPREADS[seed % len(SPREADS)],
         # The first weight is not zero, so that no plan is silent in every channel.
         weight=(_pick(draw, WEIGHTS[:-1]), *(_pick(draw, WEIGHTS) for _ in range(weights - 1))),
         bias=tuple(_pick(draw, BIASES) for _ in range(biases)),

@@ -17,6 +17,7 @@ import torch
 
 from tnverify.catalogue import load_catalogue
 from tnverify.engine.capture import captured_output
+from tnverify.engine.corpora import Plans, plans_for
 from tnverify.engine.evaluate import evaluate
 from tnverify.engine.profiles import find_profile
 from tnverify.engine.progress import Silent
@@ -25,7 +26,6 @@ from tnverify.engine.trial import try_laws, why_not_claimed
 from tnverify.engine.verdicts import law_verdict, subject_verdict
 from tnverify.plans.strategies import corpus
 from tnverify.power.jobs import done_in_order
-from tnverify.power.replay import tasks_for
 from tnverify.subjects import SubjectProber, SubjectRequest, resolve
 from tnverify.subjects.guard import patience
 
@@ -197,9 +197,9 @@ def study_one(candidate: Candidate, profile: str, seed: int, device: str = "cpu"
     with captured_output(), patience(_COMPILING) if candidate.compiled else nullcontext():
         subject = _subject(candidate, device)
         plans = _plans(candidate, subject, seed, budget)
-        records = try_laws(subject, load_catalogue(), plans, budget)
+        records = try_laws(subject, load_catalogue(), plans.usual, budget, wide=plans.wide)
         verdicts = [law_verdict(record, None) for record in records]
-        half, checked = _in_half(subject, plans, budget, candidate.shows)
+        half, checked = _in_half(subject, plans.usual, budget, candidate.shows)
     for record in records:
         for lane, seen in record.lanes.items():
             dtype = str(subject.dtype(lane)).removeprefix("torch.")
@@ -230,13 +230,15 @@ def _subject(candidate: Candidate, device: str) -> Subject:
     return resolve(request, device).subject
 
 
-def _plans(candidate: Candidate, subject: Subject, seed: int, profile: Profile) -> Sequence[Plan]:
+def _plans(candidate: Candidate, subject: Subject, seed: int, profile: Profile) -> Plans:
+    """What a run replays; for a compiled layer plans of one size, none of them wide."""
     if not candidate.compiled:
-        return tasks_for(seed, profile.corpus, subject.rank, subject.channel_step)
-    return corpus(
+        return plans_for(subject, seed, profile)
+    alike = corpus(
         seed, profile.corpus, min_context=4, max_context=4, min_targets=3, max_targets=3,
         min_channels=3, max_channels=3, min_side=5, max_side=5, rank=subject.rank,
     )  # fmt: skip
+    return Plans(tuple(alike), ())
 
 
 def _in_half(

@@ -30,7 +30,7 @@ def check_drawable() -> None:
     if importlib.util.find_spec("matplotlib") is None:
         raise MissingExtraError(
             "figures are drawn by matplotlib, which is not installed:"
-            " pip install 'tnverify[analyses]'"
+            " pip install '.[analyses]' in a clone"
         )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tnverify.faults import Fault
-    from tnverify.subjects.prober import LiveProbe
+    from tnverify.subjects.probe import LiveProbe
     from tnverify.subjects.subject import Subject
 
 TASKS = 10
@@ -34,8 +34,8 @@ _SIZES = (
     (5, 5, 4, 8), (25, 15, 4, 8), (10, 10, 6, 5), (5, 15, 12, 14), (20, 10, 4, 6),
 )  # fmt: skip
 _SOUND: tuple[type, ...] = (
-    FlaggedNorm, plain.PlainTaskNormL, plain.PlainTaskNorm, plain.PlainInstanceNorm,
-    plain.PlainNorm,
+    FlaggedNorm, plain.PlainTaskNormL, plain.PlainTaskNorm, plain.PlainPixelNorm,
+    plain.PlainInstanceNorm, plain.PlainNorm,
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tnverify.report.paths import write_atomically
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tnverify.power.census import Census
     from tnverify.power.standing import Standing
@@ -29,8 +29,9 @@ class Measured:
 
     `caught` of `reachable` faults died, at the worst of `seeds` seeds; `planted` counts also those
     that this profile could not see on that machine. `laws` is the number of laws that were
-    asked, `of` a digest of their names and the faults'. `alone` has the faults that one law alone
-    kills, by law, where the whole matrix was made.
+    asked, `of` a digest of their names and the faults'. Where the whole matrix was made, `alone`
+    has the faults that one law alone kills, by law, and `kills` the laws that kill a fault, by
+    fault. `missed` names what lived at some seed or could not be seen; None where not kept.
     """
 
     profile: str
@@ -43,6 +44,28 @@ class Measured:
     median_tasks: float
     of: str
     alone: Mapping[str, Sequence[str]]
+    kills: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    missed: Sequence[str] | None = None
+
+    def caught_by(self, laws: Collection[str]) -> int | None:
+        """How many planted faults these laws are there to catch, and the profile caught.
+
+        A fault counts where one of the laws is declared to kill it; None where it was not kept
+        which faults were caught.
+        """
+        from tnverify.faults import all_faults
+
+        missed = self.missed
+        if missed is None:
+            if self.caught < self.reachable:
+                return None
+            missed = ()
+        found = sum(f.name not in missed and bool(set(f.kills) & set(laws)) for f in all_faults())
+        return min(found, self.caught)
+
+    def like(self, laws: Collection[str]) -> tuple[str, ...]:
+        """The planted faults that are killed by just these laws, by name."""
+        return tuple(name for name, by in self.kills.items() if set(by) == set(laws))
 
 
 def measured(profile: str) -> Measured | None:
@@ -89,6 +112,8 @@ def _measured(census: Census) -> Measured:
         median_tasks=found.median or 0.0,
         of=digest(census),
         alone={each.law: each.alone for each in _standings(census) if each.alone},
+        kills={row.name: tuple(kill.law for kill in row.kills) for row in census.matrix},
+        missed=tuple(sorted({*found.survivors, *(name for name, _ in found.out_of_reach)})),
     )
 
 

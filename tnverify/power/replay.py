@@ -10,6 +10,7 @@ import torch
 
 from tnverify.catalogue import load_catalogue
 from tnverify.engine.capture import captured_output
+from tnverify.engine.corpora import plans_for
 from tnverify.engine.profiles import find_profile
 from tnverify.engine.trial import try_laws
 from tnverify.faults import all_faults
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=64)
 def tasks_for(seed: int, size: int, rank: int, step: int) -> tuple[Plan, ...]:
-    """The corpus that a run with this seed replays on subjects of this form."""
+    """The corpus of mostly small plans that a seed gives subjects of this form."""
     return tuple(corpus(seed, size, rank=rank, step=step, allow_past=True))
 
 
@@ -41,19 +42,20 @@ def kills_of(
 
     With `first_only` the replay ends with the first of them. Raises KeyboardInterrupt on Ctrl-C.
     """
-    plans = tasks_for(seed, profile.corpus, subject.rank, subject.channel_step)
+    plans = plans_for(subject, seed, profile)
     interrupted: list[None] = []
     records = try_laws(
         subject,
         laws,
-        plans,
+        plans.usual,
         profile,
         on_interrupt=lambda: interrupted.append(None),
+        wide=plans.wide,
         first_only=first_only,
     )
     if interrupted:
         raise KeyboardInterrupt
-    place = {plan: number for number, plan in enumerate(plans, 1)}
+    place = {plan: number for number, plan in enumerate(plans.all, 1)}
     return tuple(
         Kill(record.law.name, place[record.failure[0]], record.counted)
         for record in records

@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import math
 import sys
+from dataclasses import asdict
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from tnverify import __version__
+from tnverify.report import words
 from tnverify.report.paths import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tnverify.engine.results import Counterexample, LawVerdict, RunReport, SubjectReport
+    from tnverify.contract.measured import Fingerprint
+    from tnverify.engine.results import (
+        Counterexample,
+        LawVerdict,
+        RunReport,
+        SubjectReport,
+    )
 
 SCHEMA_VERSION = 1
 
@@ -47,6 +55,8 @@ def report_dict(run: RunReport) -> dict[str, object]:
         "seed": run.seed,
         "started_at": run.started_at,
         "seconds": run.seconds,
+        "partial": {"only": list(run.only), "skip": list(run.skip)} if run.is_partial else None,
+        "interrupted": run.interrupted,
         "subjects": [_subject(subject) for subject in run.subjects],
     }
 
@@ -62,15 +72,33 @@ def _subject(subject: SubjectReport) -> dict[str, object]:
             "inferred": subject.inferred,
         },
         "verdict": subject.verdict,
+        "conforms_as": words.conforming_kind(subject),
         "reason": subject.reason,
-        "fingerprint": None
-        if flow is None
-        else {
-            "target_reads": list(flow.target_reads),
-            "context_reads": list(flow.context_reads),
-            "nearest_scheme": flow.nearest_scheme,
-        },
+        "cautions": list(subject.cautions),
+        "notes": list(subject.notes),
+        "fingerprint": None if flow is None else _flow(flow),
+        "nearness": None if subject.nearness is None else asdict(subject.nearness),
+        "like_faults": list(subject.like_faults),
+        "causes": [
+            {
+                "title": cause.title,
+                "laws": list(cause.laws),
+                "undecided": list(cause.undecided),
+            }
+            for cause in subject.causes
+        ],
         "properties": [_law(verdict) for verdict in subject.laws],
+    }
+
+
+def _flow(flow: Fingerprint) -> dict[str, object]:
+    return {
+        "target_reads": list(flow.target_reads),
+        "context_reads": list(flow.context_reads),
+        "nearest_scheme": flow.nearest_scheme,
+        "target_unmeasured": list(flow.target_unmeasured),
+        "context_unmeasured": list(flow.context_unmeasured),
+        "why_unmeasured": flow.why_unmeasured,
     }
 
 
@@ -86,7 +114,9 @@ def _law(verdict: LawVerdict) -> dict[str, object]:
         "source": law.source,
         "outcome": verdict.outcome,
         "reason": verdict.reason,
+        "cause": verdict.cause,
         "examples": verdict.examples,
+        "refused": verdict.refused,
         "seconds": verdict.seconds,
         "margin": _margin(verdict.margin),
         "counterexample": None if example is None else _counterexample(example),

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from tnverify.power.measured import measured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from tnverify.engine.results import LawVerdict, RunReport
+    from tnverify.engine.results import LawVerdict, RunReport, SubjectReport
     from tnverify.power.measured import Measured
 
 
@@ -51,8 +51,26 @@ def budget_text(run: RunReport) -> str | None:
         f"Conforming means {tasks} tasks a law: what shows in over {at_most(tasks):.1%} of such"
         f" tasks would have been seen (3/{tasks}, at 95 %)"
     ).replace("%", " %", 1)
+    share = _caught_by_what_was_asked(run, conforming)
+    return f"{text}; {share}." if share is not None else f"{text}."
+
+
+def _caught_by_what_was_asked(run: RunReport, conforming: Sequence[SubjectReport]) -> str | None:
+    """What the laws that were asked of each layer catch, where fewest were asked."""
     kept = measured(run.profile)
-    whole = kept is not None and all(len(each.laws) >= kept.laws for each in conforming)
-    if kept is None or not whole:
-        return f"{text}."
-    return f"{text}; the profile catches {caught(kept)}."
+    if kept is None:
+        return None
+    found = [kept.caught_by(_asked(subject.laws)) for subject in conforming]
+    known = [number for number in found if number is not None]
+    if len(known) < len(found):
+        return None
+    fewest = min(known)
+    laws = "the laws that were asked" + (" of each" if len(conforming) > 1 else "")
+    least = "at least " if len(set(known)) > 1 else ""
+    return f"{laws} catch {least}{fewest} of {kept.reachable} planted faults in this profile"
+
+
+def _asked(laws: Iterable[LawVerdict]) -> frozenset[str]:
+    """The laws of which it was decided whether they hold."""
+    undecided = ("not_claimed", "inconclusive")
+    return frozenset(v.law.name for v in laws if v.outcome not in undecided)

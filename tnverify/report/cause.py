@@ -12,21 +12,44 @@ if TYPE_CHECKING:
 
     from rich.text import Text
 
-    from tnverify.engine.results import Counterexample, LawVerdict
+    from tnverify.engine.results import Cause, Counterexample, LawVerdict
+
+_OTHERWISE = (
+    "--adapter NAME where it is to be called otherwise, --setup METHOD where a method of it must be"
+    " called first, --device where it runs on another device alone"
+)
+_MOST_NAMED = 3
+"""So many laws that a cause left undecided are named; more are counted."""
 
 
 def cause_lines(
-    group: Sequence[LawVerdict], width: int, *, number: int | None = None
+    group: Sequence[LawVerdict],
+    width: int,
+    *,
+    number: int | None = None,
+    cause: Cause | None = None,
 ) -> Iterator[Text]:
     """The lines of a cause. `group` has its laws, the most telling first."""
     telling, *others = group
-    title = telling.law.statement
+    title = telling.law.statement if telling.cause is None else f"The layer {telling.cause}."
     prefix = "" if number is None else f"{number}. "
     yield from paragraph(f"{prefix}{title}", width, style="bold")
     yield from verdict_lines(telling, width)
     for position, other in enumerate(others):
         label = "also fails" if position == 0 else ""
         yield from _in_one_line(label, other, width, said=telling.reason)
+    if telling.cause is not None and telling.cause.startswith("raises on ordinary tasks"):
+        yield from labelled("try", _OTHERWISE, width)
+    if cause is not None and cause.undecided:
+        yield from labelled("undecided", _undecided(cause), width)
+
+
+def _undecided(cause: Cause) -> str:
+    """The laws that a cause kept from being decided: counted, and the first of them named."""
+    names = ", ".join(cause.undecided[:_MOST_NAMED])
+    more = len(cause.undecided) - _MOST_NAMED
+    laws = words.count(len(cause.undecided), "law")
+    return f"{laws} because of it: {names}{f' and {more} more' if more > 0 else ''}"
 
 
 def verdict_lines(verdict: LawVerdict, width: int) -> Iterator[Text]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tnverify.engine.results import LawVerdict, SubjectReport
 
 _GAP = 2
+_QUESTION = "inductive?"
 _LEGEND = (
     ("ok", "holds"),
     ("3", "laws that fail"),
@@ -35,31 +36,41 @@ def matrix_lines(subjects: Sequence[SubjectReport], width: int) -> Iterator[Text
     its own, above the marks, so that no word is broken and the columns stand."""
     families = tuple(dict.fromkeys(v.law.family for s in subjects for v in s.laws))
     codes = family_codes(families)
+    answers = [_inductive(subject) for subject in subjects]
+    answered = max(map(len, (_QUESTION, *(answer.mark for answer in answers))))
     verdict_width = max(len("verdict"), *(len(s.verdict) for s in subjects))
     reads = [_reads(subject) for subject in subjects]
     right = len(families) * 3 + verdict_width + 2 * _GAP + max(map(len, ("targets read", *reads)))
+    right += answered + _GAP
     longest = max(len("layer"), *(len(subject.spec) for subject in subjects))
     left = max(min(longest, width - right - _GAP), _GAP)
 
     header = Text("layer".ljust(left)[:left] if left >= len("layer") else " " * left, style="dim")
+    header.append(" " * _GAP + _QUESTION.ljust(answered))
     header.append(" " * _GAP + "".join(f"{codes[f]:>2} " for f in families))
     header.append(" " * _GAP + "verdict".ljust(verdict_width) + " " * _GAP + "targets read")
     yield header
-    for subject, read in zip(subjects, reads, strict=True):
+    for subject, answer, read in zip(subjects, answers, reads, strict=True):
         if len(subject.spec) > left:
             yield Text(subject.spec)
             row = Text(" " * left)
         else:
             row = Text(subject.spec.ljust(left))
         row.append(" " * _GAP)
+        row.append(answer.mark.ljust(answered), style=answer.style)
+        row.append(" " * _GAP)
         for family in families:
             cell = _cell([v for v in subject.laws if v.law.family == family])
             row.append(f"{cell.mark:>2} ", style=cell.style)
         row.append(" " * _GAP)
-        row.append(subject.verdict.ljust(verdict_width), style=words.VERDICT_STYLE[subject.verdict])
+        row.append(subject.verdict.ljust(verdict_width), style=words.verdict_style(subject))
         row.append(" " * _GAP + read)
         row.rstrip()
         yield row
+    closing = _closing(subjects)
+    if closing:
+        yield Text("")
+        yield from paragraph(closing, width)
     yield Text("")
     advisory = any(
         _cell([v for v in s.laws if v.law.family == f]).mark == "~"
@@ -98,12 +109,37 @@ def _cell(verdicts: Sequence[LawVerdict]) -> _Cell:
     return _Cell("", "")
 
 
+def _inductive(subject: SubjectReport) -> _Cell:
+    """Whether targets keep apart, in a word; what was not decided is a question mark."""
+    if words.is_transductive(subject):
+        return _Cell("no", "yellow" if subject.verdict == "conforms" else "bold red")
+    laws = [v for v in subject.laws if v.law.family == "transductivity" and v.law.level == "must"]
+    if any(v.is_bad for v in laws):
+        return _Cell("no", "bold red")
+    if any(v.outcome in ("held", "waived") for v in laws):
+        return _Cell("yes", "green")
+    return _Cell("?" if subject.laws else "", "yellow")
+
+
+def _closing(subjects: Sequence[SubjectReport]) -> str:
+    """How many of the conforming layers are inductive, and how many claim not to be."""
+    conforming = [s for s in subjects if s.verdict == "conforms"]
+    claimed = sum(map(words.is_transductive, conforming))
+    if not claimed:
+        return ""
+    apart = len(conforming) - claimed
+    as_claimed = "as it claims" if claimed == 1 else "as they claim"
+    return f"Of those that conform: {apart} inductive, {claimed} transductive, {as_claimed}."
+
+
 def _reads(subject: SubjectReport) -> str:
     """Whom targets read besides themselves, which they always do; `itself` where nobody."""
     if subject.fingerprint is None:
         return ""
     others = [name for name in subject.fingerprint.target_reads if name != "itself"]
-    return words.reads(others or ["itself"])
+    text = words.reads(others or ["itself"])
+    claimed = words.conforming_kind(subject) == "transductive_scheme"
+    return f"{text}, as claimed" if claimed else text
 
 
 def _legend(

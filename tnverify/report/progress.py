@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -9,9 +11,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rich.progress import Progress as Bar
-
     from tnverify.engine.progress import Progress
+
+_BAR = 20
+_CLEAR = "\r\x1b[2K"
+"""To the first column, and the line emptied. The cursor never moves up: what stands above may be
+the report by then, where stdout and stderr reach the terminal by different ways, as under tox."""
 
 
 class _OneLine:
@@ -20,9 +25,10 @@ class _OneLine:
     Nothing is drawn between two calls: no thread of ours runs beside the subject.
     """
 
-    def __init__(self, bar: Bar) -> None:
-        self._bar = bar
-        self._line = bar.add_task("starting", total=None)
+    def __init__(self, *, color: bool) -> None:
+        # What a subject prints is captured by then: this is the terminal itself.
+        self._file = sys.stderr
+        self._green, self._plain = ("\x1b[32m", "\x1b[0m") if color else ("", "")
         self._subject = ""
 
     def on_subject(self, spec: str, number: int, total: int) -> None:
@@ -35,11 +41,26 @@ class _OneLine:
     def on_shrink(self, law: str, number: int, total: int) -> None:
         self._draw(f"shrinking {law}", number - 1, total)
 
+    def clear(self) -> None:
+        """Leave the line empty."""
+        self._write(_CLEAR)
+
     def _draw(self, stage: str, done: int, total: int) -> None:
-        self._bar.update(
-            self._line, description=f"{self._subject}: {stage}", completed=done, total=total
-        )
-        self._bar.refresh()
+        from rich.cells import set_cell_size
+
+        count = f" {done}/{total}"
+        room = shutil.get_terminal_size().columns - 1 - _BAR - 1 - len(count)
+        text = f"{self._subject}: {stage}"
+        filled = _BAR * min(done, total) // max(total, 1)
+        bar = f"{self._green}{'#' * filled}{self._plain}{'-' * (_BAR - filled)}"
+        if room < _BAR:
+            self._write(_CLEAR + set_cell_size(text, min(len(text), max(room + _BAR, 1))))
+            return
+        self._write(f"{_CLEAR}{set_cell_size(text, min(len(text), room))} {bar}{count}")
+
+    def _write(self, text: str) -> None:
+        self._file.write(text)
+        self._file.flush()
 
 
 @contextmanager
@@ -50,20 +71,8 @@ def progress(*, color: bool = True) -> Iterator[Progress]:
 
         yield Silent()
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-    from rich.progress import Progress as Bar
-
-    # What a subject prints is the engine's to capture: rich must not stand in between.
-    bar = Bar(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        console=Console(file=sys.stderr, no_color=True if not color else None),
-        auto_refresh=False,
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
-    with bar:
-        yield _OneLine(bar)
+    line = _OneLine(color=color and not os.environ.get("NO_COLOR"))
+    try:
+        yield line
+    finally:
+        line.clear()

@@ -39,7 +39,7 @@ def heading_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
     yield Text(subject.spec, style="bold")
     for caution in subject.cautions:
         yield from paragraph(caution, width, indent=2, style="yellow")
-    style = words.VERDICT_STYLE[subject.verdict]
+    style = words.verdict_style(subject)
     first, *rest = paragraph(f"{subject.verdict}: {words.headline(subject)}", width, indent=2)
     first.stylize(style, 2, 2 + len(subject.verdict))
     yield first
@@ -54,8 +54,10 @@ def identity_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
     yield from labelled("claims", words.claims_of(subject), width)
     flow = subject.fingerprint
     if flow is not None:
-        yield from labelled("targets", f"read {words.reads(flow.target_reads)}", width)
-        yield from labelled("context", f"reads {words.reads(flow.context_reads)}", width)
+        missing = words.unmeasured(flow, flow.target_unmeasured)
+        yield from labelled("targets", f"read {words.reads(flow.target_reads)}{missing}", width)
+        missing = words.unmeasured(flow, flow.context_unmeasured)
+        yield from labelled("context", f"reads {words.reads(flow.context_reads)}{missing}", width)
         if flow.nearest_scheme and flow.nearest_scheme != subject.scheme:
             yield from labelled("nearest", flow.nearest_scheme, width)
     for position, note in enumerate(subject.notes):
@@ -64,10 +66,11 @@ def identity_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
 
 def _failing(subject: SubjectReport, width: int) -> Iterator[Text]:
     groups = words.failing_groups(subject, "must")
-    for number, group in enumerate(groups, start=1):
+    for number, (cause, group) in enumerate(groups, start=1):
         if number > 1:
             yield _BLANK
-        yield from cause_lines(group, width, number=number if len(groups) > 1 else None)
+        place = number if len(groups) > 1 else None
+        yield from cause_lines(group, width, number=place, cause=cause)
 
 
 def _holding(subject: SubjectReport, width: int) -> Iterator[Text]:
@@ -83,8 +86,9 @@ def _holding(subject: SubjectReport, width: int) -> Iterator[Text]:
         counted = f"each on at least {tasks} that counted (fewest: {fewest.law.name})"
     else:
         counted = f"on {tasks} that counted"
-    margin = words.margins(held)
-    yield from paragraph(f"{laws}, {counted}. {margin or ''}".rstrip(), width, indent=2)
+    more = [words.margins(held), words.refusals(held)]
+    text = " ".join([f"{laws}, {counted}.", *filter(None, more)])
+    yield from paragraph(text, width, indent=2)
 
 
 def _advisory(subject: SubjectReport, width: int) -> Iterator[Text]:
@@ -93,9 +97,9 @@ def _advisory(subject: SubjectReport, width: int) -> Iterator[Text]:
         return
     text = "Worth knowing. These are should-level: they do not decide the verdict."
     yield from paragraph(text, width, indent=2, style="yellow")
-    for group in groups:
+    for cause, group in groups:
         yield _BLANK
-        yield from cause_lines(group, width)
+        yield from cause_lines(group, width, cause=cause)
 
 
 def _waived(subject: SubjectReport, width: int) -> Iterator[Text]:
@@ -107,15 +111,16 @@ def _undecided(subject: SubjectReport, width: int) -> Iterator[Text]:
 
 
 def _listed(label: str, subject: SubjectReport, outcome: str, width: int) -> Iterator[Text]:
-    """The laws of one outcome, those of one reason together."""
+    """The laws of one outcome, those of one reason together; not those that a cause has named."""
+    named = {name for cause in subject.causes for name in cause.undecided}
     by_reason: dict[str, list[str]] = {}
     for verdict in subject.laws:
-        if verdict.outcome == outcome:
+        if verdict.outcome == outcome and verdict.law.name not in named:
             reason = verdict.reason or "no reason was given"
             by_reason.setdefault(reason, []).append(verdict.law.name)
     for position, (reason, names) in enumerate(by_reason.items()):
-        named = f"{len(names)} laws" if len(names) > _MOST_NAMED else ", ".join(names)
-        yield from labelled(label if position == 0 else "", f"{named}: {reason}", width)
+        laws = f"{len(names)} laws" if len(names) > _MOST_NAMED else ", ".join(names)
+        yield from labelled(label if position == 0 else "", f"{laws}: {reason}", width)
 
 
 def _not_claimed(subject: SubjectReport, width: int) -> Iterator[Text]:

@@ -75,6 +75,9 @@ def _summary(run: RunReport, width: int) -> Iterator[Text]:
     text += f" {run.seconds:.1f} s)."
     lines = list(paragraph(text[0].upper() + text[1:], width))
     yield from lines
+    only = words.partial(run)
+    if only is not None:
+        yield from paragraph(only, width, style="yellow")
     budget = budget_text(run)
     if budget is not None:
         yield from paragraph(budget, width, style="dim")

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Literal
+
+from tnverify.engine.results import Cause
+from tnverify.report.layout import clipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tnverify.engine.results import LawVerdict, SubjectReport, Verdict
+    from tnverify.contract.measured import Fingerprint, Nearness
+    from tnverify.engine.results import (
+        LawVerdict,
+        RunReport,
+        SubjectReport,
+        Verdict,
+    )
 
 _READ = {
     "itself": "itself",
@@ -25,6 +35,15 @@ VERDICT_STYLE: dict[Verdict, str] = {
     "unusable": "bold magenta",
 }
 
+_TITLE = 100
+"""Columns of a cause's title that a headline has room for."""
+
+_WORTH_SAYING = 0.25
+"""The share of a law's tasks that must have been refused for the page to say so; JSON has all."""
+
+_ALIKE = re.compile(r"(fails|passes) for [\d,]+ to [\d,]+ [a-z ]+")
+"""What is said of a dimension every size of which ends alike."""
+
 _DIMENSION = {
     "context": "context items",
     "targets": "targets",
@@ -34,6 +53,13 @@ _DIMENSION = {
     "depth": "slices",
     "length": "pixels",
 }
+
+
+def verdict_style(subject: SubjectReport) -> str:
+    """The colour of a verdict: one that lets targets read each other is never green."""
+    if subject.verdict == "conforms" and is_transductive(subject):
+        return "bold yellow"
+    return VERDICT_STYLE[subject.verdict]
 
 
 def reads(names: Iterable[str]) -> str:
@@ -61,21 +87,112 @@ def claims_of(subject: SubjectReport) -> str:
         return f"{claimed} (as declared)"
     if subject.scheme == "inductive":
         nearest = subject.fingerprint and subject.fingerprint.nearest_scheme
-        why = f"{nearest} must be declared" if nearest else "no scheme fits"
+        fits = nearest is not None and subject.nearness is None
+        why = f"{nearest} must be declared" if fits else "no scheme fits"
         return f"{claimed} (nothing was declared, and {why})"
     return f"{claimed} (inferred from what was measured)"
 
 
 def headline(subject: SubjectReport) -> str:
     """The verdict as a sentence, after the word itself."""
-    bad = sum(verdict.is_bad for verdict in subject.laws)
     if subject.verdict == "violates":
-        return f"{count(bad, 'law fails', 'laws fail')}"
+        return _violates(subject)
     if subject.verdict == "conforms":
         held = sum(verdict.outcome == "held" for verdict in subject.laws)
         waived = sum(verdict.outcome == "waived" for verdict in subject.laws)
-        return f"{count(held, 'law holds', 'laws hold')}" + (f", {waived} waived" if waived else "")
+        kept = count(held, "law holds", "laws hold") + (f", {waived} waived" if waived else "")
+        if subject.nearness is not None:
+            return f"as {subject.scheme}; {nearness(subject.nearness)}. {kept[0].upper()}{kept[1:]}"
+        return f"{conforms_as(subject)}; {kept}"
     return subject.reason or "no reason was given"
+
+
+def _violates(subject: SubjectReport) -> str:
+    """What the layer does, where that was proven; how many laws fail, and how many it left open."""
+    fail = count(sum(verdict.is_bad for verdict in subject.laws), "law fails", "laws fail")
+    bad = {verdict.law.name for verdict in subject.laws if verdict.is_bad}
+    proven = [c for c in subject.causes if c.title is not None and bad & set(c.laws)]
+    titles = list(dict.fromkeys(clipped(str(cause.title), _TITLE) for cause in proven))
+    open_ = sum(len(cause.undecided) for cause in proven)
+    if titles:
+        fail = f"it {joined(titles)}; {fail}"
+    if open_:
+        fail += f", {open_} cannot be decided because of it"
+    if subject.nearness is not None:
+        fail += f"; {nearness(subject.nearness)}"
+    like = subject.like_faults
+    if like:
+        several = len(like) > 1
+        fail += f"; it fails as the planted fault{'s' if several else ''} {joined(like)}"
+        fail += " do" if several else " does"
+    return fail
+
+
+def conforming_kind(
+    subject: SubjectReport,
+) -> Literal["scheme", "transductive_scheme", "no_scheme"] | None:
+    """What a verdict of `conforms` stands for; None for other verdicts."""
+    if subject.verdict != "conforms":
+        return None
+    if subject.scheme == "inductive":
+        return "no_scheme"
+    return "transductive_scheme" if is_transductive(subject) else "scheme"
+
+
+def conforms_as(subject: SubjectReport) -> str:
+    """As what a conforming subject conforms: a scheme that was claimed or found, or none."""
+    kind = conforming_kind(subject)
+    if kind == "no_scheme" and subject.inferred:
+        return "as inductive; no scheme was claimed, and nothing was found"
+    claimed = ": transductive, as claimed" if kind == "transductive_scheme" else ""
+    return f"as {subject.scheme}{claimed}"
+
+
+def is_transductive(subject: SubjectReport) -> bool:
+    """Whether target outputs read other targets."""
+    flow = subject.fingerprint
+    return flow is not None and bool({"other_targets", "targets"} & set(flow.target_reads))
+
+
+def nearness(near: Nearness) -> str:
+    """How far a subject is from the scheme that it resembles, and how to see where."""
+    return (
+        f"nearest {near.scheme}, from which its outputs differ by up to {near.largest:.3g} on"
+        f" {near.differing} of {count(near.tasks, 'task')}: --claims {near.scheme} shows where"
+    )
+
+
+def partial(run: RunReport) -> str | None:
+    """What a run was restricted to, as a sentence; None where every law was asked."""
+    if run.only:
+        asked = joined(run.only)
+        verb = "was" if len(run.only) == 1 else "were"
+        left = f", without {joined(run.skip)}" if run.skip else ""
+        return f"Partial: only {asked} {verb} asked{left}."
+    if run.skip:
+        verb = "was" if len(run.skip) == 1 else "were"
+        return f"Partial: {joined(run.skip)} {verb} not asked."
+    return None
+
+
+def unmeasured(flow: Fingerprint, names: Iterable[str]) -> str:
+    """Sources of which it was not measured whether they are read, as the end of a sentence."""
+    known = set(names)
+    what = joined([_READ[name].split(":")[0] for name in _ORDER if name in known])
+    why = f" ({flow.why_unmeasured})" if flow.why_unmeasured else ""
+    return f"; not measured: {what}{why}" if what else ""
+
+
+def refusals(verdicts: Iterable[LawVerdict]) -> str | None:
+    """How many tasks the layer refused to laws that hold, in a sentence; None where few."""
+    refused = [v for v in verdicts if v.refused >= _WORTH_SAYING * (v.refused + v.examples)]
+    if not refused:
+        return None
+    most = max(refused, key=lambda v: v.refused)
+    return (
+        f"The layer refused many tasks to {count(len(refused), 'law')} (most: {most.refused} beside"
+        f" {most.examples} that counted, {most.law.name})."
+    )
 
 
 def margins(held: Sequence[LawVerdict]) -> str | None:
@@ -93,11 +210,11 @@ def margins(held: Sequence[LawVerdict]) -> str | None:
 def boundary(found: dict[str, str]) -> list[str]:
     """Where a law starts and stops failing: one sentence a dimension that matters, then one for
     all that do not."""
-    telling = [sentence for sentence in found.values() if ", passes for " in sentence]
+    telling = [sentence for sentence in found.values() if not _ALIKE.fullmatch(sentence)]
     whatever = [
         _DIMENSION.get(name, name)
         for name, sentence in found.items()
-        if ", passes for " not in sentence and sentence.startswith("fails")
+        if _ALIKE.fullmatch(sentence) and sentence.startswith("fails")
     ]
     if whatever:
         telling.append(f"fails for every number of {joined(whatever)} that was tried")
@@ -120,8 +237,12 @@ def grouped_reasons(verdicts: Iterable[LawVerdict]) -> str:
     return "; ".join(parts)
 
 
-def failing_groups(subject: SubjectReport, level: str) -> list[list[LawVerdict]]:
+def failing_groups(subject: SubjectReport, level: str) -> list[tuple[Cause, list[LawVerdict]]]:
     """Laws of one level that fail, by cause; a law that no cause names is a cause of its own."""
     shown = {v.law.name: v for v in subject.laws if v.is_shown and v.law.level == level}
-    groups = [[shown.pop(name) for name in cause if name in shown] for cause in subject.causes]
-    return [group for group in groups if group] + [[verdict] for verdict in shown.values()]
+    groups = [
+        (cause, [shown.pop(name) for name in cause.laws if name in shown])
+        for cause in subject.causes
+    ]
+    alone = [(Cause((name,)), [verdict]) for name, verdict in shown.items()]
+    return [(cause, group) for cause, group in groups if group] + alone

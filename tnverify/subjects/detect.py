@@ -2,113 +2,181 @@
 
 from __future__ import annotations
 
-import inspect
-from typing import TYPE_CHECKING, Any
-
-import torch
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tnverify.contract.outcomes import SubjectRaised
-from tnverify.subjects.adapters import ADAPTERS, Adapter
-from tnverify.subjects.adapters.base import set_mode
-from tnverify.subjects.building import build, native_dtype, placed
-from tnverify.subjects.guard import calling
-from tnverify.subjects.ordinary import ordinary
+from tnverify.subjects.adapters import ADAPTERS, Adapter, Evidence, Strength, words
+from tnverify.subjects.adapters.signature import call_parameters, required
 from tnverify.subjects.ranks import find_rank
 from tnverify.subjects.spec import Unusable
+from tnverify.subjects.trial import Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import torch
 
-    from torch import Tensor
-
+    from tnverify.contract.claims import Claims
     from tnverify.subjects.subject import Factory
+
+_ORDER = ("backup", "step", "functional", "stats", "option", "set_mode")
+"""What stands around a convention, from the outside in: each asks only those behind it."""
+
+_OWN_ADAPTER = (
+    "twelve lines of your own do, --adapter file.py:Name (an object with condition and normalize;"
+    " `tnverify list adapters` and the README show one)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """The adapter that fits, the rank of ordinary input, and what a report says of both."""
+
+    adapter: Adapter
+    rank: int
+    evidence: str
+    cautions: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def detect_adapter(
-    factory: Factory, step: int, device: torch.device | str = "cpu"
-) -> tuple[Adapter, int]:
-    """The adapter that fits, and the rank of ordinary input, by trying on a device.
+    factory: Factory,
+    step: int,
+    device: torch.device | str = "cpu",
+    *,
+    declared: Claims | None = None,
+    rank: int | None = None,
+    only: str | None = None,
+) -> Detected:
+    """The adapter that fits best, by trying on a device; of those that fit, one that the declared
+    claims allow. `only` asks one part alone, by name.
 
     Raises Unusable where no convention and no rank that is offered works.
     """
-    layer = build(factory, 3 * step, (4, 3))
-    if callable(getattr(layer, "condition", None)) and callable(getattr(layer, "normalize", None)):
-        adapter = ADAPTERS["explicit_state"]
-        return adapter, find_rank(factory, adapter, step, device)
-    if not callable(layer):
-        raise Unusable(
-            f"a {type(layer).__name__} cannot be called and has no condition and normalize:"
-            " write an adapter and name it with --adapter"
-        )
-    _check_signature(layer)
-    rank = find_rank(factory, None, step, device)
-    return ADAPTERS[_convention(factory, step, rank, device)], rank
-
-
-def _check_signature(layer: Any) -> None:
-    forward = getattr(layer, "forward", layer)
+    trial = Trial(factory, step, device, declared, given_rank=rank, ask=_best)
     try:
-        parameters = inspect.signature(forward).parameters.values()
-    except (TypeError, ValueError):
-        return
-    wanted = [
-        p.name
-        for p in parameters
-        if p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        found = [e for e in _asked(trial) if only is None or e.adapter.name.startswith(only)]
+    except SubjectRaised:
+        # It hangs or ends the process whenever it is called: the laws say so.
+        found = [Evidence(ADAPTERS["no_context"], Strength.LAST_RESORT, "no call came back")]
+    if not found:
+        _refuse(trial, only)
+    chosen = _chosen(found, declared)
+    if rank is None:
+        rank = find_rank(factory, chosen.adapter, step, device)
+    return Detected(
+        chosen.adapter,
+        rank,
+        chosen.sentence,
+        (*chosen.cautions, *_left_alone(trial, chosen.adapter)),
+        tuple(_as_near(chosen, found)),
+    )
+
+
+def _asked(trial: Trial) -> list[Evidence]:
+    """What speaks for each adapter, the parts that are bound already and those before them left
+    out."""
+    bound = max((_ORDER.index(part) for part in trial.parts), default=-1)
+    found = []
+    for name, adapter in ADAPTERS.items():
+        if adapter.around is not None and _ORDER.index(name) <= bound:
+            continue
+        evidence = None if adapter.recognise is None else adapter.recognise(trial)
+        if evidence is not None:
+            found.append(evidence)
+    return found
+
+
+def _best(trial: Trial) -> Evidence | None:
+    found = _asked(trial)
+    return _chosen(found, trial.declared) if found else None
+
+
+def _chosen(found: list[Evidence], declared: Claims | None) -> Evidence:
+    """The strongest, among those that the claims allow where there are any. Of as strong ones
+    that which says most of the call: the one with most parts."""
+    allowed = [e for e in found if e.strength > Strength.LAST_RESORT and _allows(declared, e)]
+    return max(allowed or found, key=lambda e: (e.strength, e.adapter.name.count("+")))
+
+
+def _allows(declared: Claims | None, evidence: Evidence) -> bool:
+    """Whether what a scheme reads can be seen through an adapter: running moments want to be
+    learnt, a context to be conditioned on, a batch to be called as it is."""
+    if declared is None or not declared.has_formula:
+        return True
+    scheme, convention = declared.scheme, evidence.adapter.name.rpartition("+")[2]
+    if "other_targets" in scheme.target_reads:
+        return convention not in ("frozen", "in_eval", "mode_flag")
+    if scheme.reads_past:
+        return convention not in ("mode_flag", "no_context", "in_eval")
+    if "context" in scheme.target_reads:
+        return convention not in ("frozen", "in_eval", "no_context")
+    return True
+
+
+def _as_near(chosen: Evidence, found: list[Evidence]) -> list[str]:
+    """A sentence for every convention that fits nearly as well as the chosen one."""
+    near = [
+        e
+        for e in found
+        if e is not chosen
+        and e.strength >= Strength.NEARLY
+        and chosen.strength <= Strength.MEASURED
     ]
-    if len(wanted) > 1:
+    return [
+        f"called by the adapter {chosen.adapter.name}: {chosen.sentence}; {e.adapter.name} fits"
+        f" nearly as well (--adapter {e.adapter.name}): {e.sentence}"
+        for e in near
+    ]
+
+
+def _left_alone(trial: Trial, adapter: Adapter) -> list[str]:
+    """A sentence for every optional argument that tells, by its name, what is called for, and
+    that was left at its default."""
+    if "handed" in adapter.name:
+        return []
+    return [
+        f"Its argument {name} was left at its default ({parameter.default!r}): what other values"
+        " do was not verified."
+        for name, parameter in trial.parameters.items()
+        if name in words.LEFT_ALONE
+        and parameter.default is not parameter.empty
+        and f"[{name}=" not in adapter.name
+    ]
+
+
+def _refuse(trial: Trial, only: str | None) -> None:
+    """Raise Unusable with what no adapter could make of the layer."""
+    if only is not None:
+        summary = ADAPTERS[only].summary
+        raise Unusable(f"the adapter {only} does not fit by itself: {only} is for {summary}")
+    if not callable(trial.layer):
         raise Unusable(
-            f"no adapter fits a call that wants {', '.join(wanted)}: write an adapter (an object"
-            " with condition and normalize) and name it with --adapter"
+            f"a {type(trial.layer).__name__} cannot be called and has no condition and normalize:"
+            f" {_OWN_ADAPTER}"
         )
+    wanted = required(trial.parameters)
+    if not wanted:
+        trial.rank  # noqa: B018 - raises Unusable with the layer's own words where it takes none
+        return
+    known = _nearest_adapters(wanted)
+    names = [p.name for p in call_parameters(trial.layer)[:1]]
+    raise Unusable(
+        f"no adapter fits a call that wants {', '.join((*names, *wanted))}{known}; {_OWN_ADAPTER}"
+    )
 
 
-def _convention(factory: Factory, step: int, rank: int, device: torch.device | str) -> str:
-    """Which convention a callable layer follows, told apart by what its answers depend on.
-
-    Contexts differ by a large shift, so that a moving average, which keeps much of the context
-    before, is told from a layer that keeps only traces of it (which would be a leak).
-    """
-    native = native_dtype(build(factory, 3 * step, (5, 4, 2)[:rank]))
-    first, second = (ordinary(rank, step, seed=s).build(native, device).context for s in (1, 2))
-    targets = ordinary(rank, step, seed=3).build(native, device).targets
-    first, second = first + 5, second * 2 + 6
-
-    def trial(*contexts: Tensor) -> Any:
-        layer = placed(factory, 3 * step, tuple(targets.shape[2:]), device)
-        with calling("condition"), torch.no_grad():
-            set_mode(layer, training=True)
-            for context in contexts:
-                layer(context)
-            set_mode(layer, training=False)
-            return layer(targets)
-
-    try:
-        answer = trial(first)
-        if isinstance(answer, tuple):
-            return "handed_moments"
-        if not isinstance(answer, torch.Tensor):
-            return "no_context"  # the probe will say what is wrong with such an answer
-        other, both = trial(second), trial(first, second)
-        unconditioned = _tensor_or_none(trial)
-    except SubjectRaised:
-        return "no_context"  # whatever refuses here is met again, and reported, by the laws
-    moved = _distance(answer, other)
-    if moved == 0 and unconditioned is not None and _distance(answer, unconditioned) == 0:
-        return "no_context"
-    kept = _distance(both, other)
-    return "frozen" if kept > 0.5 * moved else "mode_flag"
-
-
-def _tensor_or_none(trial: Callable[[], Any]) -> Tensor | None:
-    try:
-        return trial()  # type: ignore[no-any-return]  # a tensor, as the trials before it were
-    except SubjectRaised:
-        return None
-
-
-def _distance(a: Tensor, b: Tensor) -> float:
-    if a.shape != b.shape:
-        return float("inf")
-    gap = torch.nan_to_num(a.double() - b.double(), nan=1e300)
-    return float(gap.abs().max()) if gap.numel() else 0.0
+def _nearest_adapters(wanted: tuple[str, ...]) -> str:
+    kinds = {
+        "option": words.CONTEXT_IS_TRUE | words.CONTEXT_IS_FALSE | words.WORDED,
+        "step": words.STEPS,
+        "functional": words.PARAMETERS,
+        "handed_moments": words.STATES,
+    }
+    near = [
+        f"{name} (for {argument})"
+        for argument in wanted
+        for name, names in kinds.items()
+        if difflib.get_close_matches(argument, names, n=1, cutoff=0.75)
+    ]
+    return f"; nearest are {', '.join(near)}" if near else ""

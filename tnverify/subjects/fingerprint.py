@@ -1,17 +1,21 @@
 """The fingerprint: whose values reach which outputs, measured by replacing them.
 
 Every answer is compared from equal starting states, so a layer that drifts on every call does
-not pass for one that reads its neighbours.
+not pass for one that reads its neighbours. What could not be measured is said to be so: it is
+not the same as being unread.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import time
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
 
+from tnverify.contract.measured import Fingerprint
 from tnverify.contract.outcomes import SubjectRaised, Violation
+from tnverify.subjects.guard import Hang, time_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,49 +25,108 @@ if TYPE_CHECKING:
     from tnverify.contract.task import Task
     from tnverify.subjects.prober import SubjectProber
 
+    Reaches = Callable[[SubjectProber, Task], bool]
 
-def target_reads(prober: SubjectProber, tasks: Sequence[Task]) -> frozenset[str]:
-    """Of itself, context, other_targets and past: what reaches the target outputs."""
-    return frozenset({"itself"}) | _reads(prober, tasks, _TARGET_TESTS)
+SECONDS = 60.0
+"""How long measuring may take: slow layers are measured too, those that hang are not waited for."""
 
 
-def context_reads(prober: SubjectProber, tasks: Sequence[Task]) -> frozenset[str]:
-    """Of itself, context, targets and past: what reaches the context outputs."""
-    return frozenset({"itself"}) | _reads(prober, tasks, _CONTEXT_TESTS)
+@dataclass(slots=True)
+class Patience:
+    """What is left of the time for measuring; `why` says what used it up, once it is."""
+
+    until: float = field(default_factory=lambda: time.monotonic() + SECONDS)
+    why: str | None = None
+
+    @property
+    def spent(self) -> bool:
+        if self.why is None and time.monotonic() > self.until:
+            self.why = f"measuring took over {SECONDS:g} s"
+        return self.why is not None
+
+
+def measure_flow(prober: SubjectProber, tasks: Sequence[Task]) -> Fingerprint:
+    """Measure whose values reach target and context outputs, on any of the tasks."""
+    patience = Patience()
+    targets, targets_left = _reads(prober, tasks, _TARGET_TESTS, patience)
+    context, context_left = _reads(prober, tasks, _CONTEXT_TESTS, patience)
+    return Fingerprint(
+        targets,
+        context,
+        target_unmeasured=targets_left,
+        context_unmeasured=context_left,
+        why_unmeasured=patience.why,
+    )
 
 
 def _reads(
-    prober: SubjectProber,
-    tasks: Sequence[Task],
-    tests: dict[str, Callable[[SubjectProber, Task], bool]],
-) -> frozenset[str]:
-    found = set()
+    prober: SubjectProber, tasks: Sequence[Task], tests: dict[str, Reaches], patience: Patience
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The sources that reach the outputs, and those that could not be measured to the end."""
+    found, left = [], []
     for name, reaches in tests.items():
+        answered = False
         for task in tasks:
-            try:
-                if reaches(prober, task):
-                    found.add(name)
-                    break
-            except Violation:
-                continue
-            except SubjectRaised as raised:
-                # A task that the layer refuses measures nothing; the laws report it. A layer that
-                # hangs or exits would do so every time.
-                if isinstance(raised.error, TimeoutError | SystemExit):
-                    return frozenset(found)
-    return frozenset(found)
+            if patience.spent:
+                left.append(name)
+                break
+            reached = _reached(reaches, prober, task, patience)
+            answered = answered or reached is not None
+            if reached:
+                found.append(name)
+                break
+        else:
+            if not answered:
+                left.append(name)
+                patience.why = patience.why or "the layer raised whenever it was asked"
+    return tuple(found), tuple(left)
+
+
+def _reached(
+    reaches: Reaches, prober: SubjectProber, task: Task, patience: Patience
+) -> bool | None:
+    """Whether the source reaches an output on this task; None where the layer gives no answer."""
+    try:
+        with time_limit():
+            return reaches(prober, task)
+    except Hang:
+        patience.why = "the layer did not answer in time"
+    except Violation:
+        return None
+    except SubjectRaised as raised:
+        # A task that the layer refuses measures nothing; the laws report it. A layer that hangs
+        # or exits would do so every time.
+        if isinstance(raised.error, TimeoutError | SystemExit):
+            patience.why = "the layer did not answer"
+    return None
 
 
 def _differ(a: Tensor, b: Tensor) -> bool:
     return not (torch.equal(a, b) or bool(((a == b) | (a.isnan() & b.isnan())).all()))
 
 
-def _replaced_but_first(values: Tensor, task: Task, key: int) -> Tensor:
-    return torch.cat([values[:1], task.noise(values, key)[1:] * 3 + 2])
+def _replaced(values: Tensor, task: Task, key: int, places: slice) -> Tensor:
+    """The set with the items at `places` replaced."""
+    other = values.clone()
+    other[places] = task.noise(values, key)[places] * 3 + 2
+    return other
+
+
+_FIRST, _OTHERS = slice(0, 1), slice(1, None)
+
+
+def _target_itself(prober: SubjectProber, task: Task) -> bool:
+    other = task.with_sets(targets=_replaced(task.targets, task, 6, _FIRST))
+    return _differ(prober.run(task).targets[0], prober.run(other).targets[0])
+
+
+def _context_itself(prober: SubjectProber, task: Task) -> bool:
+    other = task.with_sets(context=_replaced(task.context, task, 7, _FIRST))
+    return _differ(prober.run(task).context[0], prober.run(other).context[0])
 
 
 def _other_targets(prober: SubjectProber, task: Task) -> bool:
-    other = task.with_sets(targets=_replaced_but_first(task.targets, task, 1))
+    other = task.with_sets(targets=_replaced(task.targets, task, 1, _OTHERS))
     return _differ(prober.run(task).targets[0], prober.run(other).targets[0])
 
 
@@ -73,7 +136,7 @@ def _context_to_targets(prober: SubjectProber, task: Task) -> bool:
 
 
 def _context_to_context(prober: SubjectProber, task: Task) -> bool:
-    other = task.with_sets(context=_replaced_but_first(task.context, task, 3))
+    other = task.with_sets(context=_replaced(task.context, task, 3, _OTHERS))
     return _differ(prober.run(task).context[0], prober.run(other).context[0])
 
 
@@ -110,14 +173,16 @@ def _meta_training(prober: SubjectProber, task: Task, side: int) -> bool:
     return _differ(prober.run(task)[side], prober.run(shifted)[side])
 
 
-_TARGET_TESTS: dict[str, Callable[[SubjectProber, Task], bool]] = {
-    "other_targets": _other_targets,
+_TARGET_TESTS: dict[str, Reaches] = {
+    "itself": _target_itself,
     "context": _context_to_targets,
+    "other_targets": _other_targets,
     "past": lambda p, t: (
         _meta_training(p, t, 1) or _after_other_task(p, t, 1) or _after_other_targets(p, t, 1)
     ),
 }
-_CONTEXT_TESTS: dict[str, Callable[[SubjectProber, Task], bool]] = {
+_CONTEXT_TESTS: dict[str, Reaches] = {
+    "itself": _context_itself,
     "context": _context_to_context,
     "targets": lambda p, t: _after_other_targets(p, t, 0),
     "past": lambda p, t: _meta_training(p, t, 0) or _after_other_task(p, t, 0),

@@ -6,11 +6,13 @@ the effect that its name promises is for the laws to check.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.parameter import is_lazy
 
 from tnverify.contract.claims import nearest
 from tnverify.subjects.spec import Unusable
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from tnverify.contract.claims import Claims
     from tnverify.contract.task import Parameters
+    from tnverify.subjects.subject import Subject
 
 HANDLES: tuple[str, ...] = (
     "weight",
@@ -47,12 +50,16 @@ _BLEND_NAMES: dict[str, tuple[str, ...]] = {
     "alpha": ("alpha",),
 }
 
+_MOMENTS = (("running_mean", -1.5, 11, 0.375), ("running_var", 0.25, 13, 0.5))
+"""What constant moments are set to: the first value, and how they rise over so many channels."""
+
 
 @dataclass(frozen=True)
 class Handles:
-    """Attribute path of each handle that was found, by handle."""
+    """Attribute path of each handle that was found, by handle; `notes` tell of those left out."""
 
     paths: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     @cached_property
     def _by_name(self) -> dict[str, str]:
@@ -79,6 +86,16 @@ class Handles:
                 held = self.get(layer, handle)
                 if held is not None:
                     held.fill_(value)
+
+    def give_moments(self, layer: Any) -> None:
+        """Put moments of their own into each channel of a layer that holds constant ones."""
+        with torch.no_grad():
+            for handle, first, cycle, rise in _MOMENTS:
+                held = self.get(layer, handle)
+                if held is not None:
+                    count = held.shape[0] if held.dim() else 1
+                    row = (first + c % cycle * rise for c in range(count))
+                    held.copy_(_per_channel(tuple(row), held))
 
     def move(self, layer: Any, device: torch.device, dtype: torch.dtype) -> None:
         """Move the tensors behind handles, for a layer that is no torch module: it has no `to`.
@@ -124,48 +141,98 @@ def _row(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) ->
 def _fits(handle: str, value: Any, channels: int) -> bool:
     if handle in ("eps", "groups"):
         return isinstance(value, int | float) and not isinstance(value, bool)
-    if not isinstance(value, torch.Tensor) or not value.is_floating_point():
+    if not isinstance(value, torch.Tensor) or not value.is_floating_point() or is_lazy(value):
         return False
     if handle in ("scale", "offset", "alpha"):
         return value.numel() in (1, channels)
     return value.numel() == channels or (value.dim() > 0 and value.shape[0] == channels)
 
 
-def find_handles(layer: Any, channels: int, claims: Claims, given: Mapping[str, str]) -> Handles:
-    """The handles of a layer built for `channels`, those that the user mapped first.
+Layers = Sequence[tuple[int, Any]]
+"""Layers of one kind, each with the number of channels that it was built for."""
 
-    Names of blending parameters are tried only where a blend is claimed: elsewhere `scale`
-    often means the weight. Raises Unusable for a mapping to an attribute that is not there or
-    cannot be such a handle.
+
+def find_handles(layers: Layers, claims: Claims, given: Mapping[str, str]) -> Handles:
+    """Return the handles of layers built for several numbers of channels, the user's own first.
+
+    A handle fits where its shape follows the number of channels, so that three weights a channel
+    are not taken for the weights of three channels, and where a value that is put there can be
+    read back. Names of blending parameters are tried only where a blend is claimed: elsewhere
+    `scale` often means the weight. Raises Unusable for a mapping to an attribute that is not
+    there or cannot be such a handle.
     """
     found: dict[str, str] = {}
     for handle, path in given.items():
-        if handle not in HANDLES:
-            raise Unusable(f"unknown handle {handle!r}: {nearest(handle, HANDLES)}")
+        _check_given(handle, path, layers)
+        found[handle] = path
+    names = dict(_NAMES)
+    if claims.scheme.blends:
+        names |= _BLEND_NAMES
+    notes = []
+    for handle, candidates in names.items():
+        if handle in found:
+            continue
+        for name in candidates:
+            if name in found.values() or not _fits_all(handle, name, layers):
+                continue
+            if not _keeps_values(name, layers):
+                notes.append(
+                    f"{name} does not keep a value that is put there, so it stays at its initial"
+                    " values"
+                )
+                continue
+            found[handle] = name
+            break
+    if ("scale" in found) != ("offset" in found) and "alpha" not in found:
+        # Half of a pair sets no alpha: without the other the blend cannot be known.
+        found.pop("scale", None)
+        found.pop("offset", None)
+    return Handles(tuple(sorted(found.items())), tuple(notes))
+
+
+def handles_of(subject: Subject, claims: Claims) -> Handles:
+    """Return the handles of a subject under some claims; raises Unusable as `find_handles`."""
+    step, spatial = subject.channel_step, (4, 3, 2)[: subject.rank]
+    layers = [(width, subject.factory(width, spatial)) for width in (3 * step, 2 * step)]
+    return find_handles(layers, claims, subject.given_handles)
+
+
+def _check_given(handle: str, path: str, layers: Layers) -> None:
+    if handle not in HANDLES:
+        raise Unusable(f"unknown handle {handle!r}: {nearest(handle, HANDLES)}")
+    for channels, layer in layers:
         value = _follow(layer, path)
         if value is None:
             raise Unusable(f"--handle {handle}={path}: the layer has no attribute {path!r}")
         if not _fits(handle, value, channels):
             shape = tuple(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
-            raise Unusable(f"--handle {handle}={path}: {shape} cannot be the layer's {handle}")
-        found[handle] = path
-    names = dict(_NAMES)
-    if claims.scheme.blends:
-        names |= _BLEND_NAMES
-    for handle, candidates in names.items():
-        if handle in found:
-            continue
-        for name in candidates:
-            if name not in found.values() and _fits(handle, _follow(layer, name), channels):
-                found[handle] = name
-                break
-    if ("scale" in found) != ("offset" in found) and "alpha" not in found:
-        # Half of a pair sets no alpha: without the other the blend cannot be known.
-        found.pop("scale", None)
-        found.pop("offset", None)
-    return Handles(tuple(sorted(found.items())))
+            raise Unusable(
+                f"--handle {handle}={path}: {shape} of a layer with {channels} channels cannot be"
+                f" its {handle}"
+            )
+    if not _keeps_values(path, layers):
+        raise Unusable(
+            f"--handle {handle}={path}: a value that is put there cannot be read back, as of a"
+            " weight that is computed from others"
+        )
 
 
-def without(handles: Handles, *names: str) -> Handles:
-    """The same handles but these."""
-    return replace(handles, paths=tuple(p for p in handles.paths if p[0] not in names))
+def _fits_all(handle: str, path: str, layers: Layers) -> bool:
+    return all(_fits(handle, _follow(layer, path), channels) for channels, layer in layers)
+
+
+def _keeps_values(path: str, layers: Layers) -> bool:
+    """Whether values put behind a handle are there when it is asked again. Changes no layer."""
+    held = _follow(layers[0][1], path)
+    if not isinstance(held, torch.Tensor):
+        return True
+    with torch.no_grad():
+        before = held.detach().clone()
+        tried = torch.full_like(before, 0.625)
+        try:
+            held.copy_(tried)
+        except RuntimeError:
+            return False  # several of its elements share memory, for one
+        kept = torch.equal(_follow(layers[0][1], path), tried)
+        held.copy_(before)
+    return kept

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import torch
-
-from tnverify.contract.claims import SCHEMES, Claims, Variance
-from tnverify.contract.outcomes import NotClaimed, SaysNothing, SubjectRaised, Violation
-from tnverify.plans import Plan
-from tnverify.subjects.fingerprint import context_reads, target_reads
-from tnverify.subjects.handles import find_handles
+from tnverify.contract.claims import SCHEMES, Claims, Scheme
+from tnverify.subjects.fingerprint import measure_flow
+from tnverify.subjects.fitting import best_fit, probe_tasks
+from tnverify.subjects.handles import handles_of
 from tnverify.subjects.prober import SubjectProber
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from tnverify.contract.task import Task
+    from tnverify.contract.measured import Fingerprint, Nearness
+    from tnverify.subjects.fitting import Fit
     from tnverify.subjects.subject import Subject
 
-_EPS = (1e-5, 1e-3, 1e-6, 1e-8, 1e-12, 0.0)
-_VARIANCES: tuple[Variance, ...] = ("biased", "unbiased")
 _EXCUSED = frozenset({"transductive_bn"})
 """Schemes that only a person may claim: inference never excuses transduction."""
+
+_NAMES = (
+    ("tasknorm.?l", "tasknorm_l"),
+    ("tasknorm.?r", "tasknorm_r"),
+    ("tasknorm", "tasknorm_i"),
+    ("(instance|in)norm", "instance_norm"),
+    ("layernorm", "layer_norm"),
+    ("groupnorm", "group_norm"),
+    ("batchrenorm|renorm", "batch_renorm"),
+    ("meta(batchnorm|bn)", "meta_bn"),
+    ("reptile", "reptile_norm"),
+)
+"""Words in the name of a class, and the scheme that its author will have meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,189 +39,87 @@ class Inference:
     """What was measured of a subject, and the claims to hold it to."""
 
     subject: Subject
-    target_reads: tuple[str, ...]
-    context_reads: tuple[str, ...]
-    nearest: str | None
+    fingerprint: Fingerprint
+    nearness: Nearness | None = None
 
+    @property
+    def target_reads(self) -> tuple[str, ...]:
+        return self.fingerprint.target_reads
 
-_ORDINARY = (
-    (4, 3, 3, (3, 3, 2), 11),
-    (6, 4, 2, (4, 3, 2), 12),
-    (3, 5, 4, (5, 4, 2), 13),
-    (12, 8, 3, (10, 10, 2), 14),
-)
-_WIDE = ((4, 3, 8, (3, 3, 2), 15), (4, 3, 12, (3, 3, 2), 16), (4, 3, 16, (3, 3, 2), 17))
-"""Of more channels than the tasks that laws see."""
+    @property
+    def context_reads(self) -> tuple[str, ...]:
+        return self.fingerprint.context_reads
 
-
-def probe_tasks(subject: Subject) -> list[Task]:
-    """Ordinary tasks on which a subject is measured, in the first lane that it has."""
-    return _tasks(subject, _ORDINARY)
-
-
-def _tasks(
-    subject: Subject, sizes: Sequence[tuple[int, int, int, tuple[int, ...], int]]
-) -> list[Task]:
-    """One task for each (context items, targets, channels in steps, spatial shape, seed)."""
-    step, rank = subject.channel_step, subject.rank
-    plans = [
-        Plan(
-            context=items,
-            targets=targets,
-            channels=channels * step,
-            spatial=spatial[:rank],
-            profile="normal",
-            seed=seed,
-            weight=(1.5, -0.5, 2.25),
-            bias=(0.25, -1.0),
-            scale=0.125,
-            alpha_offset=-0.25,
-            past=2,
-        )
-        for items, targets, channels, spatial, seed in sizes
-    ]
-    dtype = subject.dtype(subject.lanes[0])
-    return [plan.build(dtype, subject.device) for plan in plans]
+    @property
+    def nearest(self) -> str | None:
+        return self.fingerprint.nearest_scheme
 
 
 def infer(subject: Subject, declared: Claims | None) -> Inference:
     """Measure the fingerprint; where no claims were declared, find the scheme that fits.
 
     A declared variance convention is kept, else it is detected. Where the layer shows no eps,
-    the one that fits is taken.
+    the one that fits is taken. A scheme that the name of the layer promises is compared with it
+    whatever its fingerprint is.
     """
-    tasks = probe_tasks(subject)
-    prober = SubjectProber(subject)
-    targets, context = target_reads(prober, tasks), context_reads(prober, tasks)
-    found = _nearest(subject, tasks, targets, context, declared)
-    order = ("itself", "context", "other_targets", "targets", "past")
-    claims = found.claims if declared is None or found.fits else declared
-    notes = subject.notes
-    if found.parts is not None:
-        said = (
-            f"with {found.parts} channels its outputs are not those of {found.claims.scheme.name}"
-        )
-        more = (
-            "laws ask with few alone, so nothing here holds for so many"
-            if declared is not None
-            else f"where they are to be, claim it (--claims {found.claims})"
-        )
-        notes += (f"{said}, which they are with few: {more}",)
-    if declared is None and not (
-        found.fits and found.parts is None and found.claims.scheme.name not in _EXCUSED
-    ):
-        claims = Claims(SCHEMES["inductive"], inferred=True)
-    handles = find_handles_for(subject, claims)
+    flow = measure_flow(SubjectProber(subject), probe_tasks(subject))
+    found = best_fit(subject, _candidates(subject, flow), declared)
+    is_held = declared is None and _may_be_held_to(found)
+    inductive = Claims(SCHEMES["inductive"], inferred=True)
+    claims = found.claims if is_held or (declared is not None and found.fits) else declared
+    claims = claims or inductive
+    handles = handles_of(subject, claims)
+    notes = (*subject.notes, *_said_of(found, declared), *handles.notes)
+    nearness = None if claims.has_formula else found.nearness
+    shows = found.claims.has_formula and (found.fits or nearness is not None)
     return Inference(
         replace(subject, claims=claims, handles=handles, eps=found.eps, notes=notes),
-        tuple(r for r in order if r in targets),
-        tuple(r for r in order if r in context),
-        found.claims.scheme.name if found.claims.has_formula else None,
+        replace(flow, nearest_scheme=found.claims.scheme.name if shows else None),
+        nearness,
     )
 
 
-def find_handles_for(subject: Subject, claims: Claims):  # type: ignore[no-untyped-def]  # Handles
-    channels = 3 * subject.channel_step
-    layer = subject.factory(channels, (4, 3, 2)[: subject.rank])
-    return find_handles(layer, channels, claims, subject.given_handles)
+def _may_be_held_to(found: Fit) -> bool:
+    excused = found.claims.scheme.name in _EXCUSED
+    return found.claims.has_formula and found.fits and found.parts is None and not excused
 
 
-@dataclass(frozen=True, slots=True)
-class _Fit:
-    claims: Claims
-    eps: float
-    fits: bool
-    error: float
-    parts: int | None = None
-    """The fewest channels, of many, on which it fits no longer; None where it fits, or was not
-    asked."""
+def _said_of(found: Fit, declared: Claims | None) -> tuple[str, ...]:
+    """What a reader should know of a scheme that fits with few channels alone."""
+    if found.parts is None:
+        return ()
+    name = found.claims.scheme.name
+    said = (
+        f"with {found.parts} channels its outputs are not those of {name}, which they are with few"
+    )
+    if declared is None:
+        said += f": where they are to be, claim it (--claims {found.claims})"
+    return (said,)
 
 
-def _nearest(
-    subject: Subject,
-    tasks: list[Task],
-    targets: frozenset[str],
-    context: frozenset[str],
-    declared: Claims | None,
-) -> _Fit:
-    """The candidate whose formula agrees best: within rounding on most tasks, it fits.
-
-    Of several that fit one is preferred that fits with many channels too: with few, a group norm
-    of groups that depend on their number may be a layer norm.
-    """
-    wide = _tasks(subject, _WIDE)
-    parting: _Fit | None = None
-    best = _Fit(Claims(SCHEMES["inductive"], inferred=True), subject.eps, False, float("inf"))
-    if declared is not None:
-        names = [declared.scheme.name]
-    else:
-        names = [
-            scheme.name
-            for scheme in SCHEMES.values()
-            if scheme.name != "inductive"
-            and scheme.target_reads == targets
-            and scheme.context_reads == context
-        ]
-    for name in names:
-        base = declared or Claims(SCHEMES[name], inferred=True)
-        if not base.has_formula:
-            continue
-        variances = (base.variance,) if base.variance_given else _VARIANCES
-        handles = find_handles_for(subject, base)
-        shows_eps = handles.path("eps") is not None
-        for variance in variances:
-            for eps in (subject.eps,) if shows_eps else _EPS:
-                claims = base.with_variance(variance)
-                trial = replace(subject, claims=claims, handles=handles, eps=eps)
-                fit = _agreement(trial, tasks)
-                if fit is None:
-                    return best  # it would hang or exit every time
-                if fit.error < best.error:
-                    best = fit
-                if fit.fits:
-                    fit = replace(fit, parts=_parts(trial, wide))
-                    if fit.parts is None:
-                        return fit
-                    parting = parting or fit
-    return parting or best
+def _candidates(subject: Subject, flow: Fingerprint) -> list[str]:
+    """Schemes that read whom the subject reads, and the one that its name promises, first."""
+    named = _named(subject.name)
+    reading = [
+        scheme.name
+        for scheme in SCHEMES.values()
+        if scheme.name != "inductive" and _reads_as(scheme, flow)
+    ]
+    return [named, *(n for n in reading if n != named)] if named else reading
 
 
-def _parts(subject: Subject, wide: list[Task]) -> int | None:
-    """On how many channels the claims' formula fits no longer; None where it fits all."""
-    for task in wide:
-        fit = _agreement(subject, [task])
-        if fit is not None and not fit.fits and fit.error < float("inf"):
-            return task.channels
+def _reads_as(scheme: Scheme, flow: Fingerprint) -> bool:
+    return scheme.target_reads == set(flow.target_reads) and scheme.context_reads == set(
+        flow.context_reads
+    )
+
+
+def _named(spec: str) -> str | None:
+    """The scheme that the name of a class promises, if it does."""
+    name = re.split(r"[:#(]", spec.removesuffix(")"))
+    words = name[1] if len(name) > 1 else name[0]
+    bare = words.rpartition(".")[2].lower().replace("_", "")
+    for pattern, scheme in _NAMES:
+        if re.search(pattern, bare):
+            return scheme
     return None
-
-
-def _agreement(subject: Subject, tasks: list[Task]) -> _Fit | None:
-    """How well the claims' formula fits; None where the subject hangs, or ends the process."""
-    prober = SubjectProber(subject)
-    within, worst = 0, []
-    for task in tasks:
-        try:
-            run, expected, bound = prober.run(task), prober.expected(task), prober.bound(task)
-        except (NotClaimed, SaysNothing, Violation):
-            continue
-        except SubjectRaised as raised:
-            if isinstance(raised.error, TimeoutError | SystemExit):
-                return None
-            continue
-        shares = [
-            float(
-                (side.double().cpu() - torch.from_numpy(answer.outputs))
-                .abs()
-                .div(limit.cpu() + 1e-300)
-                .nan_to_num(nan=1e300)
-                .max()
-            )
-            for side, answer, limit in (
-                (run.context, expected.context, bound.context),
-                (run.targets, expected.targets, bound.targets),
-            )
-        ]
-        worst.append(max(shares))
-        within += max(shares) <= 1
-    error = sorted(worst)[len(worst) // 2] if worst else float("inf")
-    return _Fit(subject.claims, subject.eps, bool(worst) and 2 * within > len(worst), error)

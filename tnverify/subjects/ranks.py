@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,17 +18,28 @@ if TYPE_CHECKING:
     from tnverify.subjects.subject import Factory
 
 _RANKS = (2, 1, 0, 3)
+_NAMED = re.compile(r"(?<![0-9])([123])[dD](?![a-z])")
+
+
+def named_rank(factory: Factory) -> int | None:
+    """The number of spatial dimensions that a layer's name gives, as in BatchNorm1d; else None."""
+    found = None if factory.spec is None else _NAMED.search(factory.spec.name)
+    return int(found[1]) if found else None
 
 
 def find_rank(
     factory: Factory, adapter: Adapter | None, step: int, device: torch.device | str = "cpu"
 ) -> int:
-    """The number of spatial dimensions that the layer takes, two preferred.
+    """The number of spatial dimensions that the layer takes: the one in its name, else two, first.
 
-    Raises Unusable with the layer's own words where it takes none of 2, 1, 0 and 3.
+    Raises Unusable with the layer's own words where it takes none of 2, 1, 0 and 3. A layer that
+    raises the same error at each does not refuse a rank: it is for others to say so.
     """
-    refusal: SubjectRaised | None = None
-    for rank in _RANKS:
+    refusals: list[SubjectRaised] = []
+    named = named_rank(factory)
+    only = getattr(step, "spatial", None)  # of an OnlyWidth with one map
+    ranks = _RANKS if only is None else (len(only),)
+    for rank in sorted(ranks, key=lambda rank: rank != named):
         plan = ordinary(rank, step)
         for dtype in (torch.float32, torch.float64):
             task = plan.build(dtype, device)
@@ -43,12 +55,12 @@ def find_rank(
             except SubjectRaised as raised:
                 if not isinstance(raised.error, COMPLAINTS):
                     return rank  # no complaint about the input: the laws will report it
-                refusal = refusal or raised
+                refusals.append(raised)
             else:
                 return rank
-    if refusal is None:
-        return 2
-    error = refusal.error
+    if len({str(raised) for raised in refusals}) <= 1:
+        return 2 if named is None else named
+    error = refusals[0].error
     raise Unusable(
         "the layer takes no input of (items, channels) with 0 to 3 spatial dimensions:"
         f" {type(error).__name__}: {first_line(error)}"

@@ -8,20 +8,28 @@ from typing import TYPE_CHECKING
 import torch
 
 from tnverify.contract.claims import SCHEMES, Claims, ClaimsError, nearest, parse_claims
-from tnverify.contract.outcomes import SubjectRaised, first_line
+from tnverify.contract.limits import Limits, OnlyWidth
+from tnverify.contract.outcomes import SubjectRaised, Violation, first_line
 from tnverify.contract.surroundings import kept
 from tnverify.subjects.adapters import ADAPTERS, Adapter
+from tnverify.subjects.adapters.naming import shipped_adapter
+from tnverify.subjects.adapters.own import check_own, own_adapter
+from tnverify.subjects.answering import expect_answers
 from tnverify.subjects.building import build, native_dtype
 from tnverify.subjects.channels import channel_step
-from tnverify.subjects.detect import detect_adapter
-from tnverify.subjects.guard import HANG_SECONDS, Hang, calling, time_limit
-from tnverify.subjects.handles import find_handles
+from tnverify.subjects.detect import Detected, detect_adapter
+from tnverify.subjects.guard import Hang, calling, time_limit
+from tnverify.subjects.handles import handles_of
 from tnverify.subjects.infer import Inference, infer
-from tnverify.subjects.ordinary import ordinary
+from tnverify.subjects.limiting import with_limits
+from tnverify.subjects.ordinary import ordinary, ordinary_tasks
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.ranks import find_rank
-from tnverify.subjects.spec import Unusable, parse_spec
+from tnverify.subjects.sources import source_of
+from tnverify.subjects.spec import Spec, Unusable, import_module, parse_spec
+from tnverify.subjects.starting import FirstInstances, makes_parameters_when_called, same_values
 from tnverify.subjects.subject import Factory, Subject
+from tnverify.subjects.widths import fixed_width
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +38,8 @@ if TYPE_CHECKING:
     from tnverify.faults import Fault
 
 
+DETECTION_SECONDS = 90.0
+"""How long finding out how a layer is called may take: dozens of calls, slow ones among them."""
 _IMPORT_SECONDS = 120.0
 """How long a layer's module, with all that it imports, may take to be imported."""
 
@@ -43,6 +53,8 @@ class SubjectRequest:
     adapter: str | None = None
     handles: Mapping[str, str] = field(default_factory=dict)
     setup: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    """Sizes that the layer takes, as far as they were given; more are found by trying."""
 
 
 def resolve(request: SubjectRequest, device: str = "cpu") -> Inference:
@@ -55,46 +67,68 @@ def resolve(request: SubjectRequest, device: str = "cpu") -> Inference:
         declared = None if request.claims is None else parse_claims(request.claims)
     except ClaimsError as error:
         raise Unusable(str(error)) from None
-    subject = drive(request, device)
-    with time_limit():
-        return infer(subject, declared)
+    subject = with_limits(drive(request, device, declared), request.limits)
+    return infer(subject, declared)
 
 
-def drive(request: SubjectRequest, device: str = "cpu") -> Subject:
+def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None = None) -> Subject:
     """The subject behind its adapter, its claims still open. Raises Unusable, as `resolve`."""
     spec = parse_spec(request.spec)
     try:
         with time_limit(_IMPORT_SECONDS):
-            factory = Factory(spec.load(), spec, request.setup)
+            import_module(spec.module)
     except Hang:
         raise Unusable(f"importing it took longer than {_IMPORT_SECONDS:g} s") from None
     try:
-        with time_limit():
+        with time_limit(DETECTION_SECONDS):
+            factory = factory_of(spec, request.setup, request.limits)
             _check_setup(factory, request)
-            return _driven(request.spec, factory, request.adapter, request.handles, device)
+            subject = _driven(
+                request.spec,
+                factory,
+                request.adapter,
+                request.handles,
+                device,
+                declared,
+                request.limits.rank,
+            )
+            expect_answers(replace(subject, limits=request.limits))
     except SubjectRaised as raised:
         raise Unusable(str(raised)) from None
     except Hang:
-        raise Unusable(f"building it took longer than {HANG_SECONDS:g} s") from None
+        raise Unusable(
+            f"finding out how it is called took longer than {DETECTION_SECONDS:g} s: name the"
+            " adapter with --adapter"
+        ) from None
+    return subject
+
+
+def factory_of(spec: Spec, setup: str | None = None, limits: Limits | None = None) -> Factory:
+    """The factory of what a spec names, with the one width that it takes where it takes one."""
+    source = source_of(spec)
+    bare = Factory(source.call, spec, notes=source.notes)
+    width = limits.channels if limits is not None else None
+    if width is None and not source.takes_channels:
+        width = fixed_width(bare)
+    spatial = None if limits is None else limits.spatial
+    return replace(bare, setup=setup, only=None if width is None else OnlyWidth(width, spatial))
 
 
 def from_fault(fault: Fault, device: str = "cpu") -> Subject:
     """A planted fault as a subject that makes the claims it was planted under."""
     claims = parse_claims(fault.claims)
-    return _with_claims(
-        _driven(fault.name, Factory(fault.factory), fault.adapter, {}, device), claims
-    )
+    factory = Factory(fault.factory)
+    return _with_claims(_driven(fault.name, factory, fault.adapter, {}, device, claims), claims)
 
 
 def from_factory(name: str, factory: Factory, claims: str, adapter: str | None = None) -> Subject:
     """A subject from a callable that takes the number of channels, with its claims."""
-    return _with_claims(_driven(name, factory, adapter, {}, "cpu"), parse_claims(claims))
+    declared = parse_claims(claims)
+    return _with_claims(_driven(name, factory, adapter, {}, "cpu", declared), declared)
 
 
 def _with_claims(subject: Subject, claims: Claims) -> Subject:
-    layer = build(subject.factory, 3 * subject.channel_step, (4, 3, 2)[: subject.rank])
-    handles = find_handles(layer, 3 * subject.channel_step, claims, {})
-    return replace(subject, claims=claims, handles=handles)
+    return replace(subject, claims=claims, handles=handles_of(subject, claims))
 
 
 def _check_setup(factory: Factory, request: SubjectRequest) -> None:
@@ -112,39 +146,70 @@ def _check_setup(factory: Factory, request: SubjectRequest) -> None:
 
 
 def _driven(
-    name: str, factory: Factory, adapter: str | None, handles: Mapping[str, str], device: str
+    name: str,
+    factory: Factory,
+    adapter: str | None,
+    handles: Mapping[str, str],
+    device: str,
+    declared: Claims | None,
+    rank: int | None = None,
 ) -> Subject:
     with kept():
-        return _measured(name, factory, adapter, handles, device)
+        return _measured(name, factory, adapter, handles, device, declared, rank)
 
 
 def _measured(
-    name: str, factory: Factory, adapter: str | None, handles: Mapping[str, str], device: str
+    name: str,
+    factory: Factory,
+    adapter: str | None,
+    handles: Mapping[str, str],
+    device: str,
+    declared: Claims | None,
+    rank: int | None,
 ) -> Subject:
     step = channel_step(factory)
-    if adapter is None:
-        chosen, rank = detect_adapter(factory, step, device)
-    else:
-        chosen = find_adapter(adapter)
-        rank = find_rank(factory, chosen, step, device)
+    layer, twin = (build(factory, 3 * step, (4, 3)) for _ in range(2))
+    if not same_values(layer, twin):
+        factory = replace(factory, first=FirstInstances())
+    driven = found_adapter(factory, adapter, step, device, declared, rank)
+    rank = driven.rank
     layer = build(factory, 3 * step, (4, 3, 2)[:rank])
-    bare = Claims(SCHEMES["inductive"], inferred=True)
-    found = find_handles(layer, 3 * step, bare, handles)
-    shown = found.get(layer, "eps")
     subject = Subject(
         name=name,
         factory=factory,
-        adapter=chosen,
-        claims=bare,
+        adapter=driven.adapter,
+        claims=Claims(SCHEMES["inductive"], inferred=True),
         rank=rank,
         channel_step=step,
         native=native_dtype(layer),
         device=torch.device(device),
-        handles=found,
         given_handles=dict(handles),
+        notes=(*factory.notes, *driven.notes),
+        cautions=driven.cautions,
+    )
+    subject = replace(subject, lazy=_is_lazy(subject))
+    found = handles_of(subject, subject.claims)
+    shown = found.get(layer, "eps")
+    subject = replace(
+        subject,
+        handles=found,
         eps=1e-5 if shown is None else float(shown),
+        eps_of_dtype=shown is None and getattr(layer, "eps", 0.0) is None,
     )
     return _with_lanes(subject)
+
+
+def _is_lazy(subject: Subject) -> bool:
+    """Whether the layer makes parameters when it is first called."""
+    prober = SubjectProber(subject)
+    task = ordinary_tasks(subject)[0]
+    try:
+        probe = prober.fresh(task)
+        with torch.no_grad():
+            probe.condition(task.context)
+    except (SubjectRaised, Violation):
+        return False
+    return makes_parameters_when_called(subject.factory(task.channels, task.spatial), probe.layer)
 
 
 def _with_lanes(subject: Subject) -> Subject:
@@ -174,14 +239,30 @@ def _runs(subject: Subject, task: Task) -> str | None:
     return None
 
 
+def found_adapter(
+    factory: Factory,
+    name: str | None,
+    step: int,
+    device: str,
+    declared: Claims | None,
+    rank: int | None = None,
+) -> Detected:
+    """The adapter that is named, else detected; one that stands around another finds that."""
+    if name is None or (name in ADAPTERS and ADAPTERS[name].around is not None):
+        return detect_adapter(factory, step, device, declared=declared, rank=rank, only=name)
+    adapter = find_adapter(name)
+    if adapter.recognise is None and ":" in name:
+        check_own(adapter, factory, step, device)
+    if rank is None:
+        rank = find_rank(factory, adapter, step, device)
+    return Detected(adapter, rank, "as named")
+
+
 def find_adapter(name: str) -> Adapter:
     """A shipped adapter by name, or a user's own as `module:Name` or `file.py:Name`.
 
     Raises Unusable with the nearest name.
     """
-    if name in ADAPTERS:
-        return ADAPTERS[name]
-    if ":" not in name:
-        raise Unusable(f"unknown adapter {name!r}: {nearest(name, tuple(ADAPTERS))}")
-    wrap = parse_spec(name).load()
-    return Adapter(name, "a user's own", wrap)  # type: ignore[arg-type]  # callable, says load
+    if ":" in name and "[" not in name:
+        return own_adapter(name)
+    return ADAPTERS[name] if name in ADAPTERS else shipped_adapter(name)

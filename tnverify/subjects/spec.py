@@ -1,8 +1,8 @@
 """SPEC: how a user names a layer, read without evaluating anything beyond literals.
 
 `module:Name`, `path/to/file.py:Name`, or a call such as `torch.nn:GroupNorm(2, channels)` with
-literals and the words `channels` and `spatial`. A bare name is called with the number of
-channels.
+literals and the words `channels`, `spatial`, `model` and `norm`. A bare name is called with the
+number of channels. `#path.to.layer` behind it means a layer inside what is built.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-WORDS = ("channels", "spatial")
+WORDS = ("channels", "spatial", "model", "norm")
 
-_FORM = r"(?P<module>.+\.py|[\w.]+):(?P<rest>[^\W\d][\w.]*\s*(?:\(.*\))?)"
+_FORM = (
+    r"(?P<module>.+\.py|[\w.]+):(?P<rest>[^\W\d][\w.]*\s*(?:\(.*\))?)(?:#(?P<path>\w+(?:\.\w+)*))?"
+)
 
 
 class Unusable(Exception):  # noqa: N818 - named for the verdict that it leads to
@@ -35,18 +37,26 @@ class Unusable(Exception):  # noqa: N818 - named for the verdict that it leads t
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A parsed SPEC. `call` is None for a bare name, which is called with the channels."""
+    """A parsed SPEC. `call` is None for a bare name, which is called with the channels.
+
+    `path` leads from what is built to the layer that is meant, None where it is that itself.
+    """
 
     text: str
     module: str
     name: str
     call: ast.Call | None
+    path: str | None = None
 
     @property
     def wants_spatial(self) -> bool:
         """Whether the layer must be built for each spatial shape."""
+        return self.says("spatial")
+
+    def says(self, word: str) -> bool:
+        """Whether one of the words stands in the call."""
         return self.call is not None and any(
-            isinstance(node, ast.Name) and node.id == "spatial"
+            isinstance(node, ast.Name) and node.id == word
             for part in (*self.call.args, *(k.value for k in self.call.keywords))
             for node in ast.walk(part)
         )
@@ -57,7 +67,10 @@ class Spec:
         """Positional and keyword arguments with the words replaced by their values."""
         if self.call is None:
             return [channels], {}
-        words = {"channels": channels, "spatial": list(spatial)}
+        words: dict[str, Any] = {"channels": channels, "spatial": list(spatial)}
+        for word in ("model", "norm"):
+            if self.says(word):
+                words[word] = stand_in(word, channels)
         positional: list[Any] = []
         for node in self.call.args:
             if isinstance(node, ast.Starred):
@@ -68,6 +81,13 @@ class Spec:
         return positional, keywords
 
     def load(self) -> Callable[..., object]:
+        """What the name stands for, where it can be called. Raises Unusable as `find` does."""
+        found = self.find()
+        if not callable(found):
+            raise Unusable(f"{self.text}: {self.name} is a {type(found).__name__}, not a layer")
+        return found
+
+    def find(self) -> object:
         """What the name stands for. Raises Unusable if it does not import or is not there."""
         module = import_module(self.module)
         found: object = module
@@ -76,9 +96,15 @@ class Spec:
                 public = tuple(n for n in dir(found) if not n.startswith("_"))
                 raise Unusable(f"{self.module} has no {part!r}: {nearest(part, public[:400])}")
             found = getattr(found, part)
-        if not callable(found):
-            raise Unusable(f"{self.text}: {self.name} is a {type(found).__name__}, not a layer")
         return found
+
+
+def stand_in(word: str, channels: int) -> Any:
+    """What is given to a layer that wraps, or converts, a `norm` or a `model` of the caller's."""
+    import torch
+
+    norm = torch.nn.BatchNorm2d(channels)
+    return norm if word == "norm" else torch.nn.Sequential(norm)
 
 
 def parse_spec(text: str) -> Spec:
@@ -86,8 +112,8 @@ def parse_spec(text: str) -> Spec:
     match = re.fullmatch(_FORM, text, re.DOTALL)
     if match is None:
         raise Unusable(
-            f"{text!r} is no spec: write module:Name, file.py:Name or"
-            " module:Name(literals, channels)"
+            f"{text!r} is no spec: write module:Name, file.py:Name,"
+            " module:Name(literals, channels) or file.py:model#path.to.norm"
         )
     try:
         node = ast.parse(match["rest"], mode="eval").body
@@ -96,7 +122,8 @@ def parse_spec(text: str) -> Spec:
     call = node if isinstance(node, ast.Call) else None
     if isinstance(call.func if call else node, ast.Call):
         raise Unusable(f"{text!r} is no spec: a name is called once")
-    spec = Spec(text, match["module"], ast.unparse(call.func if call else node), call)
+    name = ast.unparse(call.func if call else node)
+    spec = Spec(text, match["module"], name, call, match["path"])
     spec.arguments(2, (2, 2))
     return spec
 
@@ -124,7 +151,7 @@ def _value(node: ast.expr, words: dict[str, Any], text: str) -> Any:
     except ValueError:
         raise Unusable(
             f"{text!r}: {ast.unparse(node)!r} is neither a literal nor one of the words"
-            f" {' and '.join(WORDS)}"
+            f" {', '.join(WORDS)}"
         ) from None
 
 

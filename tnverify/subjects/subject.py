@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from tnverify.contract.limits import Limits, OnlyWidth
 from tnverify.subjects.handles import Handles
+from tnverify.subjects.starting import FirstInstances, seed_generators
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,13 +21,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Factory:
-    """Builds the bare layer. `spec` is None where a planted fault is the factory itself."""
+    """Builds the bare layer, with equal starting values whenever it is called.
+
+    `spec` is None where a planted fault is the factory itself. `first` keeps the values of first
+    instances for a constructor that draws from generators of its own, else it is None.
+    """
 
     call: Callable[..., object]
     spec: Spec | None = None
     setup: str | None = None
+    first: FirstInstances | None = field(default=None, compare=False)
+    only: OnlyWidth | None = None
+    """The one width that the layer is built for, None where it is built for any."""
+    notes: tuple[str, ...] = ()
+    """What is to be said of how the layer is built."""
 
     def __call__(self, channels: int, spatial: tuple[int, ...]) -> Any:
+        seed_generators()
         if self.spec is None:
             layer = self.call(channels)
         else:
@@ -33,6 +45,8 @@ class Factory:
             layer = self.call(*positional, **keywords)
         if self.setup is not None:
             getattr(layer, self.setup)()
+        if self.first is not None:
+            self.first.give(layer, channels)
         return layer
 
 
@@ -43,7 +57,9 @@ class Subject:
     `rank` is the number of spatial dimensions of an ordinary task, `channel_step` the smallest
     number that every count of channels must be a multiple of, `native` the dtype in which the
     layer is built. `has_float64` is False where it cannot compute in float64. `eps` is the one that
-    the layer shows, or the one that was found to fit.
+    the layer shows, or the one that was found to fit. `lazy` says that parameters are made at the
+    first call, which therefore draws from seeded generators, as construction does. `limits` are
+    sizes that it asks for.
     """
 
     name: str
@@ -57,8 +73,12 @@ class Subject:
     has_float64: bool = True
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     eps: float = 1e-5
+    lazy: bool = False
+    eps_of_dtype: bool = False
+    """Whether eps is that of the dtype, as torch takes it where a layer's `eps` is None."""
     given_handles: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
     cautions: tuple[str, ...] = ()
     """What a reader must know before the verdict: what was left out, or done to the layer."""
     ranks_taken: dict[int, bool] = field(default_factory=dict, compare=False)

@@ -56,6 +56,8 @@ def rounding_bound(
     - `scale`, `offset` and `size` (context items) are those of alpha. Its own error and the
       cancellation in 1 - alpha reach y through dy/dalpha; without that term one task in six with
       a large offset would blame a sound layer.
+    - Where many values are summed the oracle rounds too, in float64, as often as it says: that
+      is added to u (8 + n).
     - `weight` and `bias` are one value per channel, None where the layer has none. The bias may
       be rounded twice: once in `bias - mean * factor`, where a kernel folds all to one
       multiply-add an element, and once in the output; and the oracle rounds it in float64.
@@ -73,6 +75,8 @@ def rounding_bound(
     # Poisoned or overflowing references give a NaN bound, which too_wide reports.
     with np.errstate(all="ignore"):
         sums = unit * ((8 + n) * (1 + y + kappa) + 4 * kappa * y)
+        if set_answer.roundings:
+            sums += ORACLE_UNIT * set_answer.roundings * (1 + y + kappa)
         sums += y * np.minimum(1.0, n * (unit * kappa) ** 2)
         logit = abs(scale) * size + abs(offset)
         blend = np.abs(set_answer.dy_dalpha) * unit * (4 * alpha + 2 * alpha * (1 - alpha) * logit)

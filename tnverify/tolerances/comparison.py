@@ -16,6 +16,8 @@ from tnverify.contract.outcomes import NotClaimed, SaysNothing, Symptom, Violati
 from tnverify.tolerances.measure import note
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
 _SHOWN = 6
@@ -47,11 +49,34 @@ def expect(condition: bool, message: str, *, symptom: Symptom = "value") -> None
         violate(message, symptom=symptom)
 
 
-def shown(values: Tensor) -> str:
+def shown(values: Tensor, digits: int = 6) -> str:
     """A short rendering of a tensor's values: `[0, 1.5, nan, ... 12 in all]`."""
     flat = values.detach().flatten()
-    head = ", ".join(f"{value:.6g}" for value in flat[:_SHOWN].tolist())
+    head = ", ".join(f"{value:.{digits}g}" for value in flat[:_SHOWN].tolist())
     return f"[{head}{f', ... {flat.numel()} in all' if flat.numel() > _SHOWN else ''}]"
+
+
+def _shown_apart(expected: Tensor, actual: Tensor, position: int) -> tuple[str, str]:
+    """Both tensors shown so that they differ to the eye, as they do at `position` when flattened.
+
+    A difference beyond the values that are shown is shown alone, with its place.
+    """
+    if position < _SHOWN:
+        return _apart(lambda digits: (shown(expected, digits), shown(actual, digits)), 6)
+    wanted, came = (float(each.detach().flatten()[position]) for each in (expected, actual))
+    place = f" at [{_at(position, actual.shape)}]"
+    return _apart(lambda d: (f"{wanted:.{d}g}{place}", f"{came:.{d}g}{place}"), 6)
+
+
+def _numbers_apart(one: float, other: float) -> tuple[str, str]:
+    """Two numbers that differ, with as many digits as it takes to see it: nine or more."""
+    return _apart(lambda digits: (f"{one:.{digits}g}", f"{other:.{digits}g}"), 9)
+
+
+def _apart(texts: Callable[[int], tuple[str, str]], fewest: int) -> tuple[str, str]:
+    """The two texts with the fewest digits that tell them apart; no two floats share seventeen."""
+    tried = (texts(digits) for digits in range(fewest, 18))
+    return next((pair for pair in tried if pair[0] != pair[1]), texts(17))
 
 
 def _at(position: int, shape: torch.Size) -> str:
@@ -95,12 +120,13 @@ def expect_same(actual: Tensor, expected: Tensor, what: str, *, symptom: Symptom
         return
     first = int(differ.flatten().nonzero()[0])
     before, after = expected.flatten()[first].item(), actual.flatten()[first].item()
+    wanted, came = _shown_apart(expected, actual, first)
     violate(
         f"{what}: {int(differ.sum())} of {actual.numel()} values differ, first at"
         f" [{_at(first, actual.shape)}]: {after!r} where {before!r} was expected",
         symptom="not_finite" if symptom == "value" and after != after else symptom,
-        expected=shown(expected),
-        actual=shown(actual),
+        expected=wanted,
+        actual=came,
     )
 
 
@@ -141,12 +167,14 @@ def expect_close(
         float(each.flatten()[position]) for each in (wide_actual, wide_expected, limit)
     )
     note(worst, exact=False)
+    came_text, wanted_text = _numbers_apart(came, wanted)
+    expected_text, actual_text = _shown_apart(wide_expected, wide_actual, position)
     violate(
-        f"{what}: at [{_at(position, error.shape)}] {came:.9g} where {wanted:.9g} was expected;"
+        f"{what}: at [{_at(position, error.shape)}] {came_text} where {wanted_text} was expected;"
         f" off by {abs(came - wanted):.3g}, rounding explains {explained:.3g}",
         symptom=symptom,
-        expected=shown(expected),
-        actual=shown(actual),
+        expected=expected_text,
+        actual=actual_text,
     )
 
 
@@ -162,9 +190,10 @@ def expect_gradient(actual: float, expected: float, bound: float, what: str) -> 
     if share <= 1.0:
         note(share, exact=error == 0)
         return
+    came, wanted = _numbers_apart(actual, expected)
     violate(
-        f"{what}: {actual:.9g} where {expected:.9g} was expected (within {bound:.3g})",
+        f"{what}: {came} where {wanted} was expected (within {bound:.3g})",
         symptom="gradient",
-        expected=f"{expected:.9g}",
-        actual=f"{actual:.9g}",
+        expected=wanted,
+        actual=came,
     )

@@ -35,7 +35,7 @@ def open_engine(
         raise EngineError(f"unknown engine {spec!r}: pass local, dask:ADDRESS or ray:ADDRESS")
     package = "distributed" if kind == "dask" else "ray"
     if importlib.util.find_spec(package) is None:
-        raise EngineError(f"engine {spec} needs {package}: pip install 'tnverify[{kind}]'")
+        raise EngineError(f"engine {spec} needs {package}: pip install '.[{kind}]' in a clone")
     if kind == "dask":
         from tnverify.analyses.sweep.engines.on_dask import DaskEngine
 

@@ -89,7 +89,7 @@ def test_what_is_missing_is_named_with_the_extra(monkeypatch: pytest.MonkeyPatch
     assert ran.exit_code == 1
     assert ran.output == (
         "Error: the benchmark of learning needs skimage, which is not installed:"
-        " pip install 'tnverify[analyses]'\n"
+        " pip install '.[analyses]' in a clone\n"
     )
 
 

@@ -32,7 +32,9 @@ def test_a_missing_package_is_named_with_its_extra(
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == package else real(name)
     )
-    with pytest.raises(EngineError, match=rf"needs {package}: pip install 'tnverify\[{kind}\]'"):
+    with pytest.raises(
+        EngineError, match=rf"needs {package}: pip install '.\[{kind}\]' in a clone"
+    ):
         open_engine(f"{kind}:somewhere", runs=1)
 
 

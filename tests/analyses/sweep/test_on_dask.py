@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("distributed") is None,
-    reason="distributed is not installed: pip install 'tnverify[dask]'",
+    reason="distributed is not installed: pip install '.[dask]' in a clone",
 )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None,
-    reason="ray is not installed: pip install 'tnverify[ray]'",
+    reason="ray is not installed: pip install '.[ray]' in a clone",
 )
 
 

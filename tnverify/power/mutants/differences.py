@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tnverify.contract.task import Task
     from tnverify.plans import Plan
-    from tnverify.subjects.prober import LiveProbe
+    from tnverify.subjects.probe import LiveProbe
     from tnverify.subjects.subject import Subject
 
     Answers = dict[str, list[Tensor] | str]

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tnverify.power.mutants.behaviours import BEHAVIOURS
-from tnverify.subjects.resolve import SubjectRequest, find_adapter
+from tnverify.subjects.resolve import SubjectRequest, factory_of, find_adapter
 from tnverify.subjects.spec import Unusable, import_module, parse_spec
-from tnverify.subjects.subject import Factory, Subject
+from tnverify.subjects.subject import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,9 +75,10 @@ def subject_of(
     if behaviour is not None:
         own, changed = adapter.wrap, BEHAVIOURS[behaviour].wrap
         adapter = replace(adapter, wrap=lambda layer: changed(own(layer)))
+    factory = factory_of(spec, form.request.setup)
     return Subject(
         name=form.request.spec,
-        factory=Factory(call or spec.load(), spec, form.request.setup),
+        factory=factory if call is None else replace(factory, call=call),
         adapter=adapter,
         claims=form.claims,
         handles=form.handles,

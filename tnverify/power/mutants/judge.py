@@ -12,6 +12,7 @@ import torch
 from tnverify.catalogue import load_catalogue
 from tnverify.contract.outcomes import SubjectRaised, Violation, first_line
 from tnverify.engine.capture import captured_output
+from tnverify.engine.corpora import plans_for
 from tnverify.engine.profiles import find_profile
 from tnverify.engine.trial import try_laws
 from tnverify.engine.verdicts import law_verdict, subject_verdict
@@ -68,8 +69,8 @@ def look(request: SubjectRequest, profile: str, seed: int, device: str = "cpu") 
     started, budget = time.process_time(), find_profile(profile)
     with captured_output():
         subject = resolve(request, device).subject
-        plans = tasks_for(seed, budget.corpus, subject.rank, subject.channel_step)
-        records = try_laws(subject, load_catalogue(), plans, budget)
+        plans = plans_for(subject, seed, budget)
+        records = try_laws(subject, load_catalogue(), plans.usual, budget, wide=plans.wide)
         verdicts = [law_verdict(record, None) for record in records]
         home = home_of(subject.factory.call)
         fits = None

@@ -69,7 +69,7 @@ def check_extra() -> None:
     if importlib.util.find_spec("libcst") is None:
         raise MissingExtraError(
             "mutants of a layer are made by libcst, which is not installed:"
-            " pip install 'tnverify[mutants]'"
+            " pip install '.[mutants]' in a clone"
         )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tnverify.subjects.adapters.base import Adapter, set_mode
+from tnverify.subjects.adapters.base import Adapter, Evidence, Strength, set_mode
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from tnverify.contract.norm import Norm
+    from tnverify.subjects.trial import Trial
 
 
 class ExplicitState:
@@ -35,12 +36,22 @@ class ExplicitStateObserver(ExplicitState):
         set_mode(self.layer, training=False)
 
 
-def _wrap(layer: Any) -> Norm:
+def wrap(layer: Any) -> Norm:
+    """The layer itself behind both calls, and behind `observe` where it has one."""
     return (ExplicitStateObserver if hasattr(layer, "observe") else ExplicitState)(layer)
+
+
+def recognise(trial: Trial) -> Evidence | None:
+    """It has both methods of the protocol."""
+    layer = trial.layer
+    if callable(getattr(layer, "condition", None)) and callable(getattr(layer, "normalize", None)):
+        return Evidence(EXPLICIT_STATE, Strength.WHOLE, "it has condition and normalize")
+    return None
 
 
 EXPLICIT_STATE = Adapter(
     "explicit_state",
     "condition(context) -> (outputs, state); normalize(targets, state) -> outputs",
-    _wrap,
+    wrap,
+    recognise=recognise,
 )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tnverify.subjects.adapters.base import Adapter, set_mode
+from tnverify.subjects.adapters.base import Adapter, Evidence, Strength, set_mode
+from tnverify.subjects.movement import movement
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from tnverify.subjects.trial import Trial
 
 
 class Frozen:
@@ -30,8 +33,33 @@ class Frozen:
         return self.layer(targets)  # type: ignore[no-any-return]  # checked by the probe
 
 
+def recognise(trial: Trial) -> Evidence | None:
+    """What train() saw before the last context still shows in eval(), as in a moving average."""
+    moved = movement(trial)
+    if not moved.answers or moved.needs_context or moved.built_so or moved.train_raises:
+        return None
+    if moved.counts:
+        said = "eval() answers otherwise once train() was called, whatever it saw"
+        return Evidence(FROZEN, Strength.MEASURED, said)
+    if not moved.conditioned:
+        return None
+    built = AS_BUILT if moved.reads_others and moved.blends else ()
+    said = "eval() answers by what every train() call left, as a moving average does"
+    if moved.kept >= 0.5 or (moved.kept and moved.keeps_buffers and not moved.same_in_both):
+        return Evidence(FROZEN, Strength.MEASURED, said, built)
+    return Evidence(FROZEN, Strength.NEARLY, "eval() answers by what train() left", built)
+
+
+_SAID = (
+    "As built (in train(), before eval() is called) its outputs read other targets; it was verified"
+    " in eval(), --adapter no_context verifies it as built."
+)
+AS_BUILT = (_SAID,)
+"""The caution on a layer that its users may never put in eval()."""
+
 FROZEN = Adapter(
     "frozen",
     "train() calls are meta-training steps; context and targets are seen in eval()",
     Frozen,
+    recognise=recognise,
 )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tnverify.subjects.adapters.base import Adapter, set_mode
+from tnverify.subjects.adapters.base import Adapter, Evidence, Strength, set_mode
+from tnverify.subjects.movement import movement
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from tnverify.subjects.trial import Trial
 
 
 class ModeFlag:
@@ -35,9 +38,28 @@ class ModeFlag:
             self._training = training
 
 
+def recognise(trial: Trial) -> Evidence | None:
+    """Targets are answered by the last context: it alone, or it needs one, or all but a trace."""
+    moved = movement(trial)
+    if not (moved.answers and moved.conditioned):
+        return None
+    if not moved.kept:
+        said = "eval() answers by the context that train() saw last, and by nothing before it"
+        return Evidence(MODE_FLAG, Strength.MEASURED, said)
+    if moved.needs_context:
+        said = "eval() answers after a train() call on a context alone"
+        return Evidence(MODE_FLAG, Strength.MEASURED, said)
+    if moved.kept < 0.5 and (moved.same_in_both or not moved.keeps_buffers):
+        said = "eval() answers by the context that train() saw last, and by a trace of those before"
+        return Evidence(MODE_FLAG, Strength.MEASURED, said)
+    strength = Strength.NEARLY if moved.kept < 0.5 else Strength.POSSIBLE
+    return Evidence(MODE_FLAG, strength, "eval() answers by what train() saw")
+
+
 MODE_FLAG = Adapter(
     "mode_flag",
     "train() and a call on the context condition; eval() and a call predict",
     ModeFlag,
     live_state=True,
+    recognise=recognise,
 )

@@ -1,0 +1,63 @@
+"""Handles are what their names say at every width, or they are none."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
+
+from tnverify.contract import parse_claims
+from tnverify.subjects import Unusable
+from tnverify.subjects.handles import find_handles
+
+
+class ThreeSteps(nn.Module):
+    """Three weights a channel: at three channels the first dimension happens to fit."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(3, channels))
+
+
+class Normed(nn.Module):
+    """A weight that is computed from a direction and a length."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels, 1))
+        weight_norm(self)
+
+
+def layers_of(made: type[nn.Module]) -> list[tuple[int, nn.Module]]:
+    return [(channels, made(channels)) for channels in (3, 2)]
+
+
+def test_weights_of_steps_are_not_taken_for_weights_of_channels() -> None:
+    assert find_handles(layers_of(ThreeSteps), parse_claims("inductive"), {}).paths == ()
+
+
+def test_a_weight_that_keeps_no_value_is_no_handle_and_is_told() -> None:
+    layers = layers_of(Normed)
+    before = layers[0][1].weight.detach().clone()
+    found = find_handles(layers, parse_claims("inductive"), {})
+    assert found.paths == ()
+    assert found.notes == (
+        "weight does not keep a value that is put there, so it stays at its initial values",
+    )
+    assert torch.equal(layers[0][1].weight, before)
+
+
+def test_a_lazy_weight_is_no_handle() -> None:
+    layers = [(channels, nn.LazyBatchNorm2d()) for channels in (3, 2)]
+    assert find_handles(layers, parse_claims("inductive"), {}).path("weight") is None
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [(ThreeSteps, "(3, 2) of a layer with 2 channels"), (Normed, "cannot be read back")],
+)
+def test_a_mapping_to_what_is_no_handle_is_refused(made: type[nn.Module], says: str) -> None:
+    with pytest.raises(Unusable) as raised:
+        find_handles(layers_of(made), parse_claims("inductive"), {"weight": "weight"})
+    assert says in str(raised.value)

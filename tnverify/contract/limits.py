@@ -1,0 +1,94 @@
+"""Limits: what sizes a layer takes, as it was told to us or as it was found by trying."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class OnlyWidth(int):
+    """The one number of channels that a layer takes, in the place of a step of channels.
+
+    Every multiple of it is itself. `spatial` is the one shape of its maps, None where it takes
+    more than one.
+    """
+
+    spatial: tuple[int, ...] | None
+
+    def __new__(cls, channels: int, spatial: tuple[int, ...] | None = None) -> Self:
+        made = super().__new__(cls, channels)
+        made.spatial = spatial
+        return made
+
+    def __mul__(self, other: object) -> OnlyWidth:
+        return self
+
+    __rmul__ = __mul__
+
+    def __reduce__(self) -> tuple[type[OnlyWidth], tuple[int, tuple[int, ...] | None]]:
+        return OnlyWidth, (int(self), self.spatial)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What sizes a subject asks for; nothing in particular where a field is left at its default.
+
+    `items`, `channels` and `spatial` are the one number of items (of context and of targets), of
+    channels and the one shape of maps that it takes, `rank` the number of its spatial dimensions.
+    The least channels, items and side follow,
+    and the number that every count of items must be a multiple of.
+    """
+
+    rank: int | None = None
+    items: int | None = None
+    channels: int | None = None
+    spatial: tuple[int, ...] | None = None
+    min_channels: int = 1
+    min_items: int = 1
+    min_side: int = 1
+    multiple_of: int = 1
+
+    def merged(self, found: Limits) -> Limits:
+        """These, with what was found where nothing was said."""
+        plain = Limits()
+        said = {
+            each.name: getattr(self, each.name)
+            for each in fields(self)
+            if getattr(self, each.name) != getattr(plain, each.name)
+        }
+        return replace(found, **said)
+
+    def take(self, *, items: int) -> bool:
+        """Whether so many items are within these limits."""
+        if self.items is not None:
+            return items == self.items
+        return items >= self.min_items and items % self.multiple_of == 0
+
+    def admit(self, shape: Sequence[int]) -> bool:
+        """Whether a set of this shape, (items, channels, *spatial), is within these limits."""
+        items, channels, *spatial = shape
+        return (
+            self.take(items=items)
+            and channels >= self.min_channels
+            and self.channels in (None, channels)
+            and self.spatial in (None, tuple(spatial))
+            and all(side >= self.min_side for side in spatial)
+        )
+
+    @property
+    def in_words(self) -> str:
+        """What a subject asks for, in a line; empty where it takes every size."""
+        shape = "by".join(f" {side} " for side in self.spatial or ()).strip()
+        parts = (
+            (self.items is not None, f"{self.items} items alone"),
+            (self.channels is not None, f"{self.channels} channels alone"),
+            (self.spatial is not None, f"maps of {shape} alone"),
+            (self.min_channels > 1, f"{self.min_channels} channels or more"),
+            (self.min_items > 1, f"{self.min_items} items or more"),
+            (self.min_side > 1, f"maps of {self.min_side} or more a side"),
+            (self.multiple_of > 1, f"items in multiples of {self.multiple_of}"),
+        )
+        return ", ".join(words for applies, words in parts if applies)

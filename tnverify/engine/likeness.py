@@ -1,0 +1,45 @@
+"""Failures that are known: by the laws that planted faults fail."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from typing import TYPE_CHECKING
+
+from tnverify.faults import all_faults
+from tnverify.power.measured import measured
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tnverify.engine.results import LawVerdict
+
+_MOST = 2
+"""More planted faults than these with one set of failing laws tell nothing."""
+
+
+def like_faults(
+    verdicts: Iterable[LawVerdict], declared: str | None, profile: str
+) -> tuple[str, ...]:
+    """Planted faults of the same claimed scheme that fail just the laws that fail here.
+
+    `declared` is the name of that scheme; None, for claims that were inferred, are like none. So
+    are all where the kill matrix was not kept.
+    """
+    kept = measured(profile)
+    failing = {v.law.name for v in verdicts if v.is_shown or v.cause is not None}
+    if kept is None or declared in (None, "inductive") or not failing:
+        return ()
+    scheme_of = {fault.name: fault.claims.partition(",")[0] for fault in all_faults()}
+    found = [name for name in kept.like(failing) if scheme_of.get(name) == declared]
+    return tuple(found) if len(found) <= _MOST else ()
+
+
+@cache
+def _declared() -> Counter[str]:
+    return Counter(law for fault in all_faults() for law in fault.kills)
+
+
+def breadth(law: str) -> int:
+    """How many planted faults the law is declared to catch: the fewer, the more a failure tells."""
+    return _declared()[law]

@@ -1,0 +1,28 @@
+"""Plans within the limits of what a layer takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tnverify.contract.limits import Limits
+    from tnverify.plans.plan import Plan
+
+
+def fitted(plan: Plan, limits: Limits) -> Plan:
+    """The plan with its sizes moved into the limits, to the nearest that are no smaller."""
+    least, unit = limits.min_items, limits.multiple_of
+
+    def items(count: int) -> int:
+        return limits.items or -(-max(count, least) // unit) * unit
+
+    first, second = plan.past_items
+    return replace(
+        plan,
+        context=items(plan.context),
+        targets=items(plan.targets) if plan.targets or not limits.take(items=0) else 0,
+        channels=limits.channels or max(plan.channels, limits.min_channels),
+        spatial=limits.spatial or tuple(max(side, limits.min_side) for side in plan.spatial),
+        past_items=(items(first), items(second)),
+    )

@@ -1,0 +1,123 @@
+"""Layers that are told the number of the inner loop's step, for weights or moments of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from tnverify.contract.outcomes import SubjectRaised, first_line
+from tnverify.subjects.adapters import words
+from tnverify.subjects.adapters.base import Adapter, Evidence, Strength, around, needs_inner
+from tnverify.subjects.adapters.signature import BoundCall, bare_layer, give
+from tnverify.subjects.adapters.texts import values_of
+from tnverify.subjects.spec import Unusable
+
+if TYPE_CHECKING:
+    from tnverify.subjects.adapters.base import Around
+    from tnverify.subjects.trial import Trial
+
+_COUNTS = (
+    "num_steps", "n_steps", "steps", "num_inner_steps", "inner_steps", "max_steps",
+    "max_num_steps", "total_steps", "number_of_steps", "n_inner_steps", "num_inner_loop_steps",
+)  # fmt: skip
+_ASSUMED = 3
+
+
+class AtEachStep(BoundCall):
+    """Calls the layer at each step and returns the mean of the answers, so that each is seen."""
+
+    def __init__(self, layer: Any, name: str, steps: tuple[int, ...]) -> None:
+        super().__init__(layer, (name,))
+        self.name, self.steps = name, steps
+
+    def answer(self, x: Any, more: tuple[Any, ...], given: dict[str, Any]) -> Any:
+        answers = [give(self.layer, x, self.name, step, more, given) for step in self.steps]
+        if len(answers) == 1 or not all(isinstance(y, torch.Tensor) for y in answers):
+            return answers[-1]
+        return torch.stack(answers).mean(0)
+
+
+def _around(text: str) -> Around:
+    name, _, values = text.partition("=")
+    steps = values_of(values)
+    return lambda wrap: lambda layer: wrap(AtEachStep(layer, name, steps))
+
+
+def _how_many(layer: Any) -> int:
+    """How many steps a layer says that it is built for, or has weights or moments for."""
+    bare = bare_layer(layer)
+    for name in _COUNTS:
+        count = getattr(bare, name, None)
+        if isinstance(count, int) and not isinstance(count, bool) and count > 0:
+            return count
+    if isinstance(bare, torch.nn.Module):
+        for child in bare.children():
+            if isinstance(child, torch.nn.ModuleList | torch.nn.ParameterList) and len(child):
+                return len(child)
+        leading = [t.shape[0] for t in (*bare.parameters(), *bare.buffers()) if t.dim() > 1]
+        if leading:
+            return min(leading)
+    return _ASSUMED
+
+
+def _chosen(count: int) -> tuple[int, ...]:
+    return tuple(dict.fromkeys((0, 1, count - 2, count - 1))) if count > 2 else tuple(range(count))
+
+
+def recognise(trial: Trial) -> Evidence | None:
+    """Its call takes the number of a step, and answers at those that it has weights for."""
+    if not callable(trial.layer):
+        return None
+    for name in trial.parameters:
+        if name in words.STEPS:
+            found = _at_steps(trial, name)
+            if found is not None:
+                return found
+    return None
+
+
+def _at_steps(trial: Trial, name: str) -> Evidence | None:
+    count = _how_many(trial.layer)
+    steps = _chosen(count)
+    inner = trial.ask(_bound(trial, name, steps))
+    if inner is None or inner.strength is Strength.LAST_RESORT:
+        steps = (0,)
+        inner = trial.ask(_bound(trial, name, steps))
+    if inner is None:
+        return None
+    said = f"its call takes {name}, and was made at each of {', '.join(map(str, steps))}"
+    beyond = _refusal(_bound(trial, name, (count,)))
+    if beyond is None and steps != (0,):
+        steps = (*steps, count)
+        said = f"{said} and at {count}, one more than it was built for"
+    elif beyond is not None:
+        said = f"{said}; at {count}, one more than it was built for, it raises {beyond}"
+    text = f"{name}={','.join(map(str, steps))}"
+    sentence = f"{said}; {inner.sentence}"
+    return Evidence(around(STEP, text, inner.adapter), Strength.NAMED, sentence, inner.cautions)
+
+
+def _bound(trial: Trial, name: str, steps: tuple[int, ...]) -> Trial:
+    return trial.through("step", lambda layer: AtEachStep(layer, name, steps))
+
+
+def _refusal(trial: Trial) -> str | None:
+    """What the call raises, in a line; None where it answers or cannot be made so."""
+    try:
+        answer = trial.run(lambda layer: layer(trial.contexts[0].clone()))
+    except Unusable as error:
+        return first_line(error).rpartition(": ")[0].rpartition(": ")[2] or "an error"
+    if isinstance(answer, SubjectRaised):
+        return type(answer.error).__name__
+    return None
+
+
+STEP = Adapter(
+    "step",
+    "a step's number on every call: step[num_step=0,1,2]+frozen calls at each and takes the mean"
+    " of the answers",
+    needs_inner("step"),
+    recognise=recognise,
+    around=_around,
+)

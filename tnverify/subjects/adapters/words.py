@@ -1,0 +1,104 @@
+"""Words by which layers tell a context from targets: in the names of arguments, methods, values."""
+
+from __future__ import annotations
+
+
+def _set(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+CONTEXT_IS_TRUE = _set(
+    "is_training training train bn_training is_train in_training is_support support is_context"
+    " context_pass is_conditioning conditioning condition adapt adapting update update_stats"
+    " update_statistics update_running use_batch_stats use_batch_statistics batch_stats"
+    " compute_stats collect fit training_mode train_mode is_adapting learn is_spt is_shot"
+    " store store_stats track"
+)
+"""Arguments that are true on the context, or in meta-training, and false on targets."""
+
+CONTEXT_IS_FALSE = _set(
+    "use_running_average use_running_stats use_running_statistics use_global_stats"
+    " use_stored use_stored_stats use_task_stats is_query query is_target eval is_eval evaluate"
+    " eval_mode inference is_inference test is_test is_testing testing predict predicting"
+    " deterministic frozen freeze reuse reuse_stats use_cached cached"
+)
+"""Arguments that are false on the context, or in meta-training, and true on targets."""
+
+WORDED = _set(
+    "mode phase stage split set role kind which subset set_type task_mode task_phase set_name"
+    " data_split norm_mode bn_mode forward_mode episode_phase loop"
+)
+"""Arguments whose value is a word for the context and another for targets."""
+
+WORDS: tuple[tuple[object, object], ...] = (
+    ("support", "query"),
+    ("context", "target"),
+    ("context", "targets"),
+    ("condition", "predict"),
+    ("condition", "normalize"),
+    ("train", "test"),
+    ("train", "eval"),
+    ("training", "inference"),
+    ("train", "val"),
+    ("train", "predict"),
+    ("adapt", "predict"),
+    ("adapt", "eval"),
+    ("adapt", "test"),
+    ("adapt", "infer"),
+    ("spt", "qry"),
+    ("inner", "outer"),
+    ("fit", "predict"),
+    ("fit", "transform"),
+    ("shot", "query"),
+    ("meta_train", "meta_test"),
+    ("SUPPORT", "QUERY"),
+    ("CONTEXT", "TARGET"),
+    ("TRAIN", "TEST"),
+    ("TRAIN", "EVAL"),
+    (True, False),
+    (0, 1),
+    (1, 0),
+)
+"""Values for context and targets, in the order in which they are tried."""
+
+STEPS = _set(
+    "step num_step step_idx step_index step_id inner_step inner_step_idx current_step"
+    " current_step_idx num_steps iteration iter iter_idx adaptation_step update_step loop_step"
+    " t_step n_step"
+)
+"""Arguments that number the steps of an inner loop."""
+
+PARAMETERS = _set(
+    "params parameters weights fast_weights params_dict param_dict vars variables theta"
+    " fast_params new_params parameter_dict named_params external_params state_dict"
+)
+"""Arguments that stand for all of a layer's parameters."""
+
+STATES = _set(
+    "state states moments stats statistics task_state task_stats context_stats task task_id"
+    " task_idx domain domain_id domain_label label labels condition_on"
+)
+"""Arguments that hold a task, or tell which."""
+
+MOMENTS = _set(
+    "mean var std mu sigma variance context_mean context_var context_std support_mean"
+    " support_var batch_mean batch_var task_mean task_var moment_mean moment_var mean_var"
+)
+"""Arguments that are moments of a context."""
+
+CONTEXT_VERBS = (
+    "support", "context", "condition", "adapt", "enable", "start", "begin", "collect", "open",
+    "unfreeze", "learn", "train", "fit", "record",
+)  # fmt: skip
+TARGET_VERBS = (
+    "query", "target", "predict", "infer", "freeze", "disable", "stop", "end", "finish", "close",
+    "eval", "test", "apply", "normalize", "use",
+)  # fmt: skip
+SETTERS = _set(
+    "set_mode set_phase set_stage set_split switch_mode switch change_mode set_task_mode"
+    " set_norm_mode set_bn_mode set_state_mode set_forward_mode use_mode"
+)
+"""Methods that take a word for what is to come."""
+
+LEFT_ALONE = CONTEXT_IS_TRUE | CONTEXT_IS_FALSE | WORDED | STEPS | STATES
+"""Optional arguments of which a report says that they were left at their default."""
