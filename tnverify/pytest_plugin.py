@@ -249,10 +249,9 @@ def _options(config: pytest.Config, only: tuple[str, ...] = ()) -> RunOptions:
 
 def _check_words(config: pytest.Config) -> None:
     """Raise UsageError, in one line, for an option that names nothing or cannot be used."""
-    from tnverify.engine.check import InputError, check_options
+    from tnverify.engine.check import InputError, check_import, check_options
     from tnverify.report.paths import OutputError, check_folder
     from tnverify.subjects import Unusable
-    from tnverify.subjects.spec import parse_spec
 
     for given in config.getoption("tnverify_handle"):
         if "=" not in given:
@@ -264,7 +263,7 @@ def _check_words(config: pytest.Config) -> None:
             check_options(
                 _options(config), claims=asked.claims, adapter=asked.adapter, handles=asked.handles
             )
-            parse_spec(spec).load()
+            check_import(spec)
     except (InputError, Unusable, OutputError) as error:
         raise pytest.UsageError(str(error)) from None
 

@@ -57,10 +57,12 @@ Recurses = layer(recurses)
 
 def overflows(x):
     sys.setrecursionlimit(10**9)
-    nested = None
-    for _ in range(10**6):
-        nested = [nested]
-    repr(nested)
+
+    def again():
+        in_c()
+
+    in_c = ctypes.CFUNCTYPE(None)(again)
+    in_c()
 
 
 Overflows = layer(overflows)

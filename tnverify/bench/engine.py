@@ -92,7 +92,50 @@ def measure(rounds: int) -> list[Row]:
             Row(f"{layer}: default / import", default / wall["import"], "ratio", 4.0),
             Row(f"{layer}: each further layer", further, "CPU s", 2.0),
         ]
+    rows.append(
+        Row("a process of its own / import", _process_cost(rounds) / wall["import"], "ratio", 0.15)
+    )
     return rows
+
+
+_PROCESSES = """
+import time, torch
+from tnverify.engine.capture import captured_output
+from tnverify.engine.case import Case
+from tnverify.engine.crew import Crew
+from tnverify.engine.options import RunOptions, RunPlan
+from tnverify.engine.profiles import find_profile
+from tnverify.engine.progress import Silent
+from tnverify.catalogue import load_catalogue
+from tnverify.subjects import SubjectRequest, resolve
+torch.set_num_threads(1)
+request = SubjectRequest("torch.nn:InstanceNorm2d")
+made = RunPlan(RunOptions(), find_profile("quick"), load_catalogue(), (), ())
+def apart():
+    Crew([Case(request, 1, only_measure=True)], made, Silent()).verify(wake_first=False)
+def here():
+    with captured_output():
+        resolve(request)
+def timed(call):
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+here()
+print(min(timed(apart) - timed(here) for _ in range(5)))
+"""
+"""Prints what measuring a layer takes in a process of its own beyond what it takes in this one."""
+
+
+def _process_cost(rounds: int) -> float:
+    """Seconds that a process of its own adds to a subject."""
+    found = []
+    for _ in range(rounds):
+        ran = subprocess.run(  # noqa: S603 - this Python, on the program above
+            [sys.executable, "-c", _PROCESSES],
+            capture_output=True, check=True, text=True, env=dict(os.environ, OMP_NUM_THREADS="1"),
+        )  # fmt: skip
+        found.append(float(ran.stdout))
+    return statistics.median(found)
 
 
 @click.command()

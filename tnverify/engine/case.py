@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tnverify.engine.hold import crash_evaluation
 from tnverify.engine.results import LawVerdict, SubjectReport
-from tnverify.engine.single import concluded, not_reached, unusable
+from tnverify.engine.single import concluded, not_reached, unusable, unwritten
 from tnverify.engine.trial import MOST_HANGS
 from tnverify.engine.verdicts import law_verdict
 from tnverify.engine.watch import Before, Crash
@@ -87,7 +87,7 @@ class Case:
                 setattr(self, told.what, True)
                 self.notes += [value] if value else []
             case "not_written":
-                self._caution(f"a program that fails alike could not be written: {value}")
+                self._caution(unwritten(value))
             case "plan" | "shrink":
                 self.progress = (told.what, *value)
                 self.tried = self.tried or told.what == "shrink" or value[0] == value[1]

@@ -152,7 +152,10 @@ def run_programs(paths: Sequence[Path], seconds: float = _PATIENCE) -> list[str 
     found: list[str | None] = []
     deadline = time.monotonic() + seconds
     while len(found) < len(paths):
-        told, ended = _run_from(paths[len(found) :], deadline)
+        try:
+            told, ended = _run_from(paths[len(found) :], deadline)
+        except OSError:  # no process is to be had, or no place for what it finds
+            break
         found += told
         if ended is None:
             break

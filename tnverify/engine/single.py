@@ -15,6 +15,7 @@ from tnverify.engine.hold import hold
 from tnverify.engine.likeness import like_faults
 from tnverify.engine.results import SubjectReport
 from tnverify.engine.verdicts import subject_verdict
+from tnverify.engine.watch import Unwatched
 from tnverify.subjects import Unusable, resolve
 from tnverify.subjects.adapters import ADAPTERS
 from tnverify.subjects.resolve import find_adapter
@@ -41,10 +42,30 @@ def verify_here(
             found = resolve(request, made.options.device)
         except Unusable as error:
             return replace(unusable(request, str(error)), seconds=time.perf_counter() - clock)
-        verdicts = hold(found.subject, request, number, made, progress)
+        watch = _Unwritten()
+        verdicts = hold(found.subject, request, number, made, progress, watch)
     notes = (captured.note,) if captured.note else ()
     report = concluded(described(request, found), verdicts, made, notes)
-    return replace(report, seconds=time.perf_counter() - clock)
+    return replace(
+        report,
+        cautions=(*report.cautions, *dict.fromkeys(watch.cautions)),
+        seconds=time.perf_counter() - clock,
+    )
+
+
+class _Unwritten(Unwatched):
+    """Keeps what could not be written."""
+
+    def __init__(self) -> None:
+        self.cautions: list[str] = []
+
+    def not_written(self, why: str) -> None:
+        self.cautions.append(unwritten(why))
+
+
+def unwritten(why: str) -> str:
+    """What a reader must know where a program could not be written."""
+    return f"a program that fails alike could not be written: {why}"
 
 
 def concluded(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -47,6 +47,8 @@ def each_apart(
     the processes.
     """
     method = methods(device)[0]
+    if not device.startswith("cpu"):
+        limits = replace(limits, memory=None)  # as Limits says
     running: list[_Running] = []
     next_call = 0
     try:

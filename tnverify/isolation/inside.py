@@ -62,6 +62,7 @@ def run(
     work: Callable[..., None],
     end: socket.socket,
     parent: int,
+    method: str,
     limits: Limits,
     arguments: tuple[Any, ...],
 ) -> None:
@@ -70,6 +71,8 @@ def run(
     code = 1
     try:
         settle(limits, parent)
+        if method == "fork":
+            _close_all_but(end.fileno())
         work(Channel(end), *arguments)
         code = 0
     finally:
@@ -91,6 +94,13 @@ def settle(limits: Limits, parent: int) -> None:
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
     set_limits(limits)
+
+
+def _close_all_but(kept: int) -> None:
+    """Close the files that who started this process has open: other processes' results, say."""
+    most = os.sysconf("SC_OPEN_MAX")
+    os.closerange(3, kept)
+    os.closerange(kept + 1, most)
 
 
 def end_with(parent: int) -> None:

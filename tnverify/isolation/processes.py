@@ -52,7 +52,9 @@ class Process:
         self.end, theirs = socket.socketpair()
         start: Any = multiprocessing.get_context(method)
         self._process = start.Process(
-            target=inside.run, args=(work, theirs, os.getpid(), limits, arguments), daemon=True
+            target=inside.run,
+            args=(work, theirs, os.getpid(), method, limits, arguments),
+            daemon=True,
         )
         try:
             with warnings.catch_warnings():
@@ -114,7 +116,10 @@ class Process:
 
     def how_it_died(self) -> str:
         """In words how a process ended that told nothing more; it is gone afterwards."""
-        self._process.join(5)
+        # Not `join`, which waits without end for a process that closed what it was given.
+        deadline = time.monotonic() + 5
+        while self._process.exitcode is None and time.monotonic() < deadline:
+            time.sleep(0.005)
         code = self._process.exitcode
         self.kill()
         if code is None:

@@ -103,7 +103,7 @@ def survey(
         calls = [partial(judge, court, number, mutant) for number, mutant in enumerate(mutants)]
         try:
             progress.on_plan(0, len(mutants))
-            for number, ended in each_apart(calls, jobs, limits):
+            for number, ended in each_apart(calls, jobs, limits, device):
                 judged[number] = ended.answer or Judged("stopped", why=ended.why or "")
                 progress.on_plan(len(judged), len(mutants))
         except KeyboardInterrupt:
@@ -124,7 +124,7 @@ def survey(
 
 def _original(request: SubjectRequest, profile: Profile, seed: int, device: str) -> Original:
     call = partial(look, request, profile.name, seed, device)
-    _, ended = next(iter(each_apart([call], 1, _FIRST)))
+    _, ended = next(iter(each_apart([call], 1, _FIRST, device)))
     if ended.answer is None:
         raise Unusable((ended.why or "").removeprefix("Unusable: "))
     return ended.answer
