@@ -241,6 +241,8 @@ EVERYTHING = Plan(
     alpha_offset=6.0,
     past=2,
     overrides=((0, 3, 8.0), (1, 0, -1000.0)),
+    distinct=True,
+    past_items=(4, 2),
 )
 
 
@@ -267,6 +269,8 @@ def test_json_of_a_plan_is_plain_lists_and_numbers() -> None:
         "alpha_offset": 0.0,
         "past": 0,
         "overrides": [(0, 3, 8.0)],
+        "distinct": False,
+        "past_items": [3, 2],
     }
 
 

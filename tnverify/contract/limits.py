@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ class OnlyWidth(int):
 
     spatial: tuple[int, ...] | None
 
-    def __new__(cls, channels: int, spatial: tuple[int, ...] | None = None) -> OnlyWidth:
+    def __new__(cls, channels: int, spatial: tuple[int, ...] | None = None) -> Self:
         made = super().__new__(cls, channels)
         made.spatial = spatial
         return made

@@ -117,7 +117,8 @@ def try_laws(
 ) -> list[LawRecord]:
     """Replay the corpus on every law; each stops where it fails or has counted enough tasks.
 
-    Laws that ask about `wide` plans meet these afterwards, however many tasks have counted. With `first_only` all stop where the first law fails: for those who ask whether one does.
+    Laws that ask about `wide` plans meet these afterwards, however many tasks have counted.
+    With `first_only` all stop where the first law fails: for those who ask whether one does.
     Ctrl-C ends the replay, is told to `on_interrupt`, and leaves what was seen so far.
     """
     records = []

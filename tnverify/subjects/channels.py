@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.nn.parameter import UninitializedTensorMixin
 
 from tnverify.contract.limits import OnlyWidth
 from tnverify.contract.outcomes import SubjectRaised, first_line
@@ -23,7 +24,8 @@ _STEPS = (1, 2, 3, 4, 5, 6, 8, 16, 32, 64)
 def channel_step(factory: Factory) -> int:
     """The smallest step of channels that the constructor takes (groups must divide them).
 
-    An OnlyWidth where the layer takes one number of channels, as was said or as is found. Raises Unusable with the constructor's own words where it takes none.
+    An OnlyWidth where the layer takes one number of channels, as was said or as is found.
+    Raises Unusable with the constructor's own words where it takes none.
     """
     if factory.only is not None:
         return factory.only
@@ -66,7 +68,7 @@ def _sizes(layer: Any) -> set[int]:
     shapes = (
         tensor.shape
         for tensor in (*layer.parameters(), *layer.buffers())
-        if not isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin)
+        if not isinstance(tensor, UninitializedTensorMixin)
     )
     return {int(size) for shape in shapes for size in shape}
 

@@ -43,8 +43,9 @@ def with_limits(subject: Subject, given: Limits) -> Subject:
     found = Limits(
         min_channels=1 if given.channels else _least_channels(subject, usual),
         min_side=1 if given.spatial else _least_side(subject, usual),
-        **({} if given.items else _items(subject, usual)),
     )
+    if given.items is None:
+        found = _with_items(found, subject, usual)
     limits = given.merged(found)
     if limits == given:
         return subject
@@ -69,16 +70,17 @@ def _of_items(plan: Plan, count: int) -> Plan:
     return replace(plan, context=count, targets=count, past_items=(count, count))
 
 
-def _items(subject: Subject, usual: Plan) -> dict[str, int]:
-    """The least items, or the number that counts of items must be a multiple of."""
+def _with_items(found: Limits, subject: Subject, usual: Plan) -> Limits:
+    """With the least items, or the number that counts of items must be a multiple of."""
     taken = {count for count in _COUNTS if _takes(subject, _of_items(usual, count))}
     if len(taken) == len(_COUNTS) or not taken:
-        return {}
+        return found
     for unit in _UNITS:
         if taken == {count for count in _COUNTS if count % unit == 0}:
-            return {"multiple_of": unit}
+            return replace(found, multiple_of=unit)
     least = min(taken)
-    return {"min_items": least} if taken == {c for c in _COUNTS if c >= least} else {}
+    is_least = taken == {count for count in _COUNTS if count >= least}
+    return replace(found, min_items=least) if is_least else found
 
 
 def _least_channels(subject: Subject, usual: Plan) -> int:
