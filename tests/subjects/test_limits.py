@@ -99,6 +99,33 @@ def test_a_width_in_the_spec_is_the_only_one(spec: str, tmp_path: Path) -> None:
     assert subject.channel_step == 8
 
 
+class GroupsOf32AtMost(nn.Module):
+    """Group norm as networks have it: 32 groups, or as many as there are channels."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.num_groups, self.eps = min(32, channels), 1e-5
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.group_norm(x, self.num_groups, eps=self.eps)
+
+
+class Beyond32(Refuses):
+    """It forgets channels beyond the 32nd."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([super().forward(x[:, :32]), x[:, 32:]], 1)
+
+
+def test_a_scheme_that_fits_wide_layers_goes_before_one_that_fits_narrow_ones_alone() -> None:
+    found = resolve(SubjectRequest(f"{__file__}:GroupsOf32AtMost")).subject
+    assert found.claims.scheme.name == "group_norm"
+    # Where none fits so wide, the layer is held to what it is while it is narrow.
+    assert resolve(SubjectRequest(f"{__file__}:Beyond32")).subject.claims.scheme.name == (
+        "instance_norm"
+    )
+
+
 def test_every_multiple_of_an_only_width_is_itself() -> None:
     only = OnlyWidth(64, (7, 7))
     assert (3 * only, only * 2) == (64, 64)

@@ -17,6 +17,7 @@ from tnverify.catalogue import load_catalogue
 from tnverify.engine.canaries import asleep
 from tnverify.engine.capture import captured_output
 from tnverify.engine.causes import group_causes
+from tnverify.engine.corpora import plans_for
 from tnverify.engine.hold import hold
 from tnverify.engine.options import RunOptions, RunPlan
 from tnverify.engine.profiles import find_profile
@@ -147,6 +148,7 @@ def _verify_one(
         report,
         verdict=verdict,
         reason=reason,
+        asked=plans_for(found.subject, made.options.seed, made.profile).largest,
         laws=tuple(verdicts),
         causes=group_causes(verdicts),
         notes=notes,

@@ -45,6 +45,9 @@ _ORDINARY = (
 )
 _WIDE = ((4, 3, 8, (3, 3, 2), 15), (4, 3, 12, (3, 3, 2), 16), (4, 3, 16, (3, 3, 2), 17))
 """Of more channels than the tasks that laws see."""
+_WIDER = ((4, 3, 64, (3, 3, 2), 18),)
+"""Of so many that another scheme is preferred if it fits there: groups of 32, at most, are single
+channels until then. What fits nowhere so wide is no reason to take a scheme back."""
 
 
 def probe_tasks(subject: Subject) -> list[Task]:
@@ -147,7 +150,9 @@ def _nearest(
     of groups that depend on their number may be a layer norm.
     """
     wide = _tasks(subject, _WIDE)
+    wider = _tasks(subject, _WIDER)
     parting: _Fit | None = None
+    narrow: _Fit | None = None
     best = _Fit(Claims(SCHEMES["inductive"], inferred=True), subject.eps, False, float("inf"))
     if declared is not None:
         names = [declared.scheme.name]
@@ -177,10 +182,12 @@ def _nearest(
                     best = fit
                 if fit.fits:
                     fit = replace(fit, parts=_parts(trial, wide))
-                    if fit.parts is None:
+                    if fit.parts is None and _parts(trial, wider) is None:
                         return fit
+                    if fit.parts is None:
+                        narrow = narrow or fit
                     parting = parting or fit
-    return parting or best
+    return narrow or parting or best
 
 
 def _parts(subject: Subject, wide: list[Task]) -> int | None:
