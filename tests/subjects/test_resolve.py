@@ -65,7 +65,7 @@ KNOWN = [
     Known("torch.nn:LayerNorm([channels, *spatial])", "no_context", "layer_norm", OWN, OWN),
     Known("torch.nn:LayerNorm", "no_context", "layer_norm", OWN, OWN),
     Known("torch.nn:Identity()", "no_context", "none", OWN, OWN),
-    Known("torch.nn:RMSNorm([channels, *spatial])", "no_context", "inductive", OWN, OWN),
+    Known("torch.nn:RMSNorm([channels, *spatial])", "no_context", "item_rms_norm", OWN, OWN),
 ]
 
 
