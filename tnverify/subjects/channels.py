@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 from tnverify.contract.limits import OnlyWidth
 from tnverify.contract.outcomes import SubjectRaised, first_line
@@ -66,9 +66,7 @@ def _sizes(layer: Any) -> set[int]:
     if not isinstance(layer, torch.nn.Module):
         return set()
     shapes = (
-        tensor.shape
-        for tensor in (*layer.parameters(), *layer.buffers())
-        if not isinstance(tensor, UninitializedTensorMixin)
+        tensor.shape for tensor in (*layer.parameters(), *layer.buffers()) if not is_lazy(tensor)
     )
     return {int(size) for shape in shapes for size in shape}
 
