@@ -51,7 +51,7 @@ class Tile:
         return Run(self.of(run.context, self.context), self.of(run.targets, self.targets))
 
     def of_task(self, task: Task) -> Task:
-        """The large task. Its alpha is the small one's: the scale is divided as the context grew."""
+        """The large task. Alpha stays: its scale is divided as the context grew."""
         parameters = task.parameters
         if self.channels is not None:
             weight, bias = (
@@ -158,7 +158,7 @@ def expect_repeated_gradients(norm: Prober, task: Task, tiles: Sequence[Tile]) -
 
 
 def _gradients(norm: Prober, task: Task, context: Tensor, targets: Tensor) -> dict[str, Tensor]:
-    """Gradients of the weighted outputs by both sets, and by weight and bias, channel by channel."""
+    """Gradients of the weighted outputs by both sets, and by each channel's weight and bias."""
     probe = norm.fresh(task)
     leaves = {
         "context": task.context.clone().requires_grad_(True),

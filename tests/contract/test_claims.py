@@ -101,8 +101,8 @@ def test_what_is_no_claim_names_the_nearest(text: str, says: str) -> None:
             "bn",
             (
                 "unknown scheme 'bn': known: none, conventional_bn, batch_renorm, transductive_bn,"
-                " layer_norm, instance_norm, group_norm, reptile_norm, meta_bn, tasknorm_i,"
-                " tasknorm_l, tasknorm_r and 1 more"
+                " layer_norm, per_pixel_layer_norm, rms_norm, item_rms_norm, frozen_bn,"
+                " instance_norm, group_norm, reptile_norm and 5 more"
             ),
         ),
         (

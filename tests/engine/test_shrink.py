@@ -165,10 +165,10 @@ def test_no_plan_is_asked_twice_and_asking_ends() -> None:
     asked: list[Plan] = []
     long = replace(BIG, context=2001)
     small = shrunk(lambda plan: asked.append(plan) is None and plan.context >= 1100, long)
-    assert 1100 <= small.context < 2001
+    # Leaps that halve find the threshold with few questions.
+    assert small.context == 1100
     assert len(asked) == len(set(asked))
-    # Those of Hypothesis have other seeds.
-    assert len(asked) == EVALUATIONS
+    assert len(asked) <= EVALUATIONS
 
 
 def test_a_plan_that_cannot_be_simpler_is_given_back() -> None:
@@ -212,7 +212,8 @@ def test_the_seeds_that_are_tried_are_the_three_smallest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "smaller"), [(1, []), (2, [1]), (3, [1, 2]), (4, [1, 2, 3]), (20, [1, 2, 10, 19])]
+    ("size", "smaller"),
+    [(1, []), (2, [1]), (3, [1, 2]), (4, [1, 2, 3]), (20, [1, 2, 10, 15, 18, 19])],
 )
-def test_a_size_is_made_one_two_half_and_one_less(size: int, smaller: list[int]) -> None:
+def test_a_size_is_made_one_two_and_less_by_halves(size: int, smaller: list[int]) -> None:
     assert shrinking._smaller(size) == smaller

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -48,6 +48,27 @@ SPATIAL = {
 def test_where_it_fails_and_passes_is_a_sentence(failing: tuple[int, ...], sentence: str) -> None:
     task = Plan(context=3, targets=1).build()
     assert boundary(task, lambda t: len(t.context) in failing, 1)["context"] == sentence
+
+
+@pytest.mark.parametrize(
+    ("fails", "sentence"),
+    [
+        (lambda n: n % 4, "fails unless the number of channels is a multiple of 4"),
+        (lambda n: n % 2 == 0, "fails where the number of channels is a multiple of 2"),
+        (lambda n: n >= 33, "fails for 33 or more channels, passes for 1 to 32"),
+        (lambda n: n > 12, "fails for 16 or more channels, passes for 1 to 12"),
+    ],
+)
+def test_thresholds_and_divisors_of_large_tasks_are_told(fails: Any, sentence: str) -> None:
+    task = Plan(context=2, targets=1, channels=33).build()
+    assert boundary(task, lambda t: bool(fails(t.channels)), 1)["channels"] == sentence
+
+
+def test_a_task_is_not_doubled_beyond_measure() -> None:
+    task = Plan(context=2, targets=1, channels=1, spatial=(400, 300)).build()
+    sizes: list[int] = []
+    boundary(task, lambda t: sizes.append(t.context.numel() + t.targets.numel()) is not None, 1)
+    assert max(sizes) < 5_000_000
 
 
 @pytest.mark.parametrize("rank", range(4))

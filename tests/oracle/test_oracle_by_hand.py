@@ -166,3 +166,47 @@ def test_context_items_equal_reptile_at_the_matching_alpha(shape: tuple[int, ...
     ]
     # The identity is one of biased moments alone; over one pixel the blend is NaN.
     assert not (np.abs(unbiased[0].outputs - unbiased[1].outputs) <= few).all()
+
+
+# One item of two channels and two pixels: 3, 1 in the first channel and 4, 7 in the second.
+MAPS = np.array([3.0, 1.0, 4.0, 7.0]).reshape(1, 2, 1, 2)
+
+
+def test_each_position_has_the_moments_of_its_channels() -> None:
+    # Positions (3, 4): mean 3.5, deviation 0.5; (1, 7): mean 4, deviation 3.
+    got = answer("per_pixel_layer_norm", MAPS, MAPS, eps=0.0).targets
+    assert got.outputs.ravel().tolist() == [-1.0, -1.0, 1.0, 1.0]
+    assert got.mean[0, 0].ravel().tolist() == [3.5, 4.0]
+    assert got.count == 2
+
+
+def test_root_mean_squares_take_nothing_off() -> None:
+    # Position (3, 4): mean square 12.5; (1, 7): 25. The whole item: (9 + 1 + 16 + 49)/4 = 18.75.
+    got = answer("rms_norm", MAPS, MAPS, eps=0.0).targets
+    assert got.outputs.ravel().tolist() == [3 / math.sqrt(12.5), 0.2, 4 / math.sqrt(12.5), 1.4]
+    whole = answer("item_rms_norm", MAPS, MAPS, eps=0.25).targets
+    expected = [value / math.sqrt(19.0) for value in (3.0, 1.0, 4.0, 7.0)]
+    assert whole.outputs.ravel().tolist() == expected
+
+
+def test_frozen_moments_are_those_that_are_held() -> None:
+    # (5 - 1)/sqrt(3 + 1) = 2.
+    held = Moments(np.array([1.0]), np.array([3.0]))
+    got = answer("frozen_bn", CONTEXT, TARGET, eps=1.0, running=held)
+    assert got.targets.outputs.item() == 2.0
+    assert got.context.outputs.ravel().tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("offset", [0.0, 1000.0])
+def test_many_values_are_summed_to_within_the_roundings_that_are_told(offset: float) -> None:
+    values = np.random.default_rng(5).normal(size=(2, 1, 130, 130)) + offset
+    got = answer("meta_bn", values, values[:1], eps=0.0).context
+    assert 0 < got.roundings < 64
+    mean = math.fsum(values.ravel().tolist()) / values.size
+    centred = (values - mean).ravel()
+    var = math.fsum((centred * centred).tolist()) / values.size
+    exact = (values - mean) / math.sqrt(var)
+    room = (got.roundings + 8) * 2.0**-53 * (1 + np.abs(exact) + got.kappa)
+    assert (np.abs(got.outputs - exact) <= room).all()
+    few = answer("meta_bn", CONTEXT, TARGET).context
+    assert few.roundings == 0

@@ -11,6 +11,8 @@ from tnverify.contract import SCHEMES
 from tnverify.oracle import Moments, OracleError, answer
 
 NAMED = [name for name in SCHEMES if name != "inductive"]
+BY_POSITION = ("per_pixel_layer_norm", "rms_norm")
+"""Schemes with moments of their own for each position."""
 
 
 def asked(scheme: str, context: np.ndarray, targets: np.ndarray, **options: Any) -> Any:
@@ -30,7 +32,9 @@ def test_every_scheme_answers_in_every_rank(scheme: str, spatial: tuple[int, ...
     for part, x in ((got.context, context), (got.targets, targets)):
         assert part.outputs.shape == part.normalized.shape == part.dy_dalpha.shape == x.shape
         small = (*x.shape[:2], *ones)
-        assert part.mean.shape == part.var.shape == part.kappa.shape == part.alpha.shape == small
+        moments = x.shape if scheme in BY_POSITION else small
+        assert part.mean.shape == part.var.shape == part.kappa.shape == moments
+        assert part.alpha.shape == small
         assert np.isfinite(part.outputs).all()
         weight, bias = np.array([2.0, -1.0]), np.array([0.5, 0.0])
         wide = (1, 2, *ones)
@@ -45,7 +49,7 @@ def test_no_targets_give_no_outputs(scheme: str) -> None:
     context = np.random.default_rng(2).normal(size=(3, 2, 2, 2))
     got = asked(scheme, context, context[:0])
     assert got.targets.outputs.shape == (0, 2, 2, 2)
-    assert got.targets.mean.shape == (0, 2, 1, 1)
+    assert got.targets.mean.shape == ((0, 2, 2, 2) if scheme in BY_POSITION else (0, 2, 1, 1))
     assert (got.context.outputs == asked(scheme, context, context).context.outputs).all()
 
 

@@ -241,6 +241,8 @@ EVERYTHING = Plan(
     alpha_offset=6.0,
     past=2,
     overrides=((0, 3, 8.0), (1, 0, -1000.0)),
+    distinct=True,
+    past_items=(4, 2),
 )
 
 
@@ -268,6 +270,8 @@ def test_json_of_a_plan_is_plain_lists_and_numbers() -> None:
         "past": 0,
         "spread": 0.0,
         "overrides": [(0, 3, 8.0)],
+        "distinct": False,
+        "past_items": [3, 2],
     }
 
 

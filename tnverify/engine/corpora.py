@@ -6,6 +6,7 @@ from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
+from tnverify.engine.results import Asked
 from tnverify.plans.fitting import fitted
 from tnverify.plans.strategies import corpus
 from tnverify.plans.wide import wide_plans
@@ -28,6 +29,20 @@ class Plans(NamedTuple):
 
     usual: tuple[Plan, ...]
     wide: tuple[Plan, ...]
+
+    @property
+    def largest(self) -> Asked:
+        """The largest sizes among them."""
+        plans = self.all
+        return Asked(
+            channels=max(plan.channels for plan in plans),
+            items=max(max(plan.context, plan.targets) for plan in plans),
+            side=max((side for plan in plans for side in plan.spatial), default=1),
+            values=max(
+                max(plan.context, plan.targets) * plan.channels * prod(plan.spatial)
+                for plan in plans
+            ),
+        )
 
     @property
     def all(self) -> tuple[Plan, ...]:

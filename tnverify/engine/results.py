@@ -90,6 +90,17 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The largest sizes of the plans that a subject was asked about."""
+
+    channels: int
+    items: int
+    side: int
+    values: int
+    """In one set of a task."""
+
+
+@dataclass(frozen=True, slots=True)
 class SubjectReport:
     """One subject's verdict with all its laws; `laws` is empty only where unusable.
 
@@ -108,6 +119,8 @@ class SubjectReport:
     inferred: bool = True
     reason: str | None = None
     fingerprint: Fingerprint | None = None
+    asked: Asked | None = None
+    """The largest sizes that were asked; None where no law was."""
     laws: tuple[LawVerdict, ...] = ()
     causes: tuple[Cause, ...] = ()
     nearness: Nearness | None = None

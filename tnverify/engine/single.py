@@ -11,6 +11,7 @@ import torch
 from tnverify.contract.claims import SCHEMES, Claims
 from tnverify.engine.capture import captured_output
 from tnverify.engine.causes import group_causes
+from tnverify.engine.corpora import plans_for
 from tnverify.engine.hold import hold
 from tnverify.engine.likeness import like_faults
 from tnverify.engine.results import SubjectReport
@@ -45,7 +46,7 @@ def verify_here(
         watch = _Unwritten()
         verdicts = hold(found.subject, request, number, made, progress, watch)
     notes = (captured.note,) if captured.note else ()
-    report = concluded(described(request, found), verdicts, made, notes)
+    report = concluded(asked_about(request, found, made), verdicts, made, notes)
     return replace(
         report,
         cautions=(*report.cautions, *dict.fromkeys(watch.cautions)),
@@ -106,6 +107,12 @@ def described(request: SubjectRequest, found: Inference) -> SubjectReport:
         notes=subject.notes,
         cautions=subject.cautions,
     )
+
+
+def asked_about(request: SubjectRequest, found: Inference, made: RunPlan) -> SubjectReport:
+    """What was measured, with the largest sizes that laws ask about."""
+    plans = plans_for(found.subject, made.options.seed, made.profile)
+    return replace(described(request, found), asked=plans.largest)
 
 
 def undetected(request: SubjectRequest, device: str) -> Subject:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tnverify.contract.task import Task
 
 _SIZES = (1, 2, 3, 4, 5, 6, 8, 12)
+_UNITS = (2, 3, 4, 8, 16, 32, 64)
+_MOST_VALUES = 400_000
+"""Values in both sets of a task that is made larger, at most."""
 
 _WORDS = {
     "context": ("context item", "context items"),
@@ -42,7 +45,12 @@ def boundary(task: Task, fails: Callable[[Task], bool], step: int) -> dict[str, 
     found = {}
     for name, dim in _dimensions(task).items():
         unit = step if name == "channels" else 1
-        verdicts = {size * unit: fails(_resized(task, name, dim, size * unit)) for size in _SIZES}
+        resized = {size: _resized(task, name, dim, size) for size in _sizes(task, name, dim, unit)}
+        verdicts = {
+            size: fails(other)
+            for size, other in resized.items()
+            if size <= 12 * unit or other.context.numel() + other.targets.numel() <= _MOST_VALUES
+        }
         found[name] = _sentence(verdicts, *_WORDS[name])
     return found
 
@@ -50,6 +58,13 @@ def boundary(task: Task, fails: Callable[[Task], bool], step: int) -> dict[str, 
 def _dimensions(task: Task) -> dict[str, int]:
     axes = _AXES[len(task.spatial)]
     return {"context": 0, "targets": 0, "channels": 1} | {a: 2 + i for i, a in enumerate(axes)}
+
+
+def _sizes(task: Task, name: str, dim: int, unit: int) -> list[int]:
+    """Small sizes; where the task's own is larger, also those around it and around its double."""
+    own = (task.targets if name == "targets" else task.context).shape[dim] // unit
+    around = (own // 2, own - 1, own, own + 1, own + own // 2, 2 * own) if own > _SIZES[-1] else ()
+    return sorted({size * unit for size in (*_SIZES, *around)})
 
 
 def _resized(task: Task, name: str, dim: int, size: int) -> Task:
@@ -93,6 +108,14 @@ def _sentence(verdicts: dict[int, bool], one: str, many: str) -> str:
     if not failing or not passing:
         word = "fails" if failing else "passes"
         return f"{word} for {sizes[0]} to {sizes[-1]} {many}"
+
+    for unit in _UNITS:
+        multiples = [size for size in sizes if size % unit == 0]
+        if len(multiples) > 1 and len(failing) > 2:
+            if passing == multiples:
+                return f"fails unless the number of {many} is a multiple of {unit}"
+            if failing == multiples and len(passing) > 2:
+                return f"fails where the number of {many} is a multiple of {unit}"
 
     def span(chosen: list[int]) -> str:
         whole = [s for s in sizes if chosen[0] <= s <= chosen[-1]]

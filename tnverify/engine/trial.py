@@ -126,8 +126,8 @@ def try_laws(
     """Replay the corpus on every law; each stops where it fails or has counted enough tasks.
 
     Laws that ask about `wide` plans meet these afterwards, however many tasks have counted. With
-    `first_only` all stop where the first law fails: for those who ask whether one does. `watch` is
-    told what is asked; plans with the numbers `passed_over`, wide ones counted on, are not.
+    `first_only` all stop where the first law fails: for those who ask whether one does. `watch`
+    is told what is asked; plans with the numbers `passed_over`, wide ones counted on, are not.
     Ctrl-C ends the replay, is told to `on_interrupt`, and leaves what was seen so far.
     """
     records = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,7 @@ from tnverify.contract.surroundings import Functions, kept, surroundings
 from tnverify.engine import canaries
 from tnverify.engine.capture import captured_output
 from tnverify.engine.hold import hold
-from tnverify.engine.single import described, undetected
+from tnverify.engine.single import asked_about, described, undetected
 from tnverify.isolation.messages import unpacked
 from tnverify.subjects import Unusable, guard, resolve
 
@@ -148,7 +149,8 @@ class _Service:
                 subject = found.subject
         replaced = self._functions.put_back()
         if not errand.before.undetected:
-            report = described(errand.request, found)
+            tell = described if errand.only_measure else partial(asked_about, made=made)
+            report = tell(errand.request, found)
             if replaced:
                 report = replace(report, cautions=(*report.cautions, _said(replaced)))
             self._channel.send(Told("described", report))

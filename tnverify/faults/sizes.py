@@ -161,7 +161,7 @@ class ChunksWeighAlike(PlainNorm):
         state = super().summarize(context)
         if len(context) <= 30:
             return state
-        parts = [self.reduce(part, self.batch_dims(part))[0] for part in context.split(24)]
+        parts = [self.reduce(part, self.batch_dims(part))[0] for part in torch.split(context, 24)]
         return state._replace(mean=torch.stack(parts).mean(0))
 
 

@@ -29,7 +29,8 @@ class SetAnswer:
     """One set, normalised. Arrays of shape (items, channels, *spatial) unless said otherwise.
 
     `normalized` is y, before the affine. `mean` and `var` are the moments used, of shape
-    (items, channels, 1, ...), or (items, channels, *spatial) where each position has its own. `kappa`, of that shape too, is the largest absolute value that
+    (items, channels, 1, ...), or (items, channels, *spatial) where each position has its own.
+    `kappa`, of that shape too, is the largest absolute value that
     entered an item's moments, its own included, over sqrt(var + eps): how badly x - mean
     cancels. `count` is the number of values in the largest reduction behind an output.
     `dy_dalpha` is the derivative of y by alpha, 0 where nothing is blended; `alpha` is then 0.

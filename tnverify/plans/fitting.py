@@ -21,7 +21,8 @@ def fitted(plan: Plan, limits: Limits) -> Plan:
     return replace(
         plan,
         context=items(plan.context),
-        targets=items(plan.targets) if plan.targets or not limits.take(items=0) else 0,
+        # No targets at all are fewer than a layer wants only where it says so.
+        targets=items(plan.targets) if plan.targets or limits.items or least > 1 else 0,
         channels=limits.channels or max(plan.channels, limits.min_channels),
         spatial=limits.spatial or tuple(max(side, limits.min_side) for side in plan.spatial),
         past_items=(items(first), items(second)),

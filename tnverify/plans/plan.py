@@ -44,7 +44,7 @@ class Plan:
     (in units of the deviation). `weight` and `bias` are cycled over the channels, with `distinct`
     a little higher at every turn, so that no two channels are alike; `scale` and
     `alpha_offset` set alpha = sigmoid(scale * context size + alpha_offset). `past` counts the
-    earlier tasks of meta-training, of `past_items` context items and targets. `spread` moves
+        earlier tasks of meta-training, of `past_items` context items and targets. `spread` moves
     parameters without a handle (see `Parameters`). `overrides` puts single values in
     place: (set, flat position modulo the set's size, value), set 0 the context and 1 the targets.
     """

@@ -42,8 +42,8 @@ def wide_plans(
 ) -> list[Plan]:
     """Plans of which each has one wide dimension (two, in those that `pairs` adds).
 
-    `rank` is the number of spatial dimensions. Channels are the next multiple of `step`. Values and their profiles alone depend on the seed. Every channel has a
-    weight and a bias of its own.
+    `rank` is the number of spatial dimensions. Channels are the next multiple of `step`. Values
+    and their profiles alone depend on the seed. Every channel has a weight and a bias of its own.
     """
     shapes = [*_one_wide(rank, step)]
     if pairs:

@@ -24,8 +24,8 @@ _STEPS = (1, 2, 3, 4, 5, 6, 8, 16, 32, 64)
 def channel_step(factory: Factory) -> int:
     """The smallest step of channels that the constructor takes (groups must divide them).
 
-    An OnlyWidth where the layer takes one number of channels, as was said or as is found. Raises
-    Unusable with the constructor's own words where it takes none.
+    An OnlyWidth where the layer takes one number of channels, as was said or as is found.
+    Raises Unusable with the constructor's own words where it takes none.
     """
     if factory.only is not None:
         return factory.only

@@ -62,6 +62,10 @@ _WIDE = tuple(
 )
 """Of more channels than most tasks that laws see."""
 
+_WIDER = ({"context": 4, "targets": 3, "channels": 64, "spatial": (3, 3, 2), "seed": 18},)
+"""Of so many that another scheme is preferred if it fits there: groups of 32, at most, are single
+channels until then. What fits nowhere so wide is no reason to take a scheme back."""
+
 
 def probe_tasks(subject: Subject) -> list[Task]:
     """Ordinary tasks on which a subject is measured, in the first lane that it has."""
@@ -128,7 +132,9 @@ def best_fit(subject: Subject, names: Sequence[str], declared: Claims | None) ->
     """
     tasks, wide = probe_tasks(subject), _tasks(subject, _WIDE)
     more = _tasks(subject, _VARIED)
+    wider = _tasks(subject, _WIDER)
     parting: Fit | None = None
+    narrow: Fit | None = None
     best = replace(NOTHING, eps=subject.eps)
     for trial in _candidates(subject, names, declared):
         fit = agreement(trial, tasks)
@@ -140,10 +146,12 @@ def best_fit(subject: Subject, names: Sequence[str], declared: Claims | None) ->
             best = fit
         if fit.fits:
             fit = replace(fit, parts=_parts(trial, wide))
-            if fit.parts is None:
+            if fit.parts is None and _parts(trial, wider) is None:
                 return fit
+            if fit.parts is None:
+                narrow = narrow or fit
             parting = parting or fit
-    return parting or best
+    return narrow or parting or best
 
 
 def _is_better(one: Fit, other: Fit) -> bool:

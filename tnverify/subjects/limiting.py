@@ -44,7 +44,7 @@ def with_limits(subject: Subject, given: Limits) -> Subject:
         min_channels=1 if given.channels else _least_channels(subject, usual),
         min_side=1 if given.spatial else _least_side(subject, usual),
     )
-    if not given.items:
+    if given.items is None:
         found = _with_items(found, subject, usual)
     limits = given.merged(found)
     if limits == given:
