@@ -127,7 +127,7 @@ def low_precision_gradients_follow_float64_ones(norm: Prober, task: Task) -> Non
         not_claimed("the layer's own dtype is float64: there is no lower precision to compare")
     task = trimmed(task)
     own, wide = Loss(norm, task, sparse=True), Loss(norm, widened(task), sparse=True)
-    direction = own.direction(SETS)
+    direction = own.direction((*SETS, *_AFTER_MOMENTS))
     rounding = own.slope_error(direction)
     try:
         exact = wide.at().gradient()

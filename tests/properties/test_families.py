@@ -20,8 +20,8 @@ HERE = [
     if not law.thorough_only and (law.name != "cpu_and_cuda_agree" or torch.cuda.is_available())
 ]
 
-ELSEWHERE = ("AnotherPathWhenTraced", "HalfOnCuda")
-"""Faults that need a compiler or CUDA to show."""
+ELSEWHERE = ("AnotherPathWhenTraced", "HalfOnCuda", "ForwardModeByHalf")
+"""Faults that need a compiler, CUDA or the profile thorough to show."""
 
 
 @pytest.mark.parametrize("layer", trials.SOUND)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from tnverify.faults import backwards  # noqa: F401 - it plants more of this family
 from tnverify.faults.fault import fault
 from tnverify.faults.plain import PlainInstanceNorm, PlainNorm, PlainTaskNorm, State
 

@@ -79,7 +79,7 @@ class EpsIsAConstant(PlainNorm):
 
 
 @fault(
-    claims="inductive",
+    claims="meta_bn",
     kills="the_affine_comes_last",
     source="a conditional layer that modulates its input, as FiLM may be placed before or after",
     hard=True,
@@ -108,7 +108,7 @@ class BiasIsScaled(PlainNorm):
 
 
 @fault(
-    claims="inductive",
+    claims="meta_bn",
     kills="the_affine_comes_last",
     source="inplace-abn keeps its weight positive by abs() so that it can be inverted",
     hard=True,
