@@ -21,21 +21,20 @@ from tnverify.catalogue import law
 from tnverify.tolerances import expect_same, not_claimed
 
 from .derived import (
-    choice,
     expect_changed,
     expect_no_flow,
     may_not,
-    noise,
     plain,
     reach,
-    split,
     two_constant_targets,
     weights_for,
     with_context,
 )
 
 if TYPE_CHECKING:
-    from tnverify.contract import Claims, Prober, Task
+    from torch import Tensor
+
+    from tnverify.contract import Claims, Draw, Prober, Task
 
 FAMILY = "context"
 WHOM = "section 3, whom each scheme reads"
@@ -64,13 +63,13 @@ def unless_items_keep_apart(claims: Claims) -> str | None:
 
 
 @law(family=FAMILY, kind="exact", source=WHOM, claimed=unless_targets_ignore_it)
-def an_unread_context_is_ignored(norm: Prober, task: Task) -> None:
+def an_unread_context_is_ignored(norm: Prober, task: Task, draw: Draw) -> None:
     """Where targets claim not to read the context, replacing it changes none of their outputs.
 
     A violation means that the layer is not the scheme it claims to be: it carries something
     from the context to the targets.
     """
-    other = norm.run(task.with_sets(context=noise(task, task.context)))
+    other = norm.run(task.with_sets(context=draw.noise(task.context)))
     expect_same(
         other.targets,
         norm.run(task).targets,
@@ -80,7 +79,7 @@ def an_unread_context_is_ignored(norm: Prober, task: Task) -> None:
 
 
 @law(family=FAMILY, kind="exact", source=WHOM, claimed=unless_targets_ignore_it)
-def no_gradient_flows_from_an_unread_context(norm: Prober, task: Task) -> None:
+def no_gradient_flows_from_an_unread_context(norm: Prober, task: Task, draw: Draw) -> None:
     """Where targets claim not to read the context, their derivatives by it are exactly zero.
 
     A violation with `an_unread_context_is_ignored` held is a term that cancels in the forward
@@ -90,21 +89,21 @@ def no_gradient_flows_from_an_unread_context(norm: Prober, task: Task) -> None:
     context = task.context.clone().requires_grad_()
     _, state = probe.condition(context)
     outputs = probe.normalize(task.targets.clone(), state)
-    (gradient,) = probe.grad(outputs, [context], grad_output=weights_for(task, outputs))
+    (gradient,) = probe.grad(outputs, [context], grad_output=weights_for(draw, outputs))
     expect_no_flow(gradient, "the target outputs by the context")
 
 
 @law(family=FAMILY, kind="exact", source=WHOM, claimed=unless_items_keep_apart)
-def context_items_that_keep_apart_do(norm: Prober, task: Task) -> None:
+def context_items_that_keep_apart_do(norm: Prober, task: Task, draw: Draw) -> None:
     """Where context outputs claim their own item alone, the other items change none of them.
 
     A violation means that the context is normalised by moments over its items, which the claimed
     scheme does not do.
     """
-    task = with_context(task, 2)
-    kept = split(task, 36, len(task.context))
+    task = with_context(task, 2, draw)
+    kept = draw.subset(len(task.context))
     mask = kept.to(task.device).view(-1, *(1,) * (task.context.dim() - 1))
-    other = task.with_sets(context=torch.where(mask, task.context, noise(task, task.context)))
+    other = task.with_sets(context=torch.where(mask, task.context, draw.noise(task.context)))
     expect_same(
         norm.run(other).context[kept],
         norm.run(task).context[kept],
@@ -114,34 +113,36 @@ def context_items_that_keep_apart_do(norm: Prober, task: Task) -> None:
 
 
 @law(family=FAMILY, kind="exact", source=WHOM, claimed=unless_items_keep_apart)
-def no_gradient_flows_between_context_items_that_keep_apart(norm: Prober, task: Task) -> None:
+def no_gradient_flows_between_context_items_that_keep_apart(
+    norm: Prober, task: Task, draw: Draw
+) -> None:
     """Where context outputs claim their own item alone, derivatives by the others are zero.
 
     A violation where replacing the other items changes nothing means that values agree
     but training does not: another item enters through a term that cancels in the forward pass.
     """
-    task = with_context(task, 2)
+    task = with_context(task, 2, draw)
     probe = norm.fresh(task)
     context = task.context.clone().requires_grad_()
     outputs, _ = probe.condition(context)
-    one = choice(task, 37, len(context))
+    one = draw.index(len(context))
     weights = torch.zeros_like(outputs)
-    weights[one] = weights_for(task, outputs)[one]
+    weights[one] = weights_for(draw, outputs)[one]
     (gradient,) = probe.grad(outputs, [context], grad_output=weights)
     others = [i for i in range(len(context)) if i != one]
     expect_no_flow(gradient[others], f"the output of context item {one} by the other items")
 
 
 @law(family=FAMILY, kind="exact", source=MOMENTS, claimed=unless_items_share_it)
-def context_outputs_read_the_other_context_items(norm: Prober, task: Task) -> None:
+def context_outputs_read_the_other_context_items(norm: Prober, task: Task, draw: Draw) -> None:
     """Where context outputs claim to read the context, the other items change each of them.
 
     The context and the targets must be normalised alike, or the learner's two passes do not
     match. A violation means that the context's own outputs use each item's moments alone.
     `outputs_agree_with_the_formula` sees wrong values there too; this law says what is not read.
     """
-    task = plain(with_context(task, 2))
-    one = choice(task, 38, len(task.context))
+    task = plain(with_context(task, 2, draw))
+    one = draw.index(len(task.context))
     step = 4 * reach(task, 16)
     sides = []
     for sign in (step, -step):
@@ -153,18 +154,21 @@ def context_outputs_read_the_other_context_items(norm: Prober, task: Task) -> No
     )
 
 
-def _with_past(task: Task, shift: float) -> Task:
-    """The task after two earlier tasks of meta-training whose values lie around `shift`."""
-    sizes = (3, 2)
-    pasts = []
-    for key in (0, 1):
-        sets = [
-            noise(task, task.context.new_empty((size, *task.context.shape[1:])), 41 + 2 * key + i)
-            + shift
-            for i, size in enumerate(sizes)
-        ]
-        pasts.append((sets[0], sets[1]))
-    return replace(task, past=tuple(pasts))
+def _earlier(task: Task, draw: Draw) -> list[tuple[Tensor, Tensor]]:
+    """Two earlier tasks of meta-training, of three context items and two targets each."""
+    shape = task.context.shape[1:]
+    return [
+        (
+            draw.noise(task.context.new_empty((3, *shape))),
+            draw.noise(task.context.new_empty((2, *shape))),
+        )
+        for _ in range(2)
+    ]
+
+
+def _with_past(task: Task, past: list[tuple[Tensor, Tensor]], shift: float) -> Task:
+    """The task after these tasks of meta-training, their values moved by `shift`."""
+    return replace(task, past=tuple((c + shift, t + shift) for c, t in past))
 
 
 def unless_past_is_unread(claims: Claims) -> str | None:
@@ -187,7 +191,7 @@ def unless_past_is_read(claims: Claims) -> str | None:
     source="section 3.1, running moments; section 3, table",
     claimed=unless_past_is_unread,
 )
-def an_unread_past_is_ignored(norm: Prober, task: Task) -> None:
+def an_unread_past_is_ignored(norm: Prober, task: Task, draw: Draw) -> None:
     """Where no past is claimed, earlier tasks of meta-training change no output.
 
     Running moments are global, though tasks differ (paper, section 3.1). A violation means that
@@ -195,7 +199,7 @@ def an_unread_past_is_ignored(norm: Prober, task: Task) -> None:
     """
     if not hasattr(norm.fresh(task).norm, "observe"):
         not_claimed("the layer has no meta-training step that could leave anything behind")
-    run, other = norm.run(task), norm.run(_with_past(task, 1.0))
+    run, other = norm.run(task), norm.run(_with_past(task, _earlier(task, draw), 1.0))
     expect_same(
         other.targets, run.targets, "the targets after another meta-training", symptom="flow"
     )
@@ -210,7 +214,7 @@ def an_unread_past_is_ignored(norm: Prober, task: Task) -> None:
 @law(
     family=FAMILY, kind="exact", source="section 3.1, running moments", claimed=unless_past_is_read
 )
-def the_past_that_is_claimed_is_used(norm: Prober, task: Task) -> None:
+def the_past_that_is_claimed_is_used(norm: Prober, task: Task, draw: Draw) -> None:
     """Where the past is claimed, other tasks of meta-training change the targets' outputs.
 
     A violation means that running moments are never updated (the TensorFlow update operations
@@ -219,7 +223,8 @@ def the_past_that_is_claimed_is_used(norm: Prober, task: Task) -> None:
     """
     step = 16 * reach(task, 64)
     task = plain(task).with_sets(targets=two_constant_targets(task, step))
-    sides = [norm.run(_with_past(task, shift)).targets for shift in (step, -step)]
+    past = _earlier(task, draw)
+    sides = [norm.run(_with_past(task, past, shift)).targets for shift in (step, -step)]
     expect_changed(sides[1], sides[0], f"the targets after a past moved by {2 * step:g}")
 
 

@@ -15,34 +15,34 @@ import torch
 from tnverify.catalogue import law
 from tnverify.tolerances import expect_same, says_nothing
 
-from .derived import answers, choice, noise
+from .derived import answers
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tnverify.contract import Prober, Task
+    from tnverify.contract import Draw, Prober, Task
 
 FAMILY = "task_isolation"
 SOURCE = "section 2.2: moments are local to a task; protocol"
 
 
-def _resized(task: Task, like: Tensor, by: int, key: int) -> Tensor:
+def _resized(draw: Draw, like: Tensor, by: int) -> Tensor:
     """Other values for a set, with `by` more items (at least one)."""
     shape = (max(1, len(like) + by), *like.shape[1:])
-    return noise(task, like.new_empty(shape), key) * 2 + 1
+    return draw.noise(like.new_empty(shape)) * 2 + 1
 
 
 @law(family=FAMILY, kind="exact", source=SOURCE)
-def a_task_forgets_the_task_before(norm: Prober, task: Task) -> None:
+def a_task_forgets_the_task_before(norm: Prober, task: Task, draw: Draw) -> None:
     """An instance that met another task before answers as a fresh one does.
 
     The task before has other sizes and other values. A violation means that something of a task
     outlives it: moments averaged over tasks, a buffer that a smaller context does not fill, a
     maximum that only grows. Reset all state when a context comes in.
     """
-    by = (2, 1, -1)[choice(task, 51, 3)]
+    by = (2, 1, -1)[draw.index(3)]
     probe = norm.fresh(task)
-    answers(probe, _resized(task, task.context, by, 2), _resized(task, task.targets, by, 3))
+    answers(probe, _resized(draw, task.context, by), _resized(draw, task.targets, by))
     context, targets = answers(probe, task.context, task.targets)
     run = norm.run(task)
     expect_same(targets, run.targets, "the targets of a second task", symptom="state")
@@ -50,7 +50,7 @@ def a_task_forgets_the_task_before(norm: Prober, task: Task) -> None:
 
 
 @law(family=FAMILY, kind="exact", source=SOURCE)
-def interleaved_tasks_keep_apart(norm: Prober, task: Task) -> None:
+def interleaved_tasks_keep_apart(norm: Prober, task: Task, draw: Draw) -> None:
     """Another task conditioned in between changes no answer.
 
     Two fresh instances take turns; where the task state is a value of its own, one instance with
@@ -58,7 +58,7 @@ def interleaved_tasks_keep_apart(norm: Prober, task: Task) -> None:
     module-level cache, a default argument), or that a state is a view of memory that the next
     conditioning overwrites.
     """
-    other = noise(task, task.context) * 2 + 1
+    other = draw.noise(task.context) * 2 + 1
     probe = norm.fresh(task)
     run = norm.run(task)
     with torch.no_grad():
@@ -104,7 +104,7 @@ def predicting_twice_gives_the_same(norm: Prober, task: Task) -> None:
 
 
 @law(family=FAMILY, kind="exact", source=SOURCE)
-def predicting_leaves_the_task_state_alone(norm: Prober, task: Task) -> None:
+def predicting_leaves_the_task_state_alone(norm: Prober, task: Task, draw: Draw) -> None:
     """Predicting other targets first changes no answer.
 
     A violation means that predictions teach the layer: transduction through time, where earlier
@@ -112,11 +112,11 @@ def predicting_leaves_the_task_state_alone(norm: Prober, task: Task) -> None:
     remembered by its shape; this does. `any_partition_of_the_targets_gives_the_same_outputs`
     sees larger leaks of this kind, within rounding; here every bit counts.
     """
-    by = choice(task, 52, 2)
+    by = draw.index(2)
     probe = norm.fresh(task)
     with torch.no_grad():
         _, state = probe.condition(task.context.clone())
-        probe.normalize(_resized(task, task.targets, by, 3), state)
+        probe.normalize(_resized(draw, task.targets, by), state)
         targets = probe.normalize(task.targets.clone(), state)
     expect_same(
         targets,
