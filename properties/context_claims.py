@@ -12,14 +12,23 @@ bound hides a small flow from them.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from tnverify.catalogue import law
-from tnverify.tolerances import expect_same, not_claimed
+from tnverify.contract import SubjectRaised, Violation
+from tnverify.tolerances import (
+    expect,
+    expect_same,
+    not_claimed,
+    says_nothing,
+    violate,
+)
 
+from .agreement import expect_formula
 from .derived import (
     expect_changed,
     expect_no_flow,
@@ -228,7 +237,97 @@ def the_past_that_is_claimed_is_used(norm: Prober, task: Task, draw: Draw) -> No
     expect_changed(sides[1], sides[0], f"the targets after a past moved by {2 * step:g}")
 
 
+@law(family=FAMILY, kind="exact", source="eq. (2): an output is a function of its own input")
+def an_output_depends_on_its_own_input(norm: Prober, task: Task, draw: Draw) -> None:
+    """Replacing an item changes its own output, in the context and among the targets.
+
+    The weight is put to one where it can be set. A violation means that the output is a constant
+    or only the context's: a scale that starts at zero without the one in front, an item that is
+    overwritten. Every other law of flow holds emptily of such a layer.
+    """
+    if task.channels * task.context[0, 0].numel() < 2 or task.context[0, 0].numel() < 2:
+        says_nothing("an item of one pixel may be its own mean")
+    task = plain(task)
+    for name, values in (("context", task.context), ("targets", task.targets)):
+        if not len(values):
+            continue
+        one = draw.index(len(values))
+        sides = []
+        for _ in range(3):
+            moved = values.clone()
+            moved[one] = draw.noise(values[one]) * reach(task, 16)
+            run = norm.run(task.with_sets(**{name: moved}))
+            sides.append((run.context if name == "context" else run.targets)[one])
+        if all(bool(torch.isfinite(each).all()) for each in sides):
+            expect(
+                not all(torch.equal(each, sides[0]) for each in sides),
+                f"item {one} of the {name} was replaced three times and its output stayed",
+                symptom="flow",
+            )
+
+
+@law(
+    family=FAMILY,
+    kind="exact",
+    level="should",
+    source="an error at the layer that is wrong names both numbers",
+    needs=("weight",),
+    max_tasks=8,
+)
+def a_wrong_number_of_channels_is_refused(norm: Prober, task: Task, draw: Draw) -> None:
+    """Input of twice or half the channels that the layer was built for raises an error.
+
+    A violation means that values are taken for those of other channels, by a `view` or a weight
+    that broadcasts, without a word: a layer that was wired wrongly trains on.
+    """
+    if task.channels < 2 or task.channels % 2:
+        says_nothing("one channel broadcasts, and an odd number has no half")
+    half = task.channels // 2
+    context = (torch.cat([task.context] * 2, 1), task.context[:, :half].clone())[draw.index(2)]
+    probe = norm.fresh(task)
+    try:
+        with torch.no_grad():
+            probe.condition(context)
+    except (SubjectRaised, Violation):
+        return  # refused aloud, or no answer
+    violate(
+        f"{context.shape[1]} channels were taken without a word by a layer for {task.channels}",
+        symptom="not_refused",
+        expected="an error",
+        actual="an answer",
+    )
+
+
+def unless_it_has_a_formula(claims: Claims) -> str | None:
+    """Why the law is not claimed: nothing says what other sizes are to give."""
+    return None if claims.has_formula else f"{claims.scheme.name} claims no formula"
+
+
+@law(
+    family=FAMILY,
+    kind="rounded",
+    source="eqs. (3), (4): moments do not depend on the targets' size",
+    claimed=unless_it_has_a_formula,
+    max_tasks=24,
+)
+def targets_of_another_size_are_answered_or_refused(norm: Prober, task: Task, draw: Draw) -> None:
+    """Targets on maps of another size than the context's follow the formula, or are refused.
+
+    A violation means that a number of pixels is remembered from the context, that a buffer of the
+    context's size is read in part, or that maps are brought to one size on the way.
+    """
+    if not task.spatial or not len(task.targets):
+        says_nothing("there is no map whose size could be another")
+    side = 2 + draw.index(len(task.spatial))
+    larger = torch.cat([task.targets, draw.noise(task.targets)], side)
+    with suppress(SubjectRaised):  # refused aloud
+        expect_formula(norm, task.with_sets(targets=larger), "on maps twice as large")
+
+
 LAWS = (
+    an_output_depends_on_its_own_input,
+    a_wrong_number_of_channels_is_refused,
+    targets_of_another_size_are_answered_or_refused,
     an_unread_context_is_ignored,
     no_gradient_flows_from_an_unread_context,
     context_items_that_keep_apart_do,

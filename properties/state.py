@@ -12,7 +12,7 @@ import torch
 from tnverify.catalogue import law
 from tnverify.tolerances import expect, expect_close, expect_same, not_claimed
 
-from . import state_copies, surroundings
+from . import calls, state_copies, surroundings
 from .derived import answers, seeded
 
 if TYPE_CHECKING:
@@ -178,6 +178,7 @@ LAWS = (
     parameters_do_not_change_in_forward,
     tracking_gradients_changes_no_answer,
     *state_copies.LAWS,
+    *calls.LAWS,
     conditioning_twice_equals_conditioning_once,
     *surroundings.LAWS,
 )

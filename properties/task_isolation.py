@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from tnverify.catalogue import law
-from tnverify.tolerances import expect_same, says_nothing
+from tnverify.contract import SubjectRaised, Violation
+from tnverify.tolerances import expect_same, not_claimed, says_nothing
 
 from .derived import answers
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tnverify.contract import Draw, Prober, Task
 
 FAMILY = "task_isolation"
+_LARGEST = 1 << 11
+"""Values in a set beyond which a law that calls often leaves it to smaller tasks."""
 SOURCE = "section 2.2: moments are local to a task; protocol"
 
 
@@ -166,7 +169,110 @@ def two_tasks_of_equal_shapes_are_not_confused(norm: Prober, task: Task) -> None
     expect_same(outputs, run.context, "the context outputs of such a task", symptom="state")
 
 
+@law(family=FAMILY, kind="exact", source=SOURCE, max_tasks=12)
+def memory_that_is_used_again_is_not_confused(norm: Prober, task: Task, draw: Draw) -> None:
+    """A task whose tensors take the place of freed ones gets its own answers.
+
+    Four tasks of one shape come and go, so that tensors have the address and the identity of
+    those before, none of which was written to twice. A violation means that something is
+    remembered by `id`, address or version of a tensor that is long gone.
+    """
+    if task.targets.numel() == 0:
+        says_nothing("there is no target")
+    probe = norm.fresh(task, lend=True)
+    with torch.no_grad():
+        for _ in range(4):
+            context, targets = draw.noise(task.context), draw.noise(task.targets)
+            _, state = probe.condition(context)
+            probe.normalize(targets, state)
+            del context, targets, state
+        context, targets = task.context.clone(), task.targets.clone()
+        outputs, state = probe.condition(context)
+        outputs = outputs.clone()
+        after = probe.normalize(targets, state)
+    run = norm.run(task)
+    expect_same(after, run.targets, "targets in memory that was used before", symptom="state")
+    expect_same(outputs, run.context, "context in memory that was used before", symptom="state")
+
+
+@law(family=FAMILY, kind="exact", source=SOURCE, max_tasks=6)
+def nine_tasks_at_once_keep_apart(norm: Prober, task: Task, draw: Draw) -> None:
+    """Nine task states that are alive at once answer each for its own task, in any order.
+
+    Claimed where the task state is a value of its own. A violation means that states are kept in
+    a ring, or by a number that comes round.
+    """
+    if task.context.numel() > _LARGEST:
+        says_nothing("nine copies of so large a task cost too much")
+    probe = norm.fresh(task)
+    states, wanted = [], []
+    with torch.no_grad():
+        for _ in range(9):
+            _, state = probe.condition(draw.noise(task.context))
+            if any(state is each for each in states) or state is probe.module:
+                not_claimed("one instance holds one task at a time")
+            states.append(state)
+            wanted.append(probe.normalize(task.targets, state).clone())
+        for number in draw.order(9):
+            came = probe.normalize(task.targets, states[number])
+            what = f"the targets of task {number + 1} of nine"
+            expect_same(came, wanted[number], what, symptom="state")
+
+
+@law(family=FAMILY, kind="exact", source=SOURCE, max_tasks=4)
+def the_hundredth_prediction_is_the_first(norm: Prober, task: Task, draw: Draw) -> None:
+    """150 predictions, of other targets in between, leave the answer as it was.
+
+    A violation means that something is counted, averaged or filled up by predictions: a warm-up
+    that ends, a schedule that takes over, a memory that is full.
+    """
+    few, other = task.targets[:1], draw.noise(task.targets[:1])
+    if not len(few) or few.numel() > _LARGEST:
+        says_nothing("there is no target, or one that costs too much to predict so often")
+    probe = norm.fresh(task)
+    with torch.no_grad():
+        _, state = probe.condition(task.context)
+        first = probe.normalize(few, state).clone()
+        for number in range(150):
+            probe.normalize((few, other)[number % 2], state)
+        last = probe.normalize(few, state)
+    expect_same(last, first, "a target predicted after 150 predictions", symptom="state")
+
+
+@law(family=FAMILY, kind="exact", source=SOURCE, max_tasks=12)
+def an_empty_context_brings_nothing_back(norm: Prober, task: Task, draw: Draw) -> None:
+    """A context without items is refused, or answers as it would for a fresh instance.
+
+    Or NaN, which shows. A violation means that the task before answers for it: moments that are
+    only replaced where there are new ones. The next task then gets its own answers.
+    """
+    none = task.context[:0]
+    found = []
+    for used in (False, True):
+        probe = norm.fresh(task)
+        if used:
+            answers(probe, draw.noise(task.context) * 2 + 1, task.targets)
+        try:
+            with torch.no_grad():
+                _, state = probe.condition(none)
+                found.append(probe.normalize(task.targets, state).clone())
+        except (SubjectRaised, Violation):
+            pass  # refused aloud, or no answer
+    if len(found) == 2:
+        what = "targets after an empty context"
+        expect_same(found[1], found[0], f"{what} and another task", symptom="state")
+    outputs = answers(probe, task.context, task.targets)
+    run = norm.run(task)
+    expect_same(
+        outputs[1], run.targets, "the targets of a task after an empty one", symptom="state"
+    )
+
+
 LAWS = (
+    memory_that_is_used_again_is_not_confused,
+    nine_tasks_at_once_keep_apart,
+    the_hundredth_prediction_is_the_first,
+    an_empty_context_brings_nothing_back,
     a_task_forgets_the_task_before,
     interleaved_tasks_keep_apart,
     predicting_twice_gives_the_same,

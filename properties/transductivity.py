@@ -8,7 +8,7 @@ by replacing values, by exact zeros of the Jacobian, and by poison.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -26,6 +26,10 @@ from .derived import (
 )
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from torch import Tensor
+
     from tnverify.contract import Claims, Draw, Prober, Task
 
 FAMILY = "transductivity"
@@ -201,6 +205,56 @@ def targets_do_not_reach_the_context_outputs(norm: Prober, task: Task, draw: Dra
     )
 
 
+_WAYS = ("autocast", "inference_mode", "gradients", "eval")
+
+
+@law(family=FAMILY, kind="exact", source=SOURCE, claimed=unless_transductive, max_tasks=24)
+def a_target_ignores_the_others_however_it_is_called(norm: Prober, task: Task, draw: Draw) -> None:
+    """Under autocast, in inference mode and with gradients too, targets keep to themselves.
+
+    A violation means that the layer takes another path there: one that was written for training,
+    or for half precision, with moments of the batch. What was tested is then not what is used.
+    """
+    task = with_targets(task, 2, draw)
+    way = _WAYS[draw.index(len(_WAYS))]
+    if way == "autocast" and task.dtype is not torch.float32:
+        way = "gradients"  # autocast changes nothing in float64
+    kept = draw.subset(len(task.targets))
+    mask = kept.to(task.device).view(-1, *(1,) * (task.targets.dim() - 1))
+    replaced = torch.where(mask, task.targets, draw.noise(task.targets) * 8)
+    before, after = (_called_so(norm, task, targets, way) for targets in (task.targets, replaced))
+    expect_same(
+        after[kept],
+        before[kept],
+        f"kept targets after the others were replaced, with {way}",
+        symptom="flow",
+    )
+
+
+def _called_so(norm: Prober, task: Task, targets: Tensor, way: str) -> Tensor:
+    """A fresh instance's target outputs, called in this way; of whatever dtype they then are."""
+    probe = norm.fresh(task)
+    ways: dict[str, AbstractContextManager[Any]] = {
+        "autocast": torch.autocast(task.device.type, torch.bfloat16),
+        "inference_mode": torch.inference_mode(),
+        "gradients": torch.enable_grad(),
+        "eval": torch.no_grad(),
+    }
+    context, given = task.context.clone(), targets.clone()
+    if way == "gradients":
+        context, given = context.requires_grad_() * 1, given.requires_grad_() * 1
+    try:
+        with ways[way]:
+            # Under autocast other dtypes are to be expected, which the probe would object to.
+            called = probe.norm if way == "autocast" else probe
+            _, state = called.condition(context)
+            return called.normalize(given, state).detach().double().clone()
+    except Exception as error:
+        if way != "autocast" or isinstance(error, AssertionError):
+            raise
+        says_nothing(f"the layer does not run under autocast: {type(error).__name__}")
+
+
 def unless_claimed_transductive(claims: Claims) -> str | None:
     """Why the law is not claimed: only a transductive scheme must read the other targets."""
     if "other_targets" in claims.must_read("target"):
@@ -234,6 +288,7 @@ def other_targets_that_are_claimed_are_read(norm: Prober, task: Task, draw: Draw
 
 LAWS = (
     a_target_ignores_the_other_targets,
+    a_target_ignores_the_others_however_it_is_called,
     a_target_ignores_how_many_targets_there_are,
     a_poisoned_target_poisons_only_itself,
     no_gradient_flows_between_targets,
