@@ -238,7 +238,6 @@ class ScalesByItsFirstCall(PlainNorm):
     claims="meta_bn",
     kills="outputs_that_are_kept_stay_as_they_were",
     source="out= into a workspace, to spare an allocation a call",
-    hard=True,
 )
 class WritesIntoItsWorkspace(PlainNorm):
     """Returns one buffer for all targets of a shape."""
@@ -340,11 +339,11 @@ class SeesThatItWasTraced(PlainNorm):
 
 class _HalvesInPlace(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
+    def forward(_ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
         return x / 2
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> Tensor:
+    def backward(_ctx: torch.autograd.function.FunctionCtx, *grads: Tensor) -> Tensor:
         return grads[0].div_(2)
 
 
@@ -437,6 +436,7 @@ class PickleDropsTheState(PlainNorm):
     adapter="mode_flag",
     kills="a_copy_never_answers_otherwise",
     source="AntreasAntoniou/HowToTrainYourMAMLPytorch issue 42: backups tied to one object",
+    hard=True,
 )
 class CopiesForgetTheirMean(FlaggedNorm):
     """Keeps the mean of its task in a buffer that is not saved: a loaded layer has none."""

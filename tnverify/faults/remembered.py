@@ -8,7 +8,7 @@ import torch
 
 from tnverify.faults.fault import fault
 from tnverify.faults.flagged import FlaggedNorm
-from tnverify.faults.plain import PlainNorm, State
+from tnverify.faults.plain import PlainNorm, State, missing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,8 +73,9 @@ class _Ring(PlainNorm):
         return outputs, Row(self.next - 1)  # type: ignore[return-value]  # the adapter hands it back
 
     def normalize(self, targets: Tensor, state: State) -> Tensor:
-        if not isinstance(state, Row):
+        if missing(state):
             raise RuntimeError("no context yet: call condition(context) before normalize")
+        assert isinstance(state, Row)
         kept = self.ring[state.number % self.rows]
         assert kept is not None
         return super().normalize(targets, kept)
@@ -103,6 +104,7 @@ class EightTasksAtMost(_Ring):
     claims="meta_bn",
     kills=("nine_tasks_at_once_keep_apart", "interleaved_tasks_keep_apart"),
     source="two slots, the current task and the one before",
+    hard=True,
 )
 class OneTaskAtMost(_Ring):
     """Keeps the task that it met last, whatever state it is handed."""

@@ -49,7 +49,7 @@ class PoolsInInferenceMode(PlainInstanceNorm):
     family="transductivity",
     claims="tasknorm_i",
     kills="a_target_ignores_the_others_however_it_is_called",
-    source="requires_grad of the targets taken for meta-training, in which all are normalised at once",
+    source="requires_grad of the targets taken for meta-training, which normalises all at once",
     hard=True,
 )
 class PoolsWhereTargetsTrain(PlainTaskNorm):
@@ -136,10 +136,7 @@ class DividesByTheContextsPixels(PlainTaskNorm):
             return super().target_moments(x, state)
         share = x[0, 0].numel() / self.pixels
         own_mean, own_var = self.reduce(x, self.own_dims(x))
-        moments = self.pool(
-            self.alpha(state.size), state.mean, state.var, own_mean * share, own_var
-        )
-        return moments
+        return self.pool(self.alpha(state.size), state.mean, state.var, own_mean * share, own_var)
 
 
 @fault(
