@@ -424,7 +424,7 @@ class PickleDropsTheState(PlainNorm):
         self.met: list[float] = [1.0]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "met": [1.0 + 1e-9]}  # type: ignore[no-untyped-call, misc]  # torch types it not
+        return {**super().__getstate__(), "met": [1.0 + 1e-3]}  # type: ignore[no-untyped-call, misc]  # torch types it not
 
     def standardize(self, x: Tensor, mean: Tensor, var: Tensor) -> Tensor:
         return super().standardize(x, mean, var) * self.met[0]
