@@ -70,11 +70,14 @@ class RemembersWhileItIsHeld(_OfContext):
         return outputs, state
 
     def normalize(self, targets: Tensor, state: object) -> Tensor:  # type: ignore[override]  # as above
-        moments = state if isinstance(state, tuple) else self.kept.get(state)
+        moments = state if state is None or isinstance(state, tuple) else self.kept.get(state)
         return super().normalize(targets, moments)
 
 
-@sound("meta_bn", shows=CONTIGUOUS)
+@sound("meta_bn", shows={
+    **CONTIGUOUS,
+    "vmap_over_tasks_agrees_with_a_loop": "its buffer is no batched tensor",
+})  # fmt: skip
 class ComputesInAWorkspace(_OfContext):
     """Computes in one buffer a thread, and answers with what was copied out of it."""
 
