@@ -80,7 +80,7 @@ class Probe(Protocol):
         """
 
     def parameter(self, handle: str) -> Tensor:
-        """The live parameter behind a handle: weight, bias, scale, offset, alpha, a running moment."""
+        """What is behind a handle: weight, bias, scale, offset, alpha, a running moment."""
 
     def grad(
         self,
