@@ -418,10 +418,11 @@ def a_copy_never_answers_otherwise(norm: Prober, task: Task, draw: Draw) -> None
     """
     probe = norm.fresh(task)
     conditioned = bool(draw.index(2))
+    how = draw.index(2 if probe.module is None else 3)  # only a module has a state_dict
     with torch.no_grad():
         state = probe.condition(task.context)[1] if conditioned else None
         try:
-            twin, twin_state = _twin(norm, task, probe, state, draw.index(3))
+            twin, twin_state = _twin(norm, task, probe, state, how)
             if not conditioned:
                 twin_state = twin.condition(task.context.clone())[1]
             came = twin.normalize(task.targets.clone(), twin_state).clone()
@@ -438,9 +439,8 @@ def _twin(norm: Prober, task: Task, probe: Probe, state: object, how: int) -> tu
     if how < 2:
         pair = (probe.norm, state)
         return copy.deepcopy(pair) if how else pickle.loads(pickle.dumps(pair))  # noqa: S301 - written just here
-    if probe.module is None:
-        not_claimed("the layer is no torch module, so it has no state_dict")
     other = norm.fresh(replace(task, past=()))
+    assert probe.module is not None
     assert other.module is not None
     other.module.load_state_dict(
         {name: values.clone() for name, values in probe.module.state_dict().items()}

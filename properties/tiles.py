@@ -79,7 +79,6 @@ def small(
     Values are multiples of 1/8 between -4 and 4, so that rounding is small however large the
     task becomes. It has no past, whose moments would not repeat.
     """
-
     draw = Draw("the values of a tile", task.salt)
 
     def filled(items: int) -> Tensor:

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 LAWS = [law for law in gradients.LAWS if not law.thorough_only]
 
 
-def _slope(
-    slope: float, function: Callable[[float], float], *, rounding: float = 1e-15
-) -> None:
+def _slope(slope: float, function: Callable[[float], float], *, rounding: float = 1e-15) -> None:
     def terms(step: float) -> Tensor:
         return torch.tensor([function(step)], dtype=torch.float64)
 

@@ -24,7 +24,7 @@ def test_a_sound_layer_whose_state_is_the_live_instance_keeps_the_laws() -> None
     for law in task_isolation.LAWS:
         tried = trials.try_law(law, subject, tasks=8)
         assert tried.failures == [], law.name
-        assert tried.counted, law.name
+        assert tried.counted or "one task at a time" in str(tried.not_claimed), law.name
 
 
 @pytest.mark.parametrize("profile", ["grid", "two_values", "duplicates", "zeros"])
