@@ -24,6 +24,7 @@ from . import (
     state,
     task_isolation,
     tiling,
+    training,
     transductivity,
 )
 
@@ -42,6 +43,7 @@ FAMILIES: tuple[ModuleType, ...] = (
     numerics,
     gradients,
     state,
+    training,
     layouts,
     tiling,
 )

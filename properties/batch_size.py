@@ -9,24 +9,24 @@ import torch
 from tnverify.catalogue import law
 from tnverify.tolerances import expect_close, expect_finite, expect_same, says_nothing
 
-from .derived import choice, permutation, reach, with_context, with_targets
+from .derived import reach, with_context, with_targets
 from .transductivity import unless_transductive
 
 if TYPE_CHECKING:
-    from tnverify.contract import Prober, Task
+    from tnverify.contract import Draw, Prober, Task
 
 FAMILY = "batch_size"
 _LARGEST = 1 << 11
 """Values in a set beyond which a law leaves growing it to smaller tasks."""
 
 
-def _parts(task: Task, count: int) -> list[list[int]]:
+def _parts(draw: Draw, count: int) -> list[list[int]]:
     """One of three partitions of range(count): one at a time, ragged, one class at a time."""
-    kind = choice(task, 21, 3)
+    kind = draw.index(3)
     if kind == 0 and count <= 8:
         return [[i] for i in range(count)]
     if kind == 1:
-        classes = 2 + choice(task, 22, 2)
+        classes = 2 + draw.index(2)
         return [list(range(c, count, classes)) for c in range(min(classes, count))]
     parts, start, size = [], 0, 1
     while start < count:
@@ -43,7 +43,9 @@ def _parts(task: Task, count: int) -> list[list[int]]:
     claimed=unless_transductive,
     wide=6,
 )
-def any_partition_of_the_targets_gives_the_same_outputs(norm: Prober, task: Task) -> None:
+def any_partition_of_the_targets_gives_the_same_outputs(
+    norm: Prober, task: Task, draw: Draw
+) -> None:
     """Targets predicted one at a time, in ragged batches or by class give the same outputs.
 
     One instance is conditioned once and then predicts part after part, as a deployed learner
@@ -54,7 +56,7 @@ def any_partition_of_the_targets_gives_the_same_outputs(norm: Prober, task: Task
     count = len(task.targets)
     if count < 2:
         says_nothing("fewer than two targets have one partition")
-    parts = _parts(task, count)
+    parts = _parts(draw, count)
     probe = norm.fresh(task)
     outputs = torch.empty_like(task.targets)
     with torch.no_grad():
@@ -93,7 +95,7 @@ def no_targets_give_an_empty_output(norm: Prober, task: Task) -> None:
     source="section 2.3, desideratum 2; section 4.1 (one shot)",
     edges=("one_item",),
 )
-def a_single_context_item_is_enough(norm: Prober, task: Task) -> None:
+def a_single_context_item_is_enough(norm: Prober, task: Task, draw: Draw) -> None:
     """A context of one item on an ordinary map gives finite outputs for it and for targets.
 
     One-way one-shot tasks exist. A violation is a variance that divides by the number of items
@@ -103,7 +105,7 @@ def a_single_context_item_is_enough(norm: Prober, task: Task) -> None:
     if task.context[0, 0].numel() < 2:
         says_nothing("one pixel of one item has no spread; another law asks about such maps")
     reach(task, 1.0)
-    one = choice(task, 23, len(task.context))
+    one = draw.index(len(task.context))
     run = norm.run(task.with_sets(context=task.context[one : one + 1].clone()))
     expect_finite(run.context, "the output of a context's only item")
     expect_finite(run.targets, "the targets of a context of one item")
@@ -130,7 +132,7 @@ def one_pixel_maps_are_finite(norm: Prober, task: Task) -> None:
 
 
 @law(family=FAMILY, kind="rounded", source="section 1.2, eq. (2): moments are per channel")
-def equal_counts_of_items_and_channels_change_nothing(norm: Prober, task: Task) -> None:
+def equal_counts_of_items_and_channels_change_nothing(norm: Prober, task: Task, draw: Draw) -> None:
     """As many items as channels is a task like any other.
 
     With equal counts, (items,) and (channels,) broadcast alike, so a mistaken axis raises no
@@ -143,9 +145,9 @@ def equal_counts_of_items_and_channels_change_nothing(norm: Prober, task: Task) 
         says_nothing("one channel has no other axis to be mistaken for")
     if channels * task.context[0].numel() > _LARGEST:
         says_nothing("growing this task to as many items as channels costs too much")
-    context = with_context(task, channels).context[:channels]
-    square = task.with_sets(context.clone(), with_targets(task, channels).targets[:channels])
-    order = permutation(task, 24, channels)
+    context = with_context(task, channels, draw).context[:channels]
+    square = task.with_sets(context.clone(), with_targets(task, channels, draw).targets[:channels])
+    order = draw.order(channels)
     other = norm.run(square.with_sets(square.context[order], square.targets[order]))
     run, bound = norm.run(square), norm.bound(square)
     expect_close(

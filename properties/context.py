@@ -17,16 +17,14 @@ from tnverify.tolerances import expect, expect_close, not_claimed, says_nothing
 
 from . import context_claims, sharding
 from .derived import (
-    choice,
     expect_changed,
-    permutation,
     plain,
     reach,
     two_constant_targets,
 )
 
 if TYPE_CHECKING:
-    from tnverify.contract import Claims, Prober, Task
+    from tnverify.contract import Claims, Draw, Prober, Task
 
 FAMILY = "context"
 MOMENTS = "section 4.1, eqs. (3), (4) over the context"
@@ -56,7 +54,7 @@ def unless_copies_cancel(claims: Claims) -> str | None:
 
 
 @law(family=FAMILY, kind="rounded", source="section 1.1 of the set-up: the context is a set")
-def the_order_of_context_items_does_not_matter(norm: Prober, task: Task) -> None:
+def the_order_of_context_items_does_not_matter(norm: Prober, task: Task, draw: Draw) -> None:
     """Context items in another order give the same target outputs, and their own in that order.
 
     A violation means that some item has a special place: the last one of a running average, the
@@ -65,7 +63,7 @@ def the_order_of_context_items_does_not_matter(norm: Prober, task: Task) -> None
     count = len(task.context)
     if count < 2:
         says_nothing("one context item has one order")
-    order = permutation(task, 31, count)
+    order = draw.order(count)
     run, bound = norm.run(task), norm.bound(task)
     other = norm.run(task.with_sets(context=task.context[order]))
     expect_close(
@@ -85,7 +83,7 @@ def the_order_of_context_items_does_not_matter(norm: Prober, task: Task) -> None
     source="section 4.2, eqs. (10), (11), alpha held fixed",
     claimed=unless_copies_cancel,
 )
-def copying_the_context_leaves_target_outputs(norm: Prober, task: Task) -> None:
+def copying_the_context_leaves_target_outputs(norm: Prober, task: Task, draw: Draw) -> None:
     """The whole context met twice or four times over gives the same outputs.
 
     Moments do not change when every value is repeated, so with alpha held fixed (its scale
@@ -96,7 +94,7 @@ def copying_the_context_leaves_target_outputs(norm: Prober, task: Task) -> None:
     """
     if norm.claims.scheme.blends and not (norm.has("scale") or norm.has("alpha")):
         not_claimed("alpha cannot be held fixed: the layer has no handle on it")
-    copies = (2, 4)[choice(task, 32, 2) if task.context.numel() <= _SMALL else 0]
+    copies = (2, 4)[draw.index(2) if task.context.numel() <= _SMALL else 0]
     repeat = (copies, *(1,) * (task.context.dim() - 1))
     run, bound = norm.run(task), norm.bound(task)
     # Powers of two divide exactly, so alpha gets the same argument for the longer context. The
@@ -118,7 +116,7 @@ def copying_the_context_leaves_target_outputs(norm: Prober, task: Task) -> None:
 
 
 @law(family=FAMILY, kind="exact", source=MOMENTS, claimed=unless_targets_read_it)
-def every_context_item_counts(norm: Prober, task: Task) -> None:
+def every_context_item_counts(norm: Prober, task: Task, draw: Draw) -> None:
     """Moving any one context item changes a target's output.
 
     Alpha is put to one half where it can be set, and the targets are two constant ones, which
@@ -128,7 +126,7 @@ def every_context_item_counts(norm: Prober, task: Task) -> None:
     depends on the place; this law says that reading is what failed, and which item it was.
     """
     count = len(task.context)
-    item = (count - 1, 0, choice(task, 33, count))[choice(task, 34, 3)]
+    item = (count - 1, 0, draw.index(count))[draw.index(3)]
     step = 2 * reach(task, 16)
     task = plain(task).with_sets(targets=two_constant_targets(task, step))
     moved = task.context.clone()
@@ -161,7 +159,7 @@ def the_context_is_used(norm: Prober, task: Task) -> None:
 
 
 @law(family=FAMILY, kind="exact", source=MOMENTS, claimed=unless_targets_read_it)
-def a_poisoned_context_shows(norm: Prober, task: Task) -> None:
+def a_poisoned_context_shows(norm: Prober, task: Task, draw: Draw) -> None:
     """A NaN in the context makes every target's output NaN, or is refused.
 
     A layer that hides it (`nan_to_num`, a mean that skips NaN, a clamp) turns a broken context
@@ -170,7 +168,7 @@ def a_poisoned_context_shows(norm: Prober, task: Task) -> None:
     if len(task.targets) == 0:
         says_nothing("there is no target")
     context = task.context.clone()
-    context.view(-1)[choice(task, 35, context.numel())] = float("nan")
+    context.view(-1)[draw.index(context.numel())] = float("nan")
     poisoned = plain(task).with_sets(context=context)
     try:
         targets = norm.run(poisoned).targets

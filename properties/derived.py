@@ -1,89 +1,40 @@
-"""Tasks made from a task: what laws put in the place of its values, and how they choose.
-
-Every choice is a function of the task's salt, so a law does the same each time it meets a task;
-choices differ between tasks, so a corpus tries them all.
-"""
+"""Tasks made from a task, what laws expect of outputs alone, and whole tasks on an instance."""
 
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
 
-from tnverify.contract import Task
 from tnverify.tolerances import says_nothing, shown, violate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
-    from tnverify.contract import Claims, Probe
-
-_POOL = 1 << 16
-"""Values in the pool that noise is cut from."""
+    from tnverify.contract import Claims, Draw, Probe, Task
 
 
-def choice(task: Task, key: int, options: int) -> int:
-    """A number in range(options) that depends on the task's salt and `key` alone."""
-    mixed = (task.salt * 0x9E3779B1 + key * 0x85EBCA77 + 0xC2B2AE3D) & 0xFFFFFFFF
-    mixed = ((mixed ^ (mixed >> 15)) * 0x2C1B3C6D) & 0xFFFFFFFF
-    mixed = ((mixed ^ (mixed >> 12)) * 0x297A2D39) & 0xFFFFFFFF
-    return (mixed ^ (mixed >> 15)) % options
-
-
-def permutation(task: Task, key: int, count: int) -> list[int]:
-    """An order of `count` items that is not the one they have (for two items or more)."""
-    order = sorted(range(count), key=lambda i: (choice(task, key + i, 1 << 30), i))
-    return order if order != list(range(count)) else order[1:] + order[:1]
-
-
-def split(task: Task, key: int, count: int) -> Tensor:
-    """A mask of (count,) that is true for some items and false for others (count >= 2)."""
-    kept = [bool(choice(task, key + i, 2)) for i in range(count)]
-    if all(kept) or not any(kept):
-        first = choice(task, key, count)
-        kept[first] = not kept[first]
-    return torch.tensor(kept)
-
-
-@lru_cache(maxsize=8)
-def _pool(dtype: torch.dtype, device: torch.device) -> Tensor:
-    empty = torch.empty(_POOL, dtype=dtype, device=device)
-    return Task(empty, empty).noise(empty, 1)
-
-
-def noise(task: Task, like: Tensor, key: int = 1) -> Tensor:
-    """Values of the shape of `like` to put in its place: multiples of 1/8 between -4 and 4.
-
-    They are cut from one pool of such values, at a place that the task's salt and `key` choose:
-    laws ask so often that drawing them anew would cost as much as the layers do.
-    """
-    pool = _pool(task.dtype, task.device)
-    count = like.numel()
-    if count > _POOL // 2:
-        return task.noise(like, key)
-    start = choice(task, key, _POOL - count)
-    return pool[start : start + count].clone().view(like.shape)
-
-
-def with_targets(task: Task, count: int) -> Task:
+def with_targets(task: Task, count: int, draw: Draw) -> Task:
     """The task itself, or with targets added until there are `count`; the first ones stay."""
     missing = count - len(task.targets)
     if missing <= 0:
         return task
     shape = (missing, *task.targets.shape[1:])
-    added = noise(task, task.targets.new_empty(shape), 5)
+    added = draw.noise(task.targets.new_empty(shape))
     return task.with_sets(targets=torch.cat([task.targets, added]))
 
 
-def with_context(task: Task, count: int) -> Task:
+def with_context(task: Task, count: int, draw: Draw) -> Task:
     """The task itself, or with context items added until there are `count`."""
     missing = count - len(task.context)
     if missing <= 0:
         return task
     shape = (missing, *task.context.shape[1:])
-    added = noise(task, task.context.new_empty(shape), 6)
+    added = draw.noise(task.context.new_empty(shape))
     return task.with_sets(context=torch.cat([task.context, added]))
 
 
@@ -151,9 +102,9 @@ def expect_no_flow(gradient: Tensor, what: str) -> None:
         says_nothing("derivatives are NaN, so whether they are zero says nothing")
 
 
-def weights_for(task: Task, outputs: Tensor) -> Tensor:
+def weights_for(draw: Draw, outputs: Tensor) -> Tensor:
     """Weights for a sum of outputs, none of them zero, so that no derivative cancels by design."""
-    return noise(task, outputs, 7) + 4.0625
+    return draw.noise(outputs) + 4.0625
 
 
 def answers(probe: Probe, context: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -176,3 +127,19 @@ def may_not(claims: Claims, outputs: str, source: str) -> bool:
         return True
     allowed = claims.may_read("context" if outputs == "context" else "target")
     return source not in allowed
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """This seed for torch's generator on the CPU inside, its own state again afterwards.
+
+    What `torch.random.fork_rng` does, without the milliseconds that it and `torch.manual_seed`
+    spend on other devices.
+    """
+    generator = torch.default_generator
+    kept = generator.get_state()
+    try:
+        generator.manual_seed(seed)
+        yield
+    finally:
+        generator.set_state(kept)

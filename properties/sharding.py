@@ -15,17 +15,16 @@ import torch
 
 from tnverify.catalogue import law
 from tnverify.contract import SubjectRaised
-from tnverify.contract.task import uniforms
 from tnverify.tolerances import expect, expect_close, not_claimed, says_nothing, violate
 
-from .derived import choice, plain
+from .derived import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
-    from tnverify.contract import Claims, Probe, Prober, Task
+    from tnverify.contract import Claims, Draw, Probe, Prober, Task
 
 FAMILY = "context"
 UNION = "section 4.1, eqs. (3), (4): moments over the context, however it is held"
@@ -46,7 +45,7 @@ def unless_gradients_reach_it(claims: Claims) -> str | None:
 
 
 @law(family=FAMILY, kind="rounded", source=UNION, claimed=unless_it_reads_the_context)
-def how_the_context_is_sharded_does_not_matter(norm: Prober, task: Task) -> None:
+def how_the_context_is_sharded_does_not_matter(norm: Prober, task: Task, draw: Draw) -> None:
     """A context in two to four parts of any sizes gives the outputs that it gives in one piece.
 
     A violation means that what parts leave is not put together by their counts: means are
@@ -54,7 +53,7 @@ def how_the_context_is_sharded_does_not_matter(norm: Prober, task: Task) -> None
     means, squares are summed raw and lose their digits, alpha gets the size of one part, or a
     part without items counts. Merge counts, means and centred sums of squares.
     """
-    shards = _parts(task)
+    shards = _parts(task.context, _sizes(len(task.context), draw))
     sharded = _sharding(norm, task)
     run, bound = norm.run(task), norm.bound(task)
     sizes = ", ".join(str(len(shard)) for shard in shards)
@@ -68,7 +67,7 @@ def how_the_context_is_sharded_does_not_matter(norm: Prober, task: Task) -> None
 
 
 @law(family=FAMILY, kind="exact", source=UNION, claimed=unless_gradients_reach_it)
-def the_target_loss_reaches_every_shard(norm: Prober, task: Task) -> None:
+def the_target_loss_reaches_every_shard(norm: Prober, task: Task, draw: Draw) -> None:
     """The target loss has a gradient by every part of the context, as it has by the whole.
 
     A violation means that parts other than the last, or those of other processes, enter as
@@ -77,11 +76,12 @@ def the_target_loss_reaches_every_shard(norm: Prober, task: Task) -> None:
     """
     if not len(task.targets):
         says_nothing("there are no targets")
+    sizes = _sizes(len(task.context), draw)
     missed: set[int] | None = None
     # A derivative may vanish at a point; what is cut off is so whatever the values are.
-    for values in (task.context, 4 * _drawn(task, task.context) - 2):
+    for values in (task.context, 4 * draw.uniform(task.context) - 2):
         at = plain(task).with_sets(context=values)
-        found = _missed(norm, at)
+        found = _missed(norm, at, sizes, 0.5 + draw.uniform(task.targets))
         missed = found if missed is None else missed & found
         if not missed:
             return
@@ -90,11 +90,11 @@ def the_target_loss_reaches_every_shard(norm: Prober, task: Task) -> None:
     )
 
 
-def _missed(norm: Prober, task: Task) -> set[int]:
+def _missed(norm: Prober, task: Task, sizes: list[int], weights: Tensor) -> set[int]:
     """Which shards the target loss does not reach, though it reaches their items in one piece."""
-    shards = [shard.detach().clone().requires_grad_() for shard in _parts(task)]
+    shards = [shard.detach().clone().requires_grad_() for shard in _parts(task.context, sizes)]
     _, probe, state = _sharding(norm, task)(shards)
-    by_shards = probe.grad(_loss(probe, state, task), shards)
+    by_shards = probe.grad(_loss(probe, state, task, weights), shards)
     zero = {i for i, by in enumerate(by_shards) if len(by) and not bool(by.ne(0).any())}
     if not zero:
         return zero
@@ -102,31 +102,27 @@ def _missed(norm: Prober, task: Task) -> set[int]:
     whole = task.context.detach().clone().requires_grad_()
     probe = norm.fresh(task)
     _, state = probe.condition(whole)
-    (by_whole,) = probe.grad(_loss(probe, state, task), [whole])
-    pieces = torch.split(by_whole, [len(shard) for shard in shards])
+    (by_whole,) = probe.grad(_loss(probe, state, task, weights), [whole])
+    pieces = torch.split(by_whole, sizes)
     return {i for i in zero if bool(pieces[i].ne(0).any())}
 
 
-def _loss(probe: Probe, state: object, task: Task) -> Tensor:
+def _loss(probe: Probe, state: object, task: Task, weights: Tensor) -> Tensor:
     """A sum of target outputs, with positive weights without a common grid: none cancels."""
     outputs = probe.normalize(task.targets.detach().clone(), state)
-    return (outputs * (0.5 + _drawn(task, outputs))).sum()
+    return (outputs * weights).sum()
 
 
-def _drawn(task: Task, like: Tensor) -> Tensor:
-    """Values in (0, 1) of the shape of `like`."""
-    return torch.as_tensor(uniforms(tuple(like.shape), task.salt, 93)).to(like)
-
-
-def _parts(task: Task) -> list[Tensor]:
-    """The context in two to four parts of any sizes, in every second task one without items."""
-    count = len(task.context)
-    cuts = sorted(choice(task, 81 + i, count + 1) for i in range(1 + choice(task, 80, 3)))
-    if choice(task, 85, 2):
+def _sizes(count: int, draw: Draw) -> list[int]:
+    """Sizes of two to four parts of `count` items, in every second task with one of none."""
+    cuts = sorted(draw.index(count + 1) for _ in range(1 + draw.index(3)))
+    if draw.index(2):
         cuts.insert(0, cuts[0])
-        cuts.sort()
-    edges = [0, *cuts, count]
-    return [task.context[a:b].clone() for a, b in pairwise(edges)]
+    return [b - a for a, b in pairwise([0, *cuts, count])]
+
+
+def _parts(context: Tensor, sizes: list[int]) -> list[Tensor]:
+    return [part.clone() for part in torch.split(context, sizes)]
 
 
 def _sharding(norm: Prober, task: Task) -> Callable[..., tuple[list[Tensor] | None, Probe, Any]]:

@@ -12,8 +12,8 @@ import torch
 from tnverify.catalogue import law
 from tnverify.tolerances import expect, expect_close, expect_same, not_claimed
 
-from . import state_copies, surroundings
-from .derived import answers
+from . import calls, state_copies, surroundings
+from .derived import answers, seeded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,22 +42,6 @@ def input_is_not_modified(norm: Prober, task: Task) -> None:
 
 
 @contextmanager
-def _other_seed(task: Task) -> Iterator[None]:
-    """Another seed for torch's generator on the CPU inside, its own state again afterwards.
-
-    What `torch.random.fork_rng` does, without the milliseconds that it and `torch.manual_seed`
-    spend on other devices.
-    """
-    generator = torch.default_generator
-    kept = generator.get_state()
-    try:
-        generator.manual_seed(task.salt + 7919)
-        yield
-    finally:
-        generator.set_state(kept)
-
-
-@contextmanager
 def _moved_generators() -> Iterator[None]:
     """The generators of Python and NumPy moved on inside, so that reseeding them shows."""
     python = random.getstate()
@@ -79,7 +63,7 @@ def calls_are_deterministic(norm: Prober, task: Task) -> None:
     memory, or a counter that instances share. Two runs of one evaluation then differ.
     """
     probe = norm.fresh(task)
-    with _other_seed(task):
+    with seeded(task.salt + 7919):
         context, targets = answers(probe, task.context, task.targets)
     run = norm.run(task)
     expect_same(targets, run.targets, "the targets of a second fresh instance", symptom="state")
@@ -95,7 +79,7 @@ def calls_draw_no_random_numbers(norm: Prober, task: Task) -> None:
     which tasks are sampled next. Use a generator of its own.
     """
     probe = norm.fresh(task)
-    with _other_seed(task), _moved_generators():
+    with seeded(task.salt + 7919), _moved_generators():
         before = _generators(task)
         answers(probe, task.context, task.targets)
         after = _generators(task)
@@ -194,6 +178,7 @@ LAWS = (
     parameters_do_not_change_in_forward,
     tracking_gradients_changes_no_answer,
     *state_copies.LAWS,
+    *calls.LAWS,
     conditioning_twice_equals_conditioning_once,
     *surroundings.LAWS,
 )

@@ -20,14 +20,12 @@ from tnverify.contract import Parameters, SubjectRaised
 from tnverify.contract.outcomes import first_line
 from tnverify.tolerances import expect_same, not_claimed, says_nothing, violate
 
-from .derived import choice, noise
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
 
-    from tnverify.contract import Norm, Probe, Prober, Task
+    from tnverify.contract import Draw, Norm, Probe, Prober, Task
 
 FAMILY = "state"
 SOURCE = "protocol: a conditioned layer is a value"
@@ -95,14 +93,14 @@ def _answer_of_copy(
 
 
 @law(family=FAMILY, kind="exact", level="should", source=SOURCE, max_tasks=_TASKS)
-def a_conditioned_layer_survives_deep_copying(norm: Prober, task: Task) -> None:
+def a_conditioned_layer_survives_deep_copying(norm: Prober, task: Task, draw: Draw) -> None:
     """A deep copy of a conditioned layer answers as the original does, and holds its own task.
 
     Learners are copied for every task (MAML's inner loop, averaged models). A layer that keeps
     the moments of a context with a graph in plain attributes cannot be copied at all: torch
     copies leaves alone. Keep the state out of the layer, or write `__deepcopy__`.
     """
-    graph = bool(choice(task, 61, 2))
+    graph = bool(draw.index(2))
     which = "a layer conditioned on a context with a graph" if graph else "a conditioned layer"
     probe, state = _conditioned(norm, task, graph=graph)
     twin, twin_state = _surviving(
@@ -110,7 +108,7 @@ def a_conditioned_layer_survives_deep_copying(norm: Prober, task: Task) -> None:
     )
     answer = _answer_of_copy("the copy's answer", (twin, twin_state), probe, state, task)
     with torch.no_grad():
-        _surviving("conditioning the copy anew", lambda: twin.condition(noise(task, task.context)))
+        _surviving("conditioning the copy anew", lambda: twin.condition(draw.noise(task.context)))
         original = probe.normalize(task.targets.clone(), state)
     expect_same(answer, original, "a copy's answer beside the original's", symptom="state")
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tnverify.contract import Run
+from tnverify.contract import Draw, Run
 from tnverify.tolerances import expect_close, not_claimed, says_nothing, unit
 
 from .agreement import expect_alike
-from .derived import noise, weights_for
+from .derived import weights_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,9 +79,10 @@ def small(
     Values are multiples of 1/8 between -4 and 4, so that rounding is small however large the
     task becomes. It has no past, whose moments would not repeat.
     """
+    draw = Draw("the values of a tile", task.salt)
 
-    def filled(items: int, key: int) -> Tensor:
-        return noise(task, task.context.new_empty((items, channels, *spatial)), key)
+    def filled(items: int) -> Tensor:
+        return draw.noise(task.context.new_empty((items, channels, *spatial)))
 
     turns = range(channels)
     parameters = replace(
@@ -93,8 +94,8 @@ def small(
     )
     return replace(
         task,
-        context=filled(context, 61),
-        targets=filled(targets, 62),
+        context=filled(context),
+        targets=filled(targets),
         parameters=parameters,
         past=(),
     )
@@ -128,7 +129,8 @@ def expect_repeated_gradients(norm: Prober, task: Task, tiles: Sequence[Tile]) -
     of the value. Where the context alone is repeated, its share of the loss is as many times as
     large: the targets' share is made so too, so that all of it grows alike.
     """
-    ways = weights_for(task, task.context), weights_for(task, task.targets)
+    draw = Draw("the weights of a loss on tiles", task.salt)
+    ways = weights_for(draw, task.context), weights_for(draw, task.targets)
     once = _gradients(norm, task, *ways)
     room = _room(norm, task, ways)
     for tile in tiles:

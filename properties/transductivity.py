@@ -8,7 +8,7 @@ by replacing values, by exact zeros of the Jacobian, and by poison.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -16,21 +16,21 @@ from tnverify.catalogue import law
 from tnverify.tolerances import expect_close, expect_same, says_nothing
 
 from .derived import (
-    choice,
     expect_changed,
     expect_no_flow,
     may_not,
-    noise,
-    permutation,
     plain,
     reach,
-    split,
     weights_for,
     with_targets,
 )
 
 if TYPE_CHECKING:
-    from tnverify.contract import Claims, Prober, Task
+    from contextlib import AbstractContextManager
+
+    from torch import Tensor
+
+    from tnverify.contract import Claims, Draw, Prober, Task
 
 FAMILY = "transductivity"
 SOURCE = "section 2.3, eq. (5)"
@@ -44,7 +44,7 @@ def unless_transductive(claims: Claims) -> str | None:
 
 
 @law(family=FAMILY, kind="exact", source=SOURCE, claimed=unless_transductive, wide=5)
-def a_target_ignores_the_other_targets(norm: Prober, task: Task) -> None:
+def a_target_ignores_the_other_targets(norm: Prober, task: Task, draw: Draw) -> None:
     """A target's output is the same whatever the other targets are.
 
     Some targets are kept and the others replaced, now and then by extreme values; two fresh
@@ -53,10 +53,10 @@ def a_target_ignores_the_other_targets(norm: Prober, task: Task) -> None:
     targets come one at a time. Take moments from the context and the item's own values only;
     a batch norm left in train() at prediction is the usual cause.
     """
-    task = with_targets(task, 2)
-    kept = split(task, 11, len(task.targets))
-    others = noise(task, task.targets)
-    if choice(task, 12, 2):
+    task = with_targets(task, 2, draw)
+    kept = draw.subset(len(task.targets))
+    others = draw.noise(task.targets)
+    if draw.index(2):
         others = others * (reach(task, 2.0**14) * 2.0**12)
     mask = kept.to(task.device).view(-1, *(1,) * (task.targets.dim() - 1))
     replaced = task.with_sets(targets=torch.where(mask, task.targets, others))
@@ -71,7 +71,7 @@ def a_target_ignores_the_other_targets(norm: Prober, task: Task) -> None:
 
 
 @law(family=FAMILY, kind="rounded", source=SOURCE, claimed=unless_transductive)
-def a_target_ignores_how_many_targets_there_are(norm: Prober, task: Task) -> None:
+def a_target_ignores_how_many_targets_there_are(norm: Prober, task: Task, draw: Draw) -> None:
     """A target's output is the same in a larger or a smaller target set.
 
     All targets but one are dropped, or all are repeated several times. Where only the count of
@@ -82,8 +82,8 @@ def a_target_ignores_how_many_targets_there_are(norm: Prober, task: Task) -> Non
     bound = norm.bound(task).targets
     before = norm.run(task).targets
     count = len(task.targets)
-    if count > 1 and choice(task, 13, 2):
-        one = choice(task, 14, count)
+    if count > 1 and draw.index(2):
+        one = draw.index(count)
         alone = task.with_sets(targets=task.targets[one : one + 1].clone())
         expect_close(
             norm.run(alone).targets,
@@ -108,16 +108,16 @@ def a_target_ignores_how_many_targets_there_are(norm: Prober, task: Task) -> Non
 
 
 @law(family=FAMILY, kind="exact", source=SOURCE, level="should", claimed=unless_transductive)
-def a_poisoned_target_poisons_only_itself(norm: Prober, task: Task) -> None:
+def a_poisoned_target_poisons_only_itself(norm: Prober, task: Task, draw: Draw) -> None:
     """A target that holds NaN spoils its own output and no other's.
 
     A layer that leaves the targets out of its moments by multiplying them with a mask of zeros
     spreads the NaN, though nothing else flows: hence a law of the second level. In deployment
     one broken image would take down its whole batch. Index instead of masking.
     """
-    task = with_targets(task, 2)
+    task = with_targets(task, 2, draw)
     count = len(task.targets)
-    one = choice(task, 15, count)
+    one = draw.index(count)
     poisoned = task.targets.clone()
     poisoned[one] = float("nan")
     others = [i for i in range(count) if i != one]
@@ -131,29 +131,29 @@ def a_poisoned_target_poisons_only_itself(norm: Prober, task: Task) -> None:
 
 
 @law(family=FAMILY, kind="exact", source=SOURCE, claimed=unless_transductive)
-def no_gradient_flows_between_targets(norm: Prober, task: Task) -> None:
+def no_gradient_flows_between_targets(norm: Prober, task: Task, draw: Draw) -> None:
     """A target's output has no derivative by another target.
 
     The block of the Jacobian is exactly zero. A violation with `a_target_ignores_the_other_targets`
     held means that values agree but training does not: the other targets enter through a term
     that cancels in the forward pass alone, such as a straight-through correction.
     """
-    task = with_targets(task, 2)
+    task = with_targets(task, 2, draw)
     probe = norm.fresh(task)
     with torch.no_grad():
         _, state = probe.condition(task.context.clone())
     targets = task.targets.clone().requires_grad_()
     outputs = probe.normalize(targets, state)
-    one = choice(task, 16, len(targets))
+    one = draw.index(len(targets))
     weights = torch.zeros_like(outputs)
-    weights[one] = weights_for(task, outputs)[one]
+    weights[one] = weights_for(draw, outputs)[one]
     (gradient,) = probe.grad(outputs, [targets], grad_output=weights)
     others = [i for i in range(len(targets)) if i != one]
     expect_no_flow(gradient[others], f"the output of target {one} by the other targets")
 
 
 @law(family=FAMILY, kind="rounded", source="section 1.1 of the set-up: targets are a set")
-def permuting_targets_permutes_outputs(norm: Prober, task: Task) -> None:
+def permuting_targets_permutes_outputs(norm: Prober, task: Task, draw: Draw) -> None:
     """Targets in another order give the same outputs in that order.
 
     Claimed of every scheme, the transductive ones too, which is why it stays beside
@@ -165,7 +165,7 @@ def permuting_targets_permutes_outputs(norm: Prober, task: Task) -> None:
     count = len(task.targets)
     if count < 2:
         says_nothing("fewer than two targets have one order")
-    order = permutation(task, 17, count)
+    order = draw.order(count)
     after = norm.run(task.with_sets(targets=task.targets[order])).targets
     expect_close(
         after,
@@ -176,7 +176,7 @@ def permuting_targets_permutes_outputs(norm: Prober, task: Task) -> None:
 
 
 @law(family=FAMILY, kind="exact", source="section 2.3; protocol: the context comes first")
-def targets_do_not_reach_the_context_outputs(norm: Prober, task: Task) -> None:
+def targets_do_not_reach_the_context_outputs(norm: Prober, task: Task, draw: Draw) -> None:
     """The context's outputs are the same whatever targets follow.
 
     They are looked at again after the targets were normalised, and once more after the context
@@ -198,11 +198,61 @@ def targets_do_not_reach_the_context_outputs(norm: Prober, task: Task) -> None:
     probe = norm.fresh(task)
     with torch.no_grad():
         _, state = probe.condition(task.context.clone())
-        probe.normalize(noise(task, task.targets), state)
+        probe.normalize(draw.noise(task.targets), state)
         other = probe.condition(task.context.clone())[0]
     expect_same(
         other, again, "the context outputs after other targets were normalised", symptom="flow"
     )
+
+
+_WAYS = ("autocast", "inference_mode", "gradients", "eval")
+
+
+@law(family=FAMILY, kind="exact", source=SOURCE, claimed=unless_transductive, max_tasks=24)
+def a_target_ignores_the_others_however_it_is_called(norm: Prober, task: Task, draw: Draw) -> None:
+    """Under autocast, in inference mode and with gradients too, targets keep to themselves.
+
+    A violation means that the layer takes another path there: one that was written for training,
+    or for half precision, with moments of the batch. What was tested is then not what is used.
+    """
+    task = with_targets(task, 2, draw)
+    way = _WAYS[draw.index(len(_WAYS))]
+    if way == "autocast" and task.dtype is not torch.float32:
+        way = "gradients"  # autocast changes nothing in float64
+    kept = draw.subset(len(task.targets))
+    mask = kept.to(task.device).view(-1, *(1,) * (task.targets.dim() - 1))
+    replaced = torch.where(mask, task.targets, draw.noise(task.targets) * 8)
+    before, after = (_called_so(norm, task, targets, way) for targets in (task.targets, replaced))
+    expect_same(
+        after[kept],
+        before[kept],
+        f"kept targets after the others were replaced, with {way}",
+        symptom="flow",
+    )
+
+
+def _called_so(norm: Prober, task: Task, targets: Tensor, way: str) -> Tensor:
+    """A fresh instance's target outputs, called in this way; of whatever dtype they then are."""
+    probe = norm.fresh(task)
+    ways: dict[str, AbstractContextManager[Any]] = {
+        "autocast": torch.autocast(task.device.type, torch.bfloat16),
+        "inference_mode": torch.inference_mode(),
+        "gradients": torch.enable_grad(),
+        "eval": torch.no_grad(),
+    }
+    context, given = task.context.clone(), targets.clone()
+    if way == "gradients":
+        context, given = context.requires_grad_() * 1, given.requires_grad_() * 1
+    try:
+        with ways[way]:
+            # Under autocast other dtypes are to be expected, which the probe would object to.
+            called = probe.norm if way == "autocast" else probe
+            _, state = called.condition(context)
+            return called.normalize(given, state).detach().double().clone()
+    except Exception as error:
+        if way != "autocast" or isinstance(error, AssertionError):
+            raise
+        says_nothing(f"the layer does not run under autocast: {type(error).__name__}")
 
 
 def unless_claimed_transductive(claims: Claims) -> str | None:
@@ -218,15 +268,15 @@ def unless_claimed_transductive(claims: Claims) -> str | None:
     source="section 3.2, eqs. (3), (4)",
     claimed=unless_claimed_transductive,
 )
-def other_targets_that_are_claimed_are_read(norm: Prober, task: Task) -> None:
+def other_targets_that_are_claimed_are_read(norm: Prober, task: Task, draw: Draw) -> None:
     """A layer that claims to read the other targets does read them.
 
     A claim is two-sided: a layer called transductive that ignores its batch is another scheme,
     and comparing it under this name misleads. Claim what it is. `outputs_agree_with_the_formula`
     sees that the values are wrong; this says whose are missing.
     """
-    task = plain(with_targets(task, 2))
-    one = choice(task, 18, len(task.targets))
+    task = plain(with_targets(task, 2, draw))
+    one = draw.index(len(task.targets))
     step = 4 * reach(task, 16)
     sides = []
     for sign in (step, -step):
@@ -238,6 +288,7 @@ def other_targets_that_are_claimed_are_read(norm: Prober, task: Task) -> None:
 
 LAWS = (
     a_target_ignores_the_other_targets,
+    a_target_ignores_the_others_however_it_is_called,
     a_target_ignores_how_many_targets_there_are,
     a_poisoned_target_poisons_only_itself,
     no_gradient_flows_between_targets,

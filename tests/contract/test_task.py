@@ -134,3 +134,8 @@ def test_a_derived_task_keeps_the_rest() -> None:
     assert moved.parameters == Parameters(weight=(1.0, 2.0, 3.0), scale=2.0)
     assert first.parameters.scale == 0.0
     assert first != task(), "tasks are compared by identity"
+
+
+def test_numbers_of_no_dimension_are_an_array_too() -> None:
+    """A count that a layer keeps as a tensor has none."""
+    assert isinstance(uniforms((), 3), np.ndarray)

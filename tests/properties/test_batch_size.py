@@ -7,6 +7,7 @@ from itertools import chain
 import trials
 from torch import nn
 
+from tnverify.contract import Draw
 from tnverify.engine.evaluate import evaluate
 from tnverify.plans import Plan
 from tnverify.properties import batch_size
@@ -16,8 +17,7 @@ from tnverify.subjects import SubjectProber
 def test_every_kind_of_partition_is_one_and_each_is_met() -> None:
     kinds = set()
     for seed in range(40):
-        task = Plan(targets=7, seed=seed).build()
-        parts = batch_size._parts(task, 7)
+        parts = batch_size._parts(Draw("law", seed), 7)
         assert sorted(chain.from_iterable(parts)) == list(range(7))
         assert len(parts) > 1
         kinds.add(tuple(len(part) for part in parts))

@@ -1,66 +1,25 @@
-"""The tasks that laws make from a task, and how they choose."""
+"""The tasks that laws make from a task."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from tnverify.contract import SaysNothing, Violation
+from tnverify.contract import Draw, SaysNothing, Violation
 from tnverify.plans import Plan
 from tnverify.properties import derived
 
 TASK = Plan(context=3, targets=2, channels=2, spatial=(2, 2), seed=9).build()
 
 
-def test_choices_depend_on_the_salt_and_the_key_and_reach_every_option() -> None:
-    by_key = [derived.choice(TASK, key, 3) for key in range(60)]
-    assert by_key == [derived.choice(TASK, key, 3) for key in range(60)]
-    assert set(by_key) == {0, 1, 2}
-    by_salt = {derived.choice(Plan(seed=seed).build(), 1, 5) for seed in range(60)}
-    assert by_salt == {0, 1, 2, 3, 4}
-
-
-@pytest.mark.parametrize("count", [2, 3, 8])
-def test_a_permutation_is_one_and_never_the_order_that_was(count: int) -> None:
-    for seed in range(30):
-        order = derived.permutation(Plan(seed=seed).build(), 4, count)
-        assert sorted(order) == list(range(count))
-        assert order != list(range(count))
-
-
-@pytest.mark.parametrize("count", [2, 5])
-def test_a_split_keeps_some_and_replaces_some(count: int) -> None:
-    kept = [derived.split(Plan(seed=seed).build(), 4, count) for seed in range(30)]
-    assert all(bool(k.any()) and not bool(k.all()) for k in kept)
-    assert len({tuple(k.tolist()) for k in kept}) > 1
-
-
-def test_noise_reads_well_and_is_nobody_elses() -> None:
-    drawn = derived.noise(TASK, TASK.context)
-    assert drawn.shape == TASK.context.shape
-    assert torch.equal(drawn * 8, (drawn * 8).round())
-    assert float(drawn.abs().max()) <= 4
-    again = derived.noise(TASK, TASK.context)
-    assert torch.equal(again, drawn)
-    again.zero_()
-    assert torch.equal(derived.noise(TASK, TASK.context), drawn)
-    assert not torch.equal(derived.noise(TASK, TASK.context, 2), drawn)
-
-
-def test_noise_for_a_set_larger_than_its_pool_is_drawn_for_it() -> None:
-    large = torch.zeros(40, 2, 25, 25, dtype=torch.float64)
-    drawn = derived.noise(TASK, large)
-    assert drawn.shape == large.shape
-    assert len(set(drawn.flatten().tolist())) > 60
-
-
 def test_items_are_added_behind_those_that_are_there() -> None:
-    grown = derived.with_targets(derived.with_context(TASK, 5), 4)
+    draw = Draw("law", 3)
+    grown = derived.with_targets(derived.with_context(TASK, 5, draw), 4, draw)
     assert (len(grown.context), len(grown.targets)) == (5, 4)
     assert torch.equal(grown.context[:3], TASK.context)
     assert torch.equal(grown.targets[:2], TASK.targets)
-    assert derived.with_targets(TASK, 2) is TASK
-    assert derived.with_context(TASK, 1) is TASK
+    assert derived.with_targets(TASK, 2, draw) is TASK
+    assert derived.with_context(TASK, 1, draw) is TASK
 
 
 @pytest.mark.parametrize(("value", "power"), [(0.25, 1.0), (1.0, 1.0), (3.0, 4.0), (64.0, 64.0)])

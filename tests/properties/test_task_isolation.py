@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 import trials
 
 from tnverify.engine.evaluate import evaluate
 from tnverify.faults.flagged import FlaggedNorm
+from tnverify.faults.plain import PlainNorm, State
 from tnverify.plans import Plan
 from tnverify.properties import task_isolation
-from tnverify.properties.derived import choice
 from tnverify.subjects import Factory, SubjectProber, from_factory
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def test_a_sound_layer_whose_state_is_the_live_instance_keeps_the_laws() -> None:
@@ -19,7 +24,7 @@ def test_a_sound_layer_whose_state_is_the_live_instance_keeps_the_laws() -> None
     for law in task_isolation.LAWS:
         tried = trials.try_law(law, subject, tasks=8)
         assert tried.failures == [], law.name
-        assert tried.counted, law.name
+        assert tried.counted or "one task at a time" in str(tried.not_claimed), law.name
 
 
 @pytest.mark.parametrize("profile", ["grid", "two_values", "duplicates", "zeros"])
@@ -43,12 +48,19 @@ def test_a_near_twin_has_another_variance() -> None:
 
 
 def test_the_task_before_has_another_size_and_each_change_of_size_is_met() -> None:
-    sizes = set()
+    sizes: list[int] = []
+
+    class Watches(PlainNorm):
+        def condition(self, context: Tensor) -> tuple[Tensor, State]:
+            sizes.append(len(context))
+            return super().condition(context)
+
+    subject = trials.subject_of(Watches, "meta_bn")
+    sizes.clear()
     for seed in range(20):
         task = Plan(context=4, targets=4, seed=seed).build()
-        by = (2, 1, -1)[choice(task, 51, 3)]
-        sizes.add(len(task_isolation._resized(task, task.context, by, 2)))
-    assert sizes == {3, 5, 6}
+        task_isolation.a_task_forgets_the_task_before.check(SubjectProber(subject), task)
+    assert set(sizes) == {3, 4, 5, 6}
 
 
 def test_the_law_leaves_the_task_as_it_was() -> None:

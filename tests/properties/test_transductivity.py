@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
+import torch
 import trials
 
 from tnverify.contract import parse_claims
@@ -87,3 +88,22 @@ def test_extreme_values_stand_in_for_the_other_targets_now_and_then() -> None:
         assert asked(law, Watches, plan).ending == "held"
     assert sum(value > 1000 for value in largest) >= 2
     assert sum(value <= 4 for value in largest) >= 12
+
+
+def test_which_targets_are_kept_says_nothing_of_whether_the_others_are_extreme() -> None:
+    seen: list[tuple[bool, bool]] = []
+
+    class Watches(PlainNorm):
+        asked: ClassVar[list[Tensor]] = []
+
+        def normalize(self, targets: Tensor, state: State) -> Tensor:
+            self.asked.append(targets.clone())
+            return super().normalize(targets, state)
+
+    for seed in range(60):
+        plan = Plan(context=2, targets=3, channels=1, spatial=(2, 2), seed=seed)
+        law = transductivity.a_target_ignores_the_other_targets
+        assert asked(law, Watches, plan).ending == "held"
+        before, after = Watches.asked[-2:]
+        seen.append((torch.equal(before[1], after[1]), float(after.abs().max()) > 1000))
+    assert min(seen.count((kept, extreme)) for kept in (0, 1) for extreme in (0, 1)) >= 5

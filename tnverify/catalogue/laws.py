@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from tnverify.contract.draw import Draw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +39,8 @@ that are lost far from zero."""
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """A declared law. `check(norm, task)` returns nothing, or raises Violation.
+    """A declared law. `check(norm, task)` returns nothing, or raises Violation; what it draws is
+    a function of its name and the task's salt.
 
     `claimed` answers, for some claims, why the law is not claimed under them, or None where it
     is. `needs` lists handles without which the law is not claimed. `lanes` are the precisions
@@ -87,14 +91,15 @@ def law(
     edges: tuple[Edge, ...] = (),
     about: About | None = None,
     wide: int = 0,
-) -> Callable[[Callable[[Prober, Task], None]], Law]:
+) -> Callable[[Callable[..., None]], Law]:
     """Declare the decorated function a law; its name is the law and its docstring explains it.
 
-    See `Law` for the arguments. The module that holds the function must be announced through
-    the entry point group `tnverify.catalogue`, as a package whose `LAWS` lists its laws.
+    The function takes a norm and a task and, where it chooses anything, a `Draw` as its third
+    parameter. See `Law` for the arguments. The module that holds the function must be announced
+    through the entry point group `tnverify.catalogue`, as a package whose `LAWS` lists its laws.
     """
 
-    def declare(check: Callable[[Prober, Task], None]) -> Law:
+    def declare(check: Callable[..., None]) -> Law:
         if not inspect.getdoc(check):
             raise TypeError(f"law {check.__name__} has no docstring: a user reads it to act on")
         return Law(
@@ -103,7 +108,7 @@ def law(
             level=level,
             kind=kind,
             source=source,
-            check=check,
+            check=_drawing(check),
             claimed=claimed,
             needs=needs,
             lanes=lanes,
@@ -115,3 +120,15 @@ def law(
         )
 
     return declare
+
+
+def _drawing(check: Callable[..., None]) -> Callable[[Prober, Task], None]:
+    """The check of a norm and a task alone: one that wants a draw is given a new one each time."""
+    if len(inspect.signature(check).parameters) < 3:
+        return check
+
+    @functools.wraps(check)
+    def drawn(norm: Prober, task: Task) -> None:
+        check(norm, task, Draw(check.__name__, task.salt))
+
+    return drawn

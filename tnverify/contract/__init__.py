@@ -14,6 +14,7 @@ from tnverify.contract.claims import (
     Scheme,
     parse_claims,
 )
+from tnverify.contract.draw import Draw
 from tnverify.contract.limits import Limits
 from tnverify.contract.norm import Norm, Observer, Probe, Prober, Run
 from tnverify.contract.outcomes import NotClaimed, SaysNothing, SubjectRaised, Violation
@@ -24,6 +25,7 @@ __all__ = [
     "SCHEMES",
     "Claims",
     "ClaimsError",
+    "Draw",
     "Limits",
     "Norm",
     "NotClaimed",

@@ -40,10 +40,11 @@ class Observer(Protocol):
     """A norm that keeps something of meta-training, such as running moments.
 
     `observe` shows it one task of meta-training: (context items, channels, *spatial) and
-    (target items, channels, *spatial). It is never called at meta-test.
+    (target items, channels, *spatial). It returns what the layer answered for both, as it answers
+    in meta-training, or None where there is no such answer. It is never called at meta-test.
     """
 
-    def observe(self, context: Tensor, targets: Tensor) -> None: ...
+    def observe(self, context: Tensor, targets: Tensor) -> tuple[Tensor, Tensor] | None: ...
 
 
 class Run(NamedTuple):
@@ -72,8 +73,14 @@ class Probe(Protocol):
 
     def normalize(self, targets: Tensor, state: object) -> Tensor: ...
 
+    def observe(self, context: Tensor, targets: Tensor) -> tuple[Tensor, Tensor] | None:
+        """One step of meta-training: outputs of both sets, None where the subject shows none.
+
+        Raises NotClaimed where the subject has no such step.
+        """
+
     def parameter(self, handle: str) -> Tensor:
-        """The live parameter behind a handle: weight, bias, scale, offset or alpha."""
+        """What is behind a handle: weight, bias, scale, offset, alpha, a running moment."""
 
     def grad(
         self,

@@ -36,7 +36,7 @@ def uniforms(shape: Sequence[int], *keys: int) -> NDArray[np.float64]:
         hashed = np.broadcast_to(hashed, tuple(shape))
     bits = hashed >> np.uint64(11)
     whole = bits.astype(np.float64)  # pragma: no mutate: as numpy would have it by itself
-    return (whole + 0.5) * 2.0**-53
+    return np.asarray((whole + 0.5) * 2.0**-53)
 
 
 def _mixed_once(value: int) -> int:

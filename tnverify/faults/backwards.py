@@ -235,7 +235,7 @@ class HookOnlyWithoutAGraph(PlainNorm):
 
 class _WeightOfChannelsLast(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, y: Tensor, weight: Tensor, last: bool) -> Tensor:  # noqa: FBT001 - autograd passes by position
+    def forward(ctx: Any, y: Tensor, weight: Tensor, last: bool) -> Tensor:
         ctx.save_for_backward(y, weight)
         ctx.last = last
         return y * weight

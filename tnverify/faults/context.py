@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tnverify.faults import last_bits, sharding  # noqa: F401 - they plant faults of this family
+from tnverify.faults import (  # noqa: F401 - they plant faults of this family
+    last_bits,
+    sharding,
+    ways,
+)
 from tnverify.faults.fault import fault
 from tnverify.faults.plain import PlainInstanceNorm, PlainNorm, PlainTaskNorm, State, missing
 

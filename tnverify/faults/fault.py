@@ -20,6 +20,7 @@ FAMILIES: tuple[str, ...] = (
     "numerics",
     "gradients",
     "state",
+    "training",
     "layouts",
     "sizes",
 )

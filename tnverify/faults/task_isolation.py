@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from tnverify.faults import last_bits  # noqa: F401 - it plants faults of this family
+from tnverify.faults import last_bits, remembered  # noqa: F401 - they plant faults of this family
 from tnverify.faults.fault import fault
 from tnverify.faults.flagged import FlaggedNorm
 from tnverify.faults.plain import PlainNorm, State, missing

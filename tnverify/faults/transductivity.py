@@ -8,7 +8,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812 - the name that torch's own examples use
 
-from tnverify.faults import last_bits  # noqa: F401 - it plants faults of this family
+from tnverify.faults import (
+    last_bits,  # noqa: F401 - it plants faults of this family
+    ways,  # noqa: F401 - it plants faults of this family
+)
 from tnverify.faults.fault import fault
 from tnverify.faults.plain import PlainNorm, PlainTaskNorm, State, missing
 

@@ -31,15 +31,24 @@ class ConventionalBN(RunningLayer):
         expect_state(state, EmptyState)
         return self._normalized(targets)
 
-    def observe(self, context: Tensor, targets: Tensor) -> None:
-        """One task of meta-training, context then targets, moves the running moments."""
-        self.keep_set(self.checked_context(context))
-        self.keep_set(self.checked(targets))
+    def observe(self, context: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what both sets of a task of meta-training give, in whichever mode the layer is.
+
+        The context and then the targets move the running moments.
+        """
+        self.checked_context(context)
+        self.checked(targets)
+        return self._trained(context), self._trained(targets)
 
     def _normalized(self, x: Tensor) -> Tensor:
         if not self.training:
             # The running variance is unbiased already, so no convention applies to it.
             return self.output(x, Blend(self.running))
+        return self._trained(x)
+
+    def _trained(self, x: Tensor) -> Tensor:
+        """Outputs by the set's own moments, which then move the running ones; an empty set moves
+        nothing."""
         if not x.numel():
             return x.clone()
         outputs, state = self.output_and_state(x)

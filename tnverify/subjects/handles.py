@@ -33,6 +33,7 @@ HANDLES: tuple[str, ...] = (
     "eps",
     "running_mean",
     "running_var",
+    "momentum",
     "groups",
 )
 
@@ -42,6 +43,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "eps": ("eps", "epsilon", "variance_epsilon"),
     "running_mean": ("running_mean",),
     "running_var": ("running_var",),
+    "momentum": ("momentum",),
     "groups": ("num_groups", "groups"),
 }
 _BLEND_NAMES: dict[str, tuple[str, ...]] = {
@@ -139,7 +141,7 @@ def _row(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) ->
 
 
 def _fits(handle: str, value: Any, channels: int) -> bool:
-    if handle in ("eps", "groups"):
+    if handle in ("eps", "momentum", "groups"):
         return isinstance(value, int | float) and not isinstance(value, bool)
     if not isinstance(value, torch.Tensor) or not value.is_floating_point() or is_lazy(value):
         return False

@@ -71,6 +71,18 @@ class LiveProbe:
         self._check_form(answer, targets, "the target outputs")
         return answer  # type: ignore[no-any-return]  # _check_form has made sure
 
+    def observe(self, context: Tensor, targets: Tensor) -> tuple[Tensor, Tensor] | None:
+        step = getattr(self._norm, "observe", None)
+        if step is None:
+            raise NotClaimed("the layer has no meta-training step")
+        given = (self._given(context), self._given(targets))
+        answer = self._call("observe", lambda: step(*given), context)
+        if not (isinstance(answer, tuple) and len(answer) == 2):
+            return None
+        self._check_form(answer[0], context, "the context outputs of meta-training")
+        self._check_form(answer[1], targets, "the target outputs of meta-training")
+        return answer
+
     def parameter(self, handle: str) -> Tensor:
         found = self._subject.handles.get(self.layer, handle)
         if found is None:

@@ -28,7 +28,7 @@ class ExponentialAverage(Scaled):
     def forward(self, x: Tensor) -> Tensor:
         given = wide(x)
         mean, var = self.running_mean, self.running_var
-        if self.training:
+        if self.training and x.numel():
             var, mean = torch.var_mean(given, (0, *space(given)), correction=0)
             with torch.no_grad():
                 self.running_mean.lerp_(mean, 0.25)
@@ -41,7 +41,8 @@ class ExponentialAverage(Scaled):
 
 @sound("batch_renorm", adapter="frozen")
 class CumulativeAverage(Scaled):
-    """The plain average over all steps of meta-training so far, as sums and their number."""
+    """The plain average over all steps of meta-training so far, as sums and their number; r and d
+    are limited as Ioffe ended."""
 
     means: Tensor
     squares: Tensor
@@ -63,16 +64,21 @@ class CumulativeAverage(Scaled):
 
     def forward(self, x: Tensor) -> Tensor:
         given = wide(x)
-        if self.training:
-            with torch.no_grad():
-                var, mean = torch.var_mean(given, (0, *space(given)), correction=0)
-                self.means += mean
-                self.squares += var
-                self.steps += 1
-        centred = given - along(self.running_mean, given)
-        return self.affine(centred / along(torch.sqrt(self.running_var + self.eps), given)).to(
-            x.dtype
-        )
+        kept_mean, kept_sigma = self.running_mean, torch.sqrt(self.running_var + self.eps)
+        if not self.training or not x.numel():
+            return self.affine((given - along(kept_mean, given)) / along(kept_sigma, given)).to(
+                x.dtype
+            )
+        var, mean = torch.var_mean(given, (0, *space(given)), correction=0)
+        sigma = torch.sqrt(var + self.eps)
+        with torch.no_grad():
+            r = (sigma / kept_sigma).clamp(1 / 3, 3.0)
+            d = ((mean - kept_mean) / kept_sigma).clamp(-5.0, 5.0)
+            self.means += mean
+            self.squares += var
+            self.steps += 1
+        y = (given - along(mean, given)) / along(sigma, given)
+        return self.affine(y * along(r, given) + along(d, given)).to(x.dtype)
 
 
 @sound("tasknorm_r")
@@ -89,6 +95,8 @@ class BlendsWithRunning(Blended):
 
     def observe(self, context: Tensor, targets: Tensor) -> None:
         both = wide(torch.cat([context, targets]))
+        if not both.numel():
+            return
         var, mean = torch.var_mean(both, (0, *space(both)), correction=0)
         self.running_mean.mul_(0.9).add_(mean, alpha=0.1)
         self.running_var.mul_(0.9).add_(var, alpha=0.1)

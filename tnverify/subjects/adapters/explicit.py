@@ -30,10 +30,25 @@ class ExplicitState:
 class ExplicitStateObserver(ExplicitState):
     """The same for a layer that has a meta-training step of its own."""
 
-    def observe(self, context: Tensor, targets: Tensor) -> None:
-        set_mode(self.layer, training=True)
-        self.layer.observe(context, targets)
-        set_mode(self.layer, training=False)
+    _training = False
+
+    def observe(self, context: Tensor, targets: Tensor) -> tuple[Tensor, Tensor] | None:
+        self._switch(training=True)
+        return self.layer.observe(context, targets)  # type: ignore[no-any-return]  # as above
+
+    def condition(self, context: Tensor) -> tuple[Tensor, object]:
+        self._switch(training=False)
+        return super().condition(context)
+
+    def normalize(self, targets: Tensor, state: object) -> Tensor:
+        self._switch(training=False)
+        return super().normalize(targets, state)
+
+    def _switch(self, *, training: bool) -> None:
+        # Where it changes, and no sooner: a training step ends with its backward pass.
+        if self._training is not training:
+            set_mode(self.layer, training=training)
+            self._training = training
 
 
 def wrap(layer: Any) -> Norm:

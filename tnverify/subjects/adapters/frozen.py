@@ -14,23 +14,33 @@ if TYPE_CHECKING:
 
 
 class Frozen:
-    """A train() call on each set is a meta-training step; at meta-test the layer stays in eval."""
+    """A train() call on each set is a meta-training step; at meta-test the layer stays in eval.
+
+    The mode is set where it changes: a training step ends with its backward pass, which must not
+    find the layer in eval, for some run their forward pass again there.
+    """
 
     def __init__(self, layer: Any) -> None:
         self.layer = layer
+        self._training = False
         set_mode(layer, training=False)
 
-    def observe(self, context: Tensor, targets: Tensor) -> None:
-        set_mode(self.layer, training=True)
-        self.layer(context)
-        self.layer(targets)
-        set_mode(self.layer, training=False)
+    def observe(self, context: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        self._switch(training=True)
+        return self.layer(context), self.layer(targets)
 
     def condition(self, context: Tensor) -> tuple[Tensor, object]:
+        self._switch(training=False)
         return self.layer(context), None
 
     def normalize(self, targets: Tensor, state: object) -> Tensor:
+        self._switch(training=False)
         return self.layer(targets)  # type: ignore[no-any-return]  # checked by the probe
+
+    def _switch(self, *, training: bool) -> None:
+        if self._training is not training:
+            set_mode(self.layer, training=training)
+            self._training = training
 
 
 def recognise(trial: Trial) -> Evidence | None:
