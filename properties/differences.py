@@ -11,6 +11,7 @@ one entry shows, for the direction is random. At a kink there is no slope to com
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -170,7 +171,8 @@ class Loss:
         Raises SubjectRaised where the layer does not offer it.
         """
         probe = self.norm.fresh(self.task)
-        with fwd.dual_level():
+        with warnings.catch_warnings(), fwd.dual_level():
+            warnings.simplefilter("ignore")  # torch's own, of how it loads its rules
             moved = {n: fwd.make_dual(self.leaves[n].clone(), direction[n]) for n in SETS}
             first, state = probe.condition(moved["context"])
             both = {"context": first, "targets": probe.normalize(moved["targets"], state)}

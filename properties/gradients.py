@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from tnverify.catalogue import law
-from tnverify.contract import SubjectRaised
+from tnverify.contract import SubjectRaised, Violation
+from tnverify.contract.cut import is_cut_from_the_graph
 from tnverify.contract.task import uniforms
 from tnverify.tolerances import (
     expect,
@@ -24,6 +26,8 @@ from .differences import HANDLES, SETS, Loss, dot, products, widened
 from .slopes import expect_slope
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from tnverify.contract import Claims, Prober, Task
@@ -58,15 +62,34 @@ def first_order_gradients_are_right(norm: Prober, task: Task) -> None:
     backward with autograd's through plain operations; declare `detached` if cutting is meant
     (then only weight and bias are checked).
     """
-    loss = Loss(norm, trimmed(task))
+    task = trimmed(task)
+    loss = Loss(norm, task)
     direction = loss.direction(_names(norm))
-    expect_slope(
-        float(dot(direction, loss.at().gradient())),
-        loss.along(direction),
-        step=loss.step,
-        rounding=loss.rounding,
-        what=f"the derivative by {', '.join(direction)} along a random direction",
-    )
+    with _told_from_detaching(norm, task):
+        expect_slope(
+            float(dot(direction, loss.at().gradient())),
+            loss.along(direction),
+            step=loss.step,
+            rounding=loss.rounding,
+            what=f"the derivative by {', '.join(direction)} along a random direction",
+        )
+
+
+@contextmanager
+def _told_from_detaching(norm: Prober, task: Task) -> Iterator[None]:
+    """Say that moments are cut from the graph where they are, and how to declare it."""
+    try:
+        yield
+    except Violation as violation:
+        if norm.claims.detached or not is_cut_from_the_graph(norm, task):
+            raise
+        raise Violation(
+            f"{violation}; outputs read values that no gradient reaches: if moments are to be cut"
+            f" from the graph, claim it (--claims {norm.claims},detached)",
+            symptom="detached",
+            expected=violation.expected,
+            actual=violation.actual,
+        ) from violation
 
 
 def _second_order(claims: Claims) -> str | None:

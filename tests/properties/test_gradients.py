@@ -87,3 +87,47 @@ def test_float32_inside_is_right_where_it_is_declared() -> None:
         assert trials.try_law(law, declared, tasks=8).failures == [], law.name
     silent = trials.subject_of(Float32Inside, "meta_bn")
     assert trials.try_law(gradients.first_order_gradients_are_right, silent, tasks=8).failures
+
+
+class Rectified(PlainNorm):
+    def affine(self, y: Tensor) -> Tensor:
+        return torch.relu(super().affine(y))
+
+
+class WrongWhereRectified(Rectified, AveragedWeightGradient):
+    """A kink, and a gradient by the weight that is wrong beside it."""
+
+
+def test_nothing_is_said_of_a_kink_and_what_is_wrong_beside_it_is_seen() -> None:
+    law = gradients.first_order_gradients_are_right
+    sound = trials.try_law(law, trials.subject_of(Rectified, "inductive"), tasks=24)
+    assert sound.failures == []
+    assert sound.counted
+    assert trials.try_law(
+        law, trials.subject_of(WrongWhereRectified, "inductive"), tasks=8
+    ).failures
+
+
+def test_a_kink_near_the_point_says_nothing() -> None:
+    def bent(step: float) -> float:
+        return max(0.0, step - 1e-5)
+
+    with pytest.raises(SaysNothing, match=r"sharply|kink"):
+        _slope(0.0, bent)
+    with pytest.raises(SaysNothing, match=r"sharply|kink"):
+        _slope(0.0, lambda step: max(0.0, step))
+
+
+def test_moments_that_are_cut_off_are_said_to_be() -> None:
+    law = gradients.first_order_gradients_are_right
+    ended = trials.first_failure(law, trials.subject_of(DetachedContextMoments, "meta_bn"), tasks=8)
+    assert ended is not None
+    assert ended.symptom == "detached"
+    assert "--claims meta_bn,detached" in str(ended.reason)
+
+
+def test_forward_mode_by_another_rule_is_seen() -> None:
+    fault = next(f for f in trials.faults_of("gradients") if f.name == "ForwardModeByHalf")
+    law = next(each for each in gradients.LAWS if each.name in fault.kills)
+    assert trials.survivors(fault, [law], tasks=2) == []
+    assert trials.try_law(law, trials.subject_of(PlainNorm, "meta_bn"), tasks=2).failures == []

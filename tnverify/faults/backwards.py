@@ -447,7 +447,7 @@ class TargetGradientsInBfloat16(PlainNorm):
     hard=True,
 )
 class WeightGradientInBfloat16(PlainInstanceNorm):
-    """The gradient by the weight is rounded to bfloat16, as parameters in half precision have it."""
+    """The gradient by the weight is rounded to bfloat16, as half-precision parameters have it."""
 
     def affine(self, y: Tensor) -> Tensor:
         shape = (1, -1, *(1,) * (y.dim() - 2))
@@ -492,11 +492,11 @@ class _Pushed(torch.autograd.Function):
         pass
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:  # noqa: ARG004 - torch passes it
         return grads[0]
 
     @staticmethod
-    def jvp(ctx: Any, *tangents: Tensor) -> Tensor:
+    def jvp(ctx: Any, *tangents: Tensor) -> Tensor:  # noqa: ARG004 - torch passes it
         return tangents[0] * 0.5
 
 

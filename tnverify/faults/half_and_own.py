@@ -137,7 +137,7 @@ class ClampsHalfInput(PlainNorm):
     source="a matrix of float32 parameters times half-precision activations, as nn.Linear has it",
 )
 class MatrixOfAnotherDtype(_Rms):
-    """Channels are scaled by a diagonal matrix in float32, which half precision does not multiply."""
+    """Channels are scaled by a matrix in float32, which half precision does not multiply."""
 
     def forward(self, x: Tensor) -> Tensor:
         rows = x.movedim(1, -1)
@@ -253,17 +253,17 @@ class EpsByDtype(_Own):
     claims="inductive",
     adapter="no_context",
     kills="own_precision_follows_float64",
-    source="an approximation of a root by a table of 16 bits, for float32 alone",
+    source="an approximation of a root by a table of 8 bits, for float32 alone",
     hard=True,
 )
 class RootFromATable(_Own):
-    """The inverse deviation has sixteen bits in float32."""
+    """The variance has eight bits behind the first in float32."""
 
     def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
         mean, var = super().moments(x)
         if x.dtype != torch.float32:
             return mean, var
-        kept = (var.detach().view(torch.int32) & ~0xFF).view(torch.float32)
+        kept = (var.detach().view(torch.int32) & ~0xFFFF).view(torch.float32)
         return mean, var + (kept - var).detach()
 
 
