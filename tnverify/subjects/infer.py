@@ -11,6 +11,7 @@ from tnverify.subjects.fingerprint import measure_flow
 from tnverify.subjects.fitting import best_fit, probe_tasks
 from tnverify.subjects.handles import handles_of
 from tnverify.subjects.prober import SubjectProber
+from tnverify.subjects.surroundings import surroundings
 
 if TYPE_CHECKING:
     from tnverify.contract.measured import Fingerprint, Nearness
@@ -62,14 +63,16 @@ def infer(subject: Subject, declared: Claims | None) -> Inference:
     the one that fits is taken. A scheme that the name of the layer promises is compared with it
     whatever its fingerprint is.
     """
-    flow = measure_flow(SubjectProber(subject), probe_tasks(subject))
+    tasks = probe_tasks(subject)
+    flow = measure_flow(SubjectProber(subject), tasks)
     found = best_fit(subject, _candidates(subject, flow), declared)
     is_held = declared is None and _may_be_held_to(found)
     inductive = Claims(SCHEMES["inductive"], inferred=True)
     claims = found.claims if is_held or (declared is not None and found.fits) else declared
     claims = claims or inductive
     handles = handles_of(subject, claims)
-    notes = (*subject.notes, *_said_of(found, declared), *handles.notes)
+    around = () if claims.has_formula else surroundings(SubjectProber(subject), tasks)
+    notes = (*subject.notes, *_said_of(found, declared), *handles.notes, *around)
     nearness = None if claims.has_formula else found.nearness
     shows = found.claims.has_formula and (found.fits or nearness is not None)
     return Inference(
