@@ -1,4 +1,4 @@
-"""Whether a layer's outputs read values that no gradient reaches: what is `detached` was cut off."""
+"""Whether outputs read values that no gradient reaches: what is `detached` was cut off."""
 
 from __future__ import annotations
 

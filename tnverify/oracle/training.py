@@ -85,7 +85,8 @@ def corrected(of_set: Trained, factor: Array, shift: Array) -> tuple[Array, Arra
 def varies(of_set: Trained) -> NDArray[np.bool_]:
     """Which channels vary by enough that their outputs show what y was multiplied with."""
     spread = np.sqrt(np.square(of_set.normalized).mean(_all_but_channels(of_set.normalized)))
-    return spread > _VARIES
+    shows: NDArray[np.bool_] = spread > _VARIES
+    return shows
 
 
 def gradient(

@@ -69,7 +69,7 @@ class RemembersWhileItIsHeld(_OfContext):
         self.kept[state] = moments
         return outputs, state
 
-    def normalize(self, targets: Tensor, state: object) -> Tensor:  # type: ignore[override]  # as above
+    def normalize(self, targets: Tensor, state: object) -> Tensor:
         moments = state if state is None or isinstance(state, tuple) else self.kept.get(state)
         return super().normalize(targets, moments)
 
