@@ -16,6 +16,7 @@ from tnverify.engine.profiles import PROFILES, Profile, find_profile
 from tnverify.engine.trial import LaneRecord, LawRecord, try_laws, why_not_claimed
 from tnverify.faults.plain import PlainNorm
 from tnverify.plans import Plan
+from tnverify.subjects.guard import TooSlow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -329,3 +330,20 @@ def test_the_profiles_and_what_is_said_of_them() -> None:
     assert find_profile("quick") is PROFILES["quick"]
     with pytest.raises(ValueError, match=r"^unknown profile 'quik': did you mean 'quick'\?$"):
         find_profile("quik")
+
+
+def test_the_time_of_the_profile_ends_a_trial_and_laws_of_few_tasks_are_given_up() -> None:
+    """A law of enough tasks stays as it stands."""
+    over = replace(ALL, seconds=0.0)
+    (record,) = try_laws(SUBJECT, [law_that()], CORPUS, over)
+    assert record.counted == 0
+    assert record.given_up == "not measured: the layer is too slow for the time of the profile"
+
+
+def test_a_law_whose_calls_take_too_long_together_is_not_measured() -> None:
+    def takes_too_long(task: Task) -> None:
+        raise TooSlow
+
+    (record,) = try_laws(SUBJECT, [law_that(takes_too_long)], CORPUS, ALL)
+    assert (record.tried, record.counted, record.failure) == (1, 0, None)
+    assert record.given_up == "not measured: its calls took over 60 s on one task"

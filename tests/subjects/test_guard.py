@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tnverify.subjects.guard import Hang, time_limit
+from tnverify.subjects.guard import Hang, TooSlow, calling, time_limit
 
 pytestmark = pytest.mark.skipif(
     not hasattr(signal, "setitimer"), reason="this system has no interval timers"
@@ -53,6 +53,33 @@ def test_what_a_hang_took_is_not_counted_by_the_limit_around() -> None:
 
     with pytest.raises(Hang), time_limit(0.3):
         hangs_twice()
+
+
+def test_calls_that_come_back_do_not_hang_however_many_they_are() -> None:
+    with time_limit(0.3):
+        for _ in range(8):
+            with calling("condition"):
+                time.sleep(0.1)
+
+
+def test_calls_that_come_back_are_ended_where_they_take_too_long_together() -> None:
+    def calls() -> None:
+        while True:
+            with calling("condition"):
+                time.sleep(0.1)
+
+    with pytest.raises(TooSlow), time_limit(0.3):
+        calls()
+
+
+def test_a_call_that_does_not_come_back_after_others_hangs() -> None:
+    def calls() -> None:
+        with calling("condition"):
+            time.sleep(0.1)
+        _loops()
+
+    with pytest.raises(Hang), time_limit(0.3):
+        calls()
 
 
 def test_a_limit_around_another_goes_on_counting() -> None:

@@ -7,7 +7,6 @@ import io
 import os
 import signal
 import sys
-import tempfile
 import traceback
 from typing import TYPE_CHECKING
 
@@ -107,14 +106,11 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _own_fault(error: Exception) -> int:
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="tnverify-", suffix=".traceback.txt", delete=False, encoding="utf-8",
-        errors="backslashreplace",
-    ) as file:  # fmt: skip
-        file.write(f"tnverify {__version__}, Python {sys.version}\n")
-        file.write("".join(traceback.format_exception(error)))
+    from tnverify.report.paths import kept_traceback
+
+    file = kept_traceback("".join(traceback.format_exception(error)))
     complain(
         f"a bug of tnverify, not of your layer: {type(error).__name__}: {error};"
-        f" please report it with the file {file.name}"
+        f" please report it with the file {file}"
     )
     return BUG

@@ -14,6 +14,7 @@ from tnverify.engine.trial import MOST_HANGS
 from tnverify.engine.verdicts import law_verdict
 from tnverify.engine.watch import Before, Crash
 from tnverify.engine.worker import Told, blamed_for_crashes
+from tnverify.report.paths import kept_traceback
 
 if TYPE_CHECKING:
     from tnverify.catalogue import Law
@@ -42,6 +43,7 @@ class Case:
     crashes: list[Crash] = field(default_factory=list)
     unusable: str | None = None
     failed: str | None = None
+    traceback: str | None = None
     broke: str | None = None
     """How it made its process useless, where it did."""
     tried: bool = False
@@ -77,7 +79,7 @@ class Case:
         match told.what:
             case "described":
                 self.report = value
-            case "unusable" | "failed" | "broke" | "verdicts":
+            case "unusable" | "failed" | "traceback" | "broke" | "verdicts":
                 setattr(self, told.what, value)
             case "asked":
                 self.records[value.law.name] = value
@@ -129,11 +131,15 @@ class Case:
             )
             verdicts = [self._verdict(law, made) for law in made.catalogue]
             report = concluded(measured, self._with_blame(verdicts, made), made)
+        bug = None if self.traceback is None else kept_traceback(self.traceback)
+        if bug is not None:
+            self._caution(f"its verification was ended by a bug of tnverify: report it with {bug}")
         return replace(
             report,
             seconds=seconds,
             notes=(*report.notes, *self.notes),
             cautions=(*report.cautions, *self.cautions),
+            bug=bug,
         )
 
     def _without_a_word(self) -> SubjectReport:

@@ -17,7 +17,8 @@ from tnverify.contract.outcomes import (
 )
 from tnverify.contract.surroundings import surroundings
 from tnverify.engine.refusals import is_refusal
-from tnverify.subjects.guard import Hang, time_limit
+from tnverify.subjects import guard
+from tnverify.subjects.guard import PATIENT, Hang, TooSlow, time_limit
 from tnverify.tolerances import measuring
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 """Integers of a floating-point dtype's size in bytes."""
 
-Ending = Literal["held", "violated", "broken", "says_nothing", "refused", "not_claimed"]
+Ending = Literal["held", "violated", "broken", "says_nothing", "refused", "not_claimed", "too_slow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,11 @@ def _evaluate(law: Law, prober: SubjectProber, task: Task) -> Evaluation:
             return Evaluation("not_claimed", str(reason))
         except SubjectRaised as raised:
             return _raised(raised, law, prober.subject, task)
+        except TooSlow:
+            seconds = PATIENT * guard.HANG_SECONDS
+            return Evaluation(
+                "too_slow", f"not measured: its calls took over {seconds:g} s on one task"
+            )
         except Hang:
             return Evaluation("broken", "the law was not done in time", "hang", hung=True)
         finally:

@@ -15,6 +15,7 @@ class Profile:
     (the lane of precision) every `native_every`-th plan, in float64 (the lane of meaning) the
     others. With `native_every` 1 it meets every plan in both. A law of one lane meets every plan
     there. More plans are drawn than must count, for laws that say nothing about some of them.
+    `seconds` is the time, by the clock, that a slow layer gets for all of them.
 
     Wide plans come after these and do not count among them: each is tried in one lane, with
     `native_every` 1 in both.
@@ -25,6 +26,7 @@ class Profile:
     corpus: int
     native_every: int
     thorough: bool = False
+    seconds: float = 1800.0
 
     def lanes_of(self, number: int, lanes: tuple[str, ...]) -> tuple[str, ...]:
         """The lanes, of those given, in which plan `number` is tried (from 0)."""
@@ -49,9 +51,9 @@ class Profile:
 PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
-        Profile("quick", tasks=15, corpus=20, native_every=3),
+        Profile("quick", tasks=15, corpus=20, native_every=3, seconds=600.0),
         Profile("default", tasks=52, corpus=72, native_every=3),
-        Profile("thorough", tasks=500, corpus=330, native_every=1, thorough=True),
+        Profile("thorough", tasks=500, corpus=330, native_every=1, seconds=14400.0, thorough=True),
     )
 }
 

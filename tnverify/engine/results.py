@@ -131,6 +131,8 @@ class SubjectReport:
     """Remarks for a person: no float64 lane, output that was captured, and the like."""
     cautions: tuple[str, ...] = ()
     """What a reader must know before the verdict: what was left out, or done to the layer."""
+    bug: str | None = None
+    """The file with the traceback where tnverify itself failed while it drove the subject."""
     seconds: float = 0.0
 
     def verdict_of(self, name: str) -> LawVerdict:
@@ -165,11 +167,13 @@ class RunReport:
 
     @property
     def exit_code(self) -> int:
-        """130 interrupted; else of all subjects 1 (violates) wins over 2, over 3, over 0."""
+        """130 interrupted; else of all subjects 1 (violates) wins over 70 (a bug of tnverify), over
+        2, over 3, over 0."""
         if self.interrupted:
             return 130
         verdicts = {subject.verdict for subject in self.subjects}
-        for verdict, code in (("violates", 1), ("unusable", 2), ("inconclusive", 3)):
-            if verdict in verdicts:
-                return code
-        return 0
+        if "violates" in verdicts:
+            return 1
+        if any(subject.bug for subject in self.subjects):
+            return 70
+        return 2 if "unusable" in verdicts else 3 if "inconclusive" in verdicts else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from tnverify.engine.watch import Watch
     from tnverify.plans import Plan
     from tnverify.subjects.subject import Subject
+
+FEWEST = 5
+"""Tasks that must have counted for a law to be held when the time of the profile is over."""
 
 MOST_HANGS = 2
 """After so many hangs a subject is given up: each costs the whole time limit."""
@@ -82,6 +86,8 @@ class LawRecord:
             self.margin = ended.margin if self.margin is None else max(self.margin, ended.margin)
         if ended.ending == "not_claimed" and not self.counted:
             self.not_claimed = ended.reason
+        elif ended.ending == "too_slow":
+            self.given_up = ended.reason
         elif ended.failed:
             record.counted += 1
             self.failure = (plan, lane, ended)
@@ -143,8 +149,15 @@ def try_laws(
                 for met in (*_rounds(corpus, profile), *_wide_rounds(wide, profile, len(corpus)))
                 if met.number not in passed_over
             ]
+            until = time.monotonic() + profile.seconds
             done = _replay(
-                subject, records, rounds, on_plan, watch or Unwatched(), first_only=first_only
+                subject,
+                records,
+                rounds,
+                on_plan,
+                watch or Unwatched(),
+                until,
+                first_only=first_only,
             )
         if not done:
             _give_up(records, profile, "the subject hung too often to go on")
@@ -182,13 +195,20 @@ def _replay(
     rounds: Sequence[_Round],
     on_plan: Callable[[int, int], None],
     watch: Watch,
+    until: float,
     *,
     first_only: bool,
 ) -> bool:
-    """Ask every law that still wants tasks; False where the subject hung too often to go on."""
+    """Ask every law that still wants tasks; False where the subject hung too often to go on.
+
+    Past the time `until`, by the clock, laws are left with the tasks that have counted.
+    """
     hangs = 0
     for position, met in enumerate(rounds):
         on_plan(position, len(rounds))
+        if time.monotonic() > until:
+            _leave(records, met)
+            break
         for lane in subject.lanes:
             asked = [r for r in records if met.asks(r) and lane in met.lanes_of(tuple(r.lanes))]
             if not asked:
@@ -210,19 +230,26 @@ def _replay(
     return True
 
 
+def _leave(records: list[LawRecord], met: _Round) -> None:
+    """Give up laws of which hardly a task has counted when the time of the profile is over."""
+    for record in records:
+        if met.asks(record) and record.counted < FEWEST:
+            record.given_up = "not measured: the layer is too slow for the time of the profile"
+
+
 def _is_done(record: LawRecord, met: _Round) -> bool:
     """Whether a law will be asked no more: where it asks about wide plans, not before it failed."""
     return record.failure is not None or not (record.law.wide or met.asks(record))
 
 
 def _asked_wide(number: int, record: LawRecord) -> bool:
-    if not record.lanes or record.failure or record.not_claimed:
+    if not record.lanes or record.failure or record.not_claimed or record.given_up:
         return False
     return bool(record.law.wide) and number % record.law.wide == 0
 
 
 def _still_asked(profile: Profile, record: LawRecord) -> bool:
-    if not record.lanes or record.failure or record.not_claimed:
+    if not record.lanes or record.failure or record.not_claimed or record.given_up:
         return False
     most = record.law.max_tasks
     return record.counted < (profile.tasks if most is None else min(most, profile.tasks))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import traceback
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -53,7 +54,8 @@ class Told:
     """One thing that a process tells.
 
     `what` is one of ready, unfit, asleep, described, unusable, plan, shrink, asked, small,
-    verdicts, not_written, broke, failed, interrupted and done; `value` what belongs to it.
+    verdicts, not_written, broke, failed, traceback, interrupted and done; `value` what belongs
+    to it.
     """
 
     what: str
@@ -119,6 +121,7 @@ def serve(channel: Channel, errand: Errand, board: Board) -> None:
                 # It took from Python or torch what everybody needs: its doing, not tnverify's.
                 channel.send(Told("broke", f"it replaced {', '.join(replaced[:3])}: {said}"))
                 return
+            channel.send(Told("traceback", "".join(traceback.format_exception(error))))
             channel.send(Told("failed", said))
     channel.send(Told("done", None if errand.only_measure else captured.note))
 

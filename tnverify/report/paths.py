@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+
+from tnverify import __version__
 
 
 class OutputError(Exception):
@@ -83,3 +86,13 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def kept_traceback(text: str) -> str:
+    """Write a traceback to a file of its own, to be sent with a report of a bug; its path."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="tnverify-", suffix=".traceback.txt", delete=False, encoding="utf-8",
+        errors="backslashreplace",
+    ) as file:  # fmt: skip
+        file.write(f"tnverify {__version__}, Python {sys.version}\n{text}")
+    return file.name

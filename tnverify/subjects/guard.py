@@ -25,6 +25,10 @@ STARVED = 2.5
 """How many times as long is given to a process that got less than half of the limit in CPU time:
 one that was halted, or that shares its processor with many, does not hang."""
 
+PATIENT = 6.0
+"""How many times the limit all calls of a law on one task may take together, where each comes back
+in time: a slow layer does not hang."""
+
 _counting: tuple[float, float, float] | None = None
 """The limit that counts now: its seconds, and the clock and CPU time when it began."""
 
@@ -49,6 +53,16 @@ class Hang(BaseException):
     """Raised in the subject's frame; no Exception, so that `except Exception` lets it pass."""
 
 
+class TooSlow(BaseException):
+    """Raised where calls come back one by one, and together take too long for one law."""
+
+
+_answered = 0.0
+"""When a call came back last, by the clock."""
+_whole = 0.0
+"""When what is limited began as a whole, by the clock."""
+
+
 class calling:  # noqa: N801 - reads as the verb that it is: `with calling("condition"):`
     """Turn whatever the subject raises into SubjectRaised; Ctrl-C passes.
 
@@ -67,15 +81,19 @@ class calling:  # noqa: N801 - reads as the verb that it is: `with calling("cond
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
+        global _answered  # noqa: PLW0603 - the limit is the process', as its alarm is
         if _in_second_process:
             if _watcher is not None:
                 _watcher.came_twice()
             os._exit(0)
         if kind is None or error is None:
+            _answered = time.monotonic()
             return
         if kind is Hang:
             hang = TimeoutError(f"no answer within {HANG_SECONDS:g} s")
             raise SubjectRaised(hang, self._during) from None
+        if kind is TooSlow:
+            return
         if kind is not KeyboardInterrupt or _pressed is False:
             raise SubjectRaised(error, self._during) from error
 
@@ -114,11 +132,21 @@ def _count(limit: tuple[float, float, float] | None) -> None:
 
 
 def _ring(_signal: int, _frame: FrameType | None) -> None:
+    """End what takes too long; it rings again every second where it does not."""
     if _counting is not None:
         seconds, clock, cpu = _counting
+        now = time.monotonic()
+        if _answered > clock:
+            # Calls come back: the limit counts from the last that did.
+            if now - _whole > PATIENT * seconds:
+                raise TooSlow
+            _count((seconds, _answered, time.process_time()))
+            return
+        if now - clock < seconds:
+            return
         starved = time.process_time() - cpu < seconds / 2
-        if starved and time.monotonic() - clock < STARVED * seconds:
-            return  # it rings again in a second
+        if starved and now - clock < STARVED * seconds:
+            return
     raise Hang
 
 
@@ -164,12 +192,16 @@ class time_limit:  # noqa: N801 - as `calling`: `with time_limit():` stands arou
     it gets through. A limit around this one goes on counting afterwards, but for what a hang in
     here took: it has been told already."""
 
-    __slots__ = ("_around", "_counted_before", "_cpu", "_handler", "_limit", "_seconds", "_started")
+    __slots__ = (
+        "_around", "_counted_before", "_cpu", "_handler", "_limit", "_seconds", "_started",
+        "_whole_before",
+    )  # fmt: skip
 
     def __init__(self, seconds: float | None = None) -> None:
         self._seconds = seconds
 
     def __enter__(self) -> None:
+        global _whole  # noqa: PLW0603 - as _answered
         self._handler: AbstractContextManager[None] | None = None
         self._around: tuple[float, float] | None = None
         if not _can_ring():
@@ -179,15 +211,18 @@ class time_limit:  # noqa: N801 - as `calling`: `with time_limit():` stands arou
                 return
         self._limit = HANG_SECONDS if self._seconds is None else self._seconds
         self._started, self._cpu = time.monotonic(), time.process_time()
-        self._counted_before = _counting
+        self._counted_before, self._whole_before = _counting, _whole
+        _whole = self._started
         _count((self._limit, self._started, self._cpu))
         self._around = signal.setitimer(signal.ITIMER_REAL, self._limit, 1.0)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
+        global _whole  # noqa: PLW0603 - as _answered
         if self._around is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
+            _whole = self._whole_before
             around = self._counted_before
             left, interval = self._around
             took = time.monotonic() - self._started
