@@ -9,7 +9,6 @@ import torch
 
 from tnverify.catalogue import law
 from tnverify.contract import Run
-from tnverify.contract.task import uniforms
 from tnverify.tolerances import expect_close, expect_same, not_claimed, says_nothing, unit
 
 from .agreement import (
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from tnverify.contract import Claims, Prober, Task
+    from tnverify.contract import Claims, Draw, Prober, Task
 
 _OVER_BATCH = frozenset({"meta_bn", "reptile_norm", "transductive_bn"})
 _NOMINAL_EPS = 1e-5
@@ -164,7 +163,7 @@ def _keeps_channels_apart(claims: Claims) -> str | None:
     claimed=_keeps_channels_apart,
     source="eqs. (3), (4), (8), (9): one mean and variance per channel",
 )
-def channels_do_not_mix(norm: Prober, task: Task) -> None:
+def channels_do_not_mix(norm: Prober, task: Task, draw: Draw) -> None:
     """The values of one channel do not change the outputs of another, bit for bit.
 
     A violation means that moments are reduced over the channels too, or are broadcast against
@@ -172,15 +171,15 @@ def channels_do_not_mix(norm: Prober, task: Task) -> None:
     """
     if task.channels < 2:
         says_nothing("there is one channel only")
-    changed = task.salt % task.channels
+    changed = draw.index(task.channels)
     others = [c for c in range(task.channels) if c != changed]
 
-    def replaced(values: Tensor, key: int) -> Tensor:
+    def replaced(values: Tensor) -> Tensor:
         other = values.clone()
-        other[:, changed] = task.noise(values, key)[:, changed]
+        other[:, changed] = draw.noise(values)[:, changed]
         return other
 
-    swapped = task.with_sets(replaced(task.context, 31), replaced(task.targets, 32))
+    swapped = task.with_sets(replaced(task.context), replaced(task.targets))
     first, second = norm.run(task), norm.run(swapped)
     for name in ("context", "targets"):
         expect_same(
@@ -197,7 +196,7 @@ def channels_do_not_mix(norm: Prober, task: Task) -> None:
     source="eqs. (3) to (9): moments are sums over positions, whatever their order",
 )
 @told_from_cancellation
-def shuffling_pixels_shuffles_outputs(norm: Prober, task: Task) -> None:
+def shuffling_pixels_shuffles_outputs(norm: Prober, task: Task, draw: Draw) -> None:
     """Moving the pixels of an item about moves its outputs alike and changes nothing else.
 
     A violation means that positions are not treated alike: borders are left out, statistics are
@@ -209,16 +208,15 @@ def shuffling_pixels_shuffles_outputs(norm: Prober, task: Task) -> None:
     if pixels(task) < 2:
         says_nothing("maps have a single pixel")
 
-    def order(values: Tensor, key: int) -> Tensor:
-        shape = (values.shape[0], pixels(task))
-        drawn = torch.as_tensor(uniforms(shape, task.salt, key), device=values.device)
+    def order(values: Tensor) -> Tensor:
+        drawn = draw.uniform(values.new_empty((values.shape[0], pixels(task))))
         return drawn.argsort(1).unsqueeze(1).expand(-1, values.shape[1], -1)
 
-    def shuffler(values: Tensor, key: int) -> Callable[[Tensor], Tensor]:
-        places = order(values, key)
+    def shuffler(values: Tensor) -> Callable[[Tensor], Tensor]:
+        places = order(values)
         return lambda x: x.flatten(2).gather(2, places).reshape(x.shape)
 
-    of_context, of_targets = shuffler(task.context, 33), shuffler(task.targets, 34)
+    of_context, of_targets = shuffler(task.context), shuffler(task.targets)
 
     def shuffled(run: Run) -> Run:
         return Run(of_context(run.context), of_targets(run.targets))

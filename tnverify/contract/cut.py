@@ -1,4 +1,4 @@
-"""Whether outputs read values that no gradient reaches: what is `detached` was cut off."""
+"""Whether a layer's outputs read values that no gradient reaches, as `detached` declares it."""
 
 from __future__ import annotations
 
