@@ -143,6 +143,8 @@ def test_a_subject_that_conforms_is_reported_whole(awake: list[Any]) -> None:
         scheme="instance_norm",
         modifiers=("biased",),
         fingerprint=Fingerprint(("itself",), ("itself",), "instance_norm"),
+        evidence=report.evidence,
+        asked=report.asked,
         notes=report.notes,
     )
     assert [v.law.name for v in report.laws] == [LAW]
