@@ -63,7 +63,7 @@ def calls_are_deterministic(norm: Prober, task: Task) -> None:
     memory, or a counter that instances share. Two runs of one evaluation then differ.
     """
     probe = norm.fresh(task)
-    with seeded(task.salt + 7919):
+    with seeded(task.salt + 7919), _moved_generators():
         context, targets = answers(probe, task.context, task.targets)
     run = norm.run(task)
     expect_same(targets, run.targets, "the targets of a second fresh instance", symptom="state")

@@ -74,6 +74,7 @@ check(
     setup='begin',
     eps=0.125,
     device='cpu',
+    rank=2,
     # What belongs to the task beside its values: the layer's parameters, earlier tasks of
     # meta-training, and the salt from which the law makes further values.
     recipe={{'lane': 'float64',

@@ -271,7 +271,7 @@ def test_json_of_a_plan_is_plain_lists_and_numbers() -> None:
         "spread": 0.0,
         "overrides": [(0, 3, 8.0)],
         "distinct": False,
-        "past_items": [3, 2],
+        "past_items": [4, 2],
     }
 
 

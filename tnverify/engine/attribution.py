@@ -46,7 +46,7 @@ def attributed(
         for record in records
         if record.failure is not None and not record.failure[2].hung
     }
-    if len(failing) < 2:
+    if not failing:
         return dict(found)
     with alarms():
         case = _Case(dict(found), failing, subject)
@@ -118,7 +118,7 @@ class _Case:
             name
             for name, record in self.open.items()
             if record.law.kind == "rounded"
-            and _ended(record).symptom in ("value", "gradient", None)
+            and _ended(record).symptom in ("value", "gradient", "cancellation", None)
         ]
         if not wanted or not loses_digits(self.subject):
             return

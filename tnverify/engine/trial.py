@@ -144,9 +144,10 @@ def try_laws(
         records.append(record)
     try:
         with alarms():
+            wanted = wide if any(record.law.wide for record in records) else ()
             rounds = [
                 met
-                for met in (*_rounds(corpus, profile), *_wide_rounds(wide, profile, len(corpus)))
+                for met in (*_rounds(corpus, profile), *_wide_rounds(wanted, profile, len(corpus)))
                 if met.number not in passed_over
             ]
             until = time.monotonic() + profile.seconds
