@@ -24,8 +24,6 @@ from .differences import widened
 from .half import expect_float32_moments, far_in, outputs_in_half, wanted_in_half
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from tnverify.contract import Claims, Prober, Task
 
 _RATIOS = (0.0, 1e2, 1e3, 1e4)
@@ -33,7 +31,6 @@ _ENDS = (40, -40, 24, -24)
 """Powers of two that cubes have room for in float32."""
 _LARGE_IN_HALF = 2.0**12
 """A size of activations that half precision holds, and whose squares it does not."""
-_NOMINAL_EPS = 1e-5
 _WRONG = 0.25
 """Off by this share of what a channel's outputs are: no rounding, not even in half precision."""
 
@@ -43,42 +40,10 @@ def _no_formula(claims: Claims) -> str | None:
 
 
 def _allowed(norm: Prober, task: Task) -> Run:
-    """Twice the bound, and what degenerate moments and underflow add to it.
-
-    Of two values a normalisation makes plus and minus one, however it is conditioned: no change of
-    them shows that their mean is rounded. So the distance from zero, in deviations, of whatever
-    values a moment may be taken over is counted too.
-    """
-    u, smallest, run = unit(task.dtype), torch.finfo(task.dtype).tiny, norm.run(task)
-    context, targets = (
-        2 * bound + u * _distance(x) * _peak(y) + smallest
-        for bound, x, y in zip(norm.bound(task), (task.context, task.targets), run, strict=True)
-    )
+    """Twice the bound, and what underflow adds to it."""
+    smallest = torch.finfo(task.dtype).tiny
+    context, targets = (2 * bound + smallest for bound in norm.bound(task))
     return Run(context, targets)
-
-
-def _distance(values: Tensor) -> Tensor:
-    """The largest sum of n values in units of their deviation, over those of a pixel, of a plane,
-    of an item and of the set: of a shape that broadcasts to the values'."""
-    if not values.numel():
-        return values.double()
-    space = tuple(range(2, values.dim()))
-    found = torch.zeros((), dtype=torch.float64, device=values.device)
-    for dims in ((1,), space, (1, *space), (0, *space)):
-        if not dims:
-            continue
-        wide = values.double()
-        var = (wide - wide.mean(dims, keepdim=True)).square().mean(dims, keepdim=True)
-        count = 8 + wide.numel() // var.numel()
-        found = torch.maximum(
-            found, count * wide.abs().amax(dims, keepdim=True) / (var + _NOMINAL_EPS).sqrt()
-        )
-    return found
-
-
-def _peak(outputs: Tensor) -> float:
-    """The largest output of the set: what cancels in one channel is of the size of others."""
-    return float(outputs.double().abs().amax()) if outputs.numel() else 0.0
 
 
 def _own_float64(norm: Prober, task: Task) -> Run:

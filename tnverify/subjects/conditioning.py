@@ -4,6 +4,10 @@ Every rounding inside a layer acts like a small relative change of something tha
 and reaches the outputs about as far as such changes of its inputs and parameters do. So these are
 changed a little, several times, and the response is measured in float64, where the layer's own
 rounding does not disturb it.
+
+What such changes cannot show is counted beside it: of two values a normalisation makes plus and
+minus one, however they are changed, while the rounding of their mean moves both. So the distance
+of values from zero counts, in deviations, over all that a moment may be taken over.
 """
 
 from __future__ import annotations
@@ -34,6 +38,9 @@ _STEP = 2.0**-18
 _TRIALS = 3
 """Changes that are tried: one alone may cancel in some output."""
 
+_NOMINAL_EPS = 1e-5
+"""What normalisations add to a variance, roughly."""
+
 _ROUNDINGS = 8
 """Roundings that every output takes beside those of its sums, as in the bound of a formula."""
 
@@ -42,9 +49,10 @@ def measured_bound(prober: SubjectProber, task: Task) -> Run:
     """Return how far rounding may take each output of `prober.run(task)` from exact arithmetic.
 
     With u half an ulp at one, n the largest number of values that one moment may be taken over,
-    r the largest response of an item's channel to a relative change of one, and y its largest
-    output: u ((8 + n) r + 8 y). Raises SaysNothing where that is no small share of the channel's
-    outputs, or where the layer's own answer is not finite.
+    r the largest response of an item's channel to a relative change of one, y its largest output,
+    d the largest sum of values in deviations over what a moment may be taken over, and p the
+    largest output of the set: u ((8 + n) r + 8 y + d p). Raises SaysNothing where that is no small
+    share of the channel's outputs, or where the layer's own answer is not finite.
     """
     computed = task.dtype if is_computed_in(task.dtype) else torch.float32
     if prober.claims.float32:
@@ -53,9 +61,16 @@ def measured_bound(prober: SubjectProber, task: Task) -> Run:
     largest = max(len(task.context), 1) * prod(task.spatial), task.channels * prod(task.spatial)
     storage = 0.0 if is_computed_in(task.dtype) else unit(task.dtype)
     sides = []
-    for outputs, response in zip(answer, responses, strict=True):
+    set_distance = _distance(task.context, (0, *range(2, task.context.dim())))
+    for outputs, response, values in zip(
+        answer, responses, (task.context, task.targets), strict=True
+    ):
         size = _peak_of_maps(outputs.abs())
-        bound = unit(computed) * ((_ROUNDINGS + max(largest)) * response + _ROUNDINGS * size)
+        bound = (_ROUNDINGS + max(largest)) * response + _ROUNDINGS * size
+        if outputs.numel():
+            distance = torch.maximum(_distances(values), set_distance)
+            bound = bound + distance.to(bound.device) * float(outputs.abs().amax())
+        bound = unit(computed) * bound
         bound = (bound + storage * size).expand(outputs.shape)
         _expect_telling(bound, outputs)
         sides.append(bound.to(task.device))
@@ -98,6 +113,25 @@ def _peak_of_maps(values: Tensor) -> Tensor:
     if values.dim() < 3 or not values.numel():
         return values
     return values.amax(tuple(range(2, values.dim())), keepdim=True)
+
+
+def _distances(values: Tensor) -> Tensor:
+    """The largest distance over the values of a pixel, a plane, an item and the set, of a shape
+    that broadcasts to theirs."""
+    space = tuple(range(2, values.dim()))
+    found = values.new_zeros((), dtype=torch.float64)
+    for dims in ((1,), space, (1, *space), (0, *space)):
+        if dims:
+            found = torch.maximum(found, _distance(values, dims))
+    return found
+
+
+def _distance(values: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """The sum of as many values as lie along `dims`, each the largest of them, in deviations."""
+    wide = values.double()
+    var = (wide - wide.mean(dims, keepdim=True)).square().mean(dims, keepdim=True)
+    count = _ROUNDINGS + wide.numel() // max(var.numel(), 1)
+    return count * wide.abs().amax(dims, keepdim=True) / (var + _NOMINAL_EPS).sqrt()
 
 
 def _expect_telling(bound: Tensor, outputs: Tensor) -> None:

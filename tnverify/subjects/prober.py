@@ -121,6 +121,9 @@ class SubjectProber:
             for context, targets in task.past:
                 with calling("observe"), torch.no_grad():
                     observe(copied(context), copied(targets))
+            rest = getattr(norm, "rest", None)
+            if rest is not None:
+                rest()
         return LiveProbe(subject, layer, norm, self._trace, lends=lend)
 
     def _called(self, task: Task) -> Any:

@@ -44,6 +44,10 @@ class ExplicitStateObserver(ExplicitState):
         self._switch(training=False)
         return super().normalize(targets, state)
 
+    def rest(self) -> None:
+        """Put the layer in the mode in which it meets tasks, once its past is over."""
+        self._switch(training=False)
+
     def _switch(self, *, training: bool) -> None:
         # Where it changes, and no sooner: a training step ends with its backward pass.
         if self._training is not training:

@@ -37,6 +37,10 @@ class Frozen:
         self._switch(training=False)
         return self.layer(targets)  # type: ignore[no-any-return]  # checked by the probe
 
+    def rest(self) -> None:
+        """Put the layer in the mode in which it meets tasks, once its past is over."""
+        self._switch(training=False)
+
     def _switch(self, *, training: bool) -> None:
         if self._training is not training:
             set_mode(self.layer, training=training)
