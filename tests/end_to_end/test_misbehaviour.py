@@ -26,7 +26,7 @@ _HEAD = "import sys, time, torch\nfrom torch import nn\nclass Layer(nn.InstanceN
         ("sys.exit(0)", "SystemExit"),
         ("return super().forward(x) + 1e-3 * torch.randn(x.shape[0], 1, 1, 1)", "random"),
         ("return super().forward(x.add_(1))", "modified"),
-        ("raise NameError('typo')", "NameError"),
+        ("return super().forward(x) if len(x) == 2 else typo", "NameError"),
     ],
     ids=["shape", "type", "dtype", "nan", "exit", "draws", "edits", "raises"],
 )
@@ -38,6 +38,13 @@ def test_misbehaviour_is_a_finding(
     assert ended.code == 1, ended.out
     assert says in " ".join(ended.out.split())
     assert "Traceback" not in ended.out + ended.err
+
+
+def test_a_layer_that_never_answers_is_bad_input(tnverify: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "layers.py").write_text(f"{_HEAD}    def forward(self, x):\n        typo\n")
+    ended = tnverify("verify", "layers.py:Layer", "--profile", "quick")
+    assert ended.code == 2, ended.out
+    assert "raises on every ordinary task, in condition: NameError" in ended.complaint
 
 
 def test_a_hang_is_a_finding_and_the_run_goes_on(

@@ -26,7 +26,7 @@ def test_a_tile_repeats_values_weights_and_past_and_leaves_alpha() -> None:
     assert large.context.shape == (4, 3, 2, 2)
     assert torch.equal(large.context[3, 2, 1], task.context[0, 1, 0])
     assert large.targets.shape == (1, 3, 2, 2)
-    assert large.past[0][0].shape == (3, 3, 2, 2)
+    assert large.past[0][0].shape == (4, 3, 2, 2)
     assert large.parameters.weight == (1.0, 2.0, 2.0)
     assert large.parameters.scale * 4 == task.parameters.scale * 2
 

@@ -72,6 +72,18 @@ def test_calls_that_come_back_are_ended_where_they_take_too_long_together() -> N
         calls()
 
 
+def test_calls_may_take_as_long_together_as_is_said() -> None:
+    def calls() -> None:
+        while True:
+            with calling("condition"):
+                time.sleep(0.1)
+
+    started = time.monotonic()
+    with pytest.raises(TooSlow), time_limit(0.3, whole=0.5):
+        calls()
+    assert time.monotonic() - started < 10
+
+
 def test_a_call_that_does_not_come_back_after_others_hangs() -> None:
     def calls() -> None:
         with calling("condition"):

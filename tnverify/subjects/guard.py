@@ -59,8 +59,8 @@ class TooSlow(BaseException):
 
 _answered = 0.0
 """When a call came back last, by the clock."""
-_whole = 0.0
-"""When what is limited began as a whole, by the clock."""
+_whole = (0.0, 0.0)
+"""When what is limited began as a whole, by the clock, and how long it may take."""
 
 
 class calling:  # noqa: N801 - reads as the verb that it is: `with calling("condition"):`
@@ -138,7 +138,8 @@ def _ring(_signal: int, _frame: FrameType | None) -> None:
         now = time.monotonic()
         if _answered > clock:
             # Calls come back: the limit counts from the last that did.
-            if now - _whole > PATIENT * seconds:
+            began, most = _whole
+            if now - began > most:
                 raise TooSlow
             _count((seconds, _answered, time.process_time()))
             return
@@ -189,16 +190,21 @@ def patience(seconds: float) -> Iterator[None]:
 
 class time_limit:  # noqa: N801 - as `calling`: `with time_limit():` stands around every law
     """Raise Hang inside after `seconds` (HANG_SECONDS where None), and again every second until
-    it gets through. A limit around this one goes on counting afterwards, but for what a hang in
-    here took: it has been told already."""
+    it gets through; TooSlow where every call came back in time and all have taken `whole` seconds
+    together (PATIENT times the limit where None).
+
+    A limit around this one goes on counting afterwards, but for what a hang in here took: it has
+    been told already.
+    """
 
     __slots__ = (
-        "_around", "_counted_before", "_cpu", "_handler", "_limit", "_seconds", "_started",
-        "_whole_before",
+        "_around", "_counted_before", "_cpu", "_handler", "_limit", "_most", "_seconds",
+        "_started", "_whole_before",
     )  # fmt: skip
 
-    def __init__(self, seconds: float | None = None) -> None:
+    def __init__(self, seconds: float | None = None, *, whole: float | None = None) -> None:
         self._seconds = seconds
+        self._most = whole
 
     def __enter__(self) -> None:
         global _whole  # noqa: PLW0603 - as _answered
@@ -212,7 +218,7 @@ class time_limit:  # noqa: N801 - as `calling`: `with time_limit():` stands arou
         self._limit = HANG_SECONDS if self._seconds is None else self._seconds
         self._started, self._cpu = time.monotonic(), time.process_time()
         self._counted_before, self._whole_before = _counting, _whole
-        _whole = self._started
+        _whole = self._started, PATIENT * self._limit if self._most is None else self._most
         _count((self._limit, self._started, self._cpu))
         self._around = signal.setitimer(signal.ITIMER_REAL, self._limit, 1.0)
 

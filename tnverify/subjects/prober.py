@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from tnverify.contract.claims import Claims
     from tnverify.contract.limits import Limits
+    from tnverify.contract.norm import Norm
     from tnverify.contract.task import Task
     from tnverify.oracle import Answer
     from tnverify.subjects.subject import Subject
@@ -116,14 +117,7 @@ class SubjectProber:
             if self._nudge is not None:
                 self._nudge(layer)
             norm = subject.adapter.wrap(layer)
-        observe = getattr(norm, "observe", None)
-        if observe is not None:
-            for context, targets in task.past:
-                with calling("observe"), torch.no_grad():
-                    observe(copied(context), copied(targets))
-            rest = getattr(norm, "rest", None)
-            if rest is not None:
-                rest()
+        _show_past(norm, task)
         return LiveProbe(subject, layer, norm, self._trace, lends=lend)
 
     def _called(self, task: Task) -> Any:
@@ -257,6 +251,19 @@ class SubjectProber:
                 raise SaysNothing("rounding alone may move the outputs too far to tell")
             sides.append(torch.from_numpy(bound).to(task.device))
         return Run(*sides)
+
+
+def _show_past(norm: Norm, task: Task) -> None:
+    """Show a norm that observes the tasks of meta-training, then put it to rest for tasks."""
+    observe = getattr(norm, "observe", None)
+    if observe is None:
+        return
+    for context, targets in task.past:
+        with calling("observe"), torch.no_grad():
+            observe(copied(context), copied(targets))
+    rest = getattr(norm, "rest", None)
+    if rest is not None:
+        rest()
 
 
 def _may_take(subject: Subject, rank: int) -> bool:

@@ -11,6 +11,7 @@ from tnverify.contract.claims import SCHEMES, Claims, ClaimsError, nearest, pars
 from tnverify.contract.limits import Limits, OnlyWidth
 from tnverify.contract.outcomes import SubjectRaised, Violation, first_line
 from tnverify.contract.surroundings import kept
+from tnverify.subjects import guard
 from tnverify.subjects.adapters import ADAPTERS, Adapter
 from tnverify.subjects.adapters.naming import shipped_adapter
 from tnverify.subjects.adapters.own import check_own, own_adapter
@@ -18,7 +19,7 @@ from tnverify.subjects.answering import expect_answers
 from tnverify.subjects.building import build, native_dtype
 from tnverify.subjects.channels import channel_step
 from tnverify.subjects.detect import Detected, detect_adapter
-from tnverify.subjects.guard import Hang, calling, time_limit
+from tnverify.subjects.guard import Hang, TooSlow, calling, time_limit
 from tnverify.subjects.handles import handles_of
 from tnverify.subjects.infer import Inference, infer
 from tnverify.subjects.limiting import with_limits
@@ -80,7 +81,7 @@ def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None 
     except Hang:
         raise Unusable(f"importing it took longer than {_IMPORT_SECONDS:g} s") from None
     try:
-        with time_limit(DETECTION_SECONDS):
+        with time_limit(whole=DETECTION_SECONDS):
             factory = factory_of(spec, request.setup, request.limits)
             _check_setup(factory, request)
             subject = _driven(
@@ -96,6 +97,8 @@ def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None 
     except SubjectRaised as raised:
         raise Unusable(str(raised)) from None
     except Hang:
+        raise Unusable(f"a call of it took longer than {guard.HANG_SECONDS:g} s") from None
+    except TooSlow:
         raise Unusable(
             f"finding out how it is called took longer than {DETECTION_SECONDS:g} s: name the"
             " adapter with --adapter"
