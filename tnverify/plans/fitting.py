@@ -14,8 +14,15 @@ def fitted(plan: Plan, limits: Limits) -> Plan:
     """The plan with its sizes moved into the limits, to the nearest that are no smaller."""
     least, unit = limits.min_items, limits.multiple_of
 
+    def size(count: int) -> int:
+        """The count, or the power of two that is no less."""
+        return 1 << (count - 1).bit_length() if limits.coarse and count > 1 else count
+
     def items(count: int) -> int:
-        return limits.items or -(-max(count, least) // unit) * unit
+        return limits.items or -(-size(max(count, least)) // unit) * unit
+
+    def channels(count: int) -> int:
+        return size(-(-count // limits.coarse)) * limits.coarse if limits.coarse else count
 
     first, second = plan.past_items
     return replace(
@@ -23,7 +30,7 @@ def fitted(plan: Plan, limits: Limits) -> Plan:
         context=items(plan.context),
         # No targets at all are fewer than a layer wants only where it says so.
         targets=items(plan.targets) if plan.targets or limits.items or least > 1 else 0,
-        channels=limits.channels or max(plan.channels, limits.min_channels),
-        spatial=limits.spatial or tuple(max(side, limits.min_side) for side in plan.spatial),
+        channels=limits.channels or channels(max(plan.channels, limits.min_channels)),
+        spatial=limits.spatial or tuple(size(max(side, limits.min_side)) for side in plan.spatial),
         past_items=(items(first), items(second)),
     )
