@@ -258,9 +258,10 @@ def an_output_depends_on_its_own_input(norm: Prober, task: Task, draw: Draw) -> 
             continue
         one = draw.index(len(values))
         sides = []
-        for _ in range(3):
+        # Large values saturate a gate, whose output then is zero or one.
+        for size in (reach(task, 16), 1.0, 0.0625):
             moved = values.clone()
-            moved[one] = draw.noise(values[one]) * reach(task, 16)
+            moved[one] = draw.noise(values[one]) * size
             run = norm.run(task.with_sets(**{name: moved}))
             sides.append((run.context if name == "context" else run.targets)[one])
         if all(bool(torch.isfinite(each).all()) for each in sides):

@@ -160,7 +160,7 @@ def _bare(function: Callable[..., object]) -> Source:
     if parameters is None:
         return Source(function)
     named = [p for p in parameters if p.kind is not Parameter.VAR_KEYWORD]
-    if not named:
+    if not named or getattr(function, "__init__", None) is torch.nn.Module.__init__:
         return Source(Called(function), takes_channels=False)
     first = named[0]
     if first.kind is Parameter.VAR_POSITIONAL or _is_channels(first):
