@@ -250,7 +250,9 @@ def an_output_depends_on_its_own_input(norm: Prober, task: Task, draw: Draw) -> 
     or only the context's: a scale that starts at zero without the one in front, an item that is
     overwritten. Every other law of flow holds emptily of such a layer.
     """
-    if task.channels * task.context[0, 0].numel() < 2 or task.context[0, 0].numel() < 2:
+    if task.context.dim() < 3:
+        not_claimed("the layer takes no maps: an item of one pixel may be its own mean")
+    if task.context[0, 0].numel() < 2:
         says_nothing("an item of one pixel may be its own mean")
     task = plain(task)
     for name, values in (("context", task.context), ("targets", task.targets)):

@@ -40,8 +40,8 @@ class Limits:
     channels and the one shape of maps that it takes, `rank` the number of its spatial dimensions.
     The least channels, items and side follow,
     and the number that every count of items must be a multiple of. Where `coarse` is positive,
-    every shape costs the layer much when it is first met, so that sizes are powers of two, and
-    channels these times `coarse`, wherever they may be chosen.
+    every shape costs the layer much when it is first met, so that sizes are few: powers of four or,
+    if large, of two, and channels these times `coarse`, wherever they may be chosen.
     """
 
     rank: int | None = None

@@ -10,13 +10,20 @@ if TYPE_CHECKING:
     from tnverify.plans.plan import Plan
 
 
+_LARGE = 16
+"""From here on a power of four may be too much larger."""
+
+
 def fitted(plan: Plan, limits: Limits) -> Plan:
     """The plan with its sizes moved into the limits, to the nearest that are no smaller."""
     least, unit = limits.min_items, limits.multiple_of
 
     def size(count: int) -> int:
-        """The count, or the power of two that is no less."""
-        return 1 << (count - 1).bit_length() if limits.coarse and count > 1 else count
+        """The count, or the power of four that is no less; of large ones, the power of two."""
+        if not limits.coarse or count < 2:
+            return count
+        bits = (count - 1).bit_length()
+        return 1 << (bits + bits % 2 if count <= _LARGE else bits)
 
     def items(count: int) -> int:
         return limits.items or -(-size(max(count, least)) // unit) * unit

@@ -83,7 +83,8 @@ class SubjectProber:
             except SubjectRaised as raised:
                 known[rank] = not isinstance(raised.error, COMPLAINTS)
             except Violation:
-                known[rank] = True
+                # It answers in another shape: by accident of broadcasting, not by promise.
+                known[rank] = rank == subject.rank
         return known[rank]
 
     def with_eps(self, eps: float) -> SubjectProber:
