@@ -326,8 +326,10 @@ def targets_of_another_size_are_answered_or_refused(norm: Prober, task: Task, dr
     A violation means that a number of pixels is remembered from the context, that a buffer of the
     context's size is read in part, or that maps are brought to one size on the way.
     """
-    if not task.spatial or not len(task.targets):
-        says_nothing("there is no map whose size could be another")
+    if not task.spatial:
+        not_claimed("the layer takes no maps")
+    if not len(task.targets):
+        says_nothing("there is no target whose map could be of another size")
     side = 2 + draw.index(len(task.spatial))
     larger = torch.cat([task.targets, draw.noise(task.targets)], side)
     with suppress(SubjectRaised):  # refused aloud
