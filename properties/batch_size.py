@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from tnverify.catalogue import law
-from tnverify.tolerances import expect_close, expect_finite, expect_same, says_nothing
+from tnverify.tolerances import expect_close, expect_finite, expect_same, not_claimed, says_nothing
 
 from .derived import reach, with_context, with_targets
 from .transductivity import unless_transductive
@@ -102,6 +102,8 @@ def a_single_context_item_is_enough(norm: Prober, task: Task, draw: Draw) -> Non
     less one, or a squeeze that drops the dimension of items. Take variances over items and
     space together. Laws about other edges meet a context of one item only by chance.
     """
+    if task.context.dim() < 3:
+        not_claimed("the layer takes no maps: a vector alone has no spread")
     if task.context[0, 0].numel() < 2:
         says_nothing("one pixel of one item has no spread; another law asks about such maps")
     reach(task, 1.0)

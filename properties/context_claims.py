@@ -250,7 +250,9 @@ def an_output_depends_on_its_own_input(norm: Prober, task: Task, draw: Draw) -> 
     or only the context's: a scale that starts at zero without the one in front, an item that is
     overwritten. Every other law of flow holds emptily of such a layer.
     """
-    if task.channels * task.context[0, 0].numel() < 2 or task.context[0, 0].numel() < 2:
+    if task.context.dim() < 3:
+        not_claimed("the layer takes no maps: an item of one pixel may be its own mean")
+    if task.context[0, 0].numel() < 2:
         says_nothing("an item of one pixel may be its own mean")
     task = plain(task)
     for name, values in (("context", task.context), ("targets", task.targets)):
@@ -258,9 +260,10 @@ def an_output_depends_on_its_own_input(norm: Prober, task: Task, draw: Draw) -> 
             continue
         one = draw.index(len(values))
         sides = []
-        for _ in range(3):
+        # Large values saturate a gate, whose output then is zero or one.
+        for size in (reach(task, 16), 1.0, 0.0625):
             moved = values.clone()
-            moved[one] = draw.noise(values[one]) * reach(task, 16)
+            moved[one] = draw.noise(values[one]) * size
             run = norm.run(task.with_sets(**{name: moved}))
             sides.append((run.context if name == "context" else run.targets)[one])
         if all(bool(torch.isfinite(each).all()) for each in sides):
@@ -323,8 +326,10 @@ def targets_of_another_size_are_answered_or_refused(norm: Prober, task: Task, dr
     A violation means that a number of pixels is remembered from the context, that a buffer of the
     context's size is read in part, or that maps are brought to one size on the way.
     """
-    if not task.spatial or not len(task.targets):
-        says_nothing("there is no map whose size could be another")
+    if not task.spatial:
+        not_claimed("the layer takes no maps")
+    if not len(task.targets):
+        says_nothing("there is no target whose map could be of another size")
     side = 2 + draw.index(len(task.spatial))
     larger = torch.cat([task.targets, draw.noise(task.targets)], side)
     with suppress(SubjectRaised):  # refused aloud

@@ -239,14 +239,12 @@ def one_and_three_spatial_dimensions(norm: Prober, task: Task) -> None:
     """
     if task.context.dim() < 3:
         not_claimed("the layer takes no maps")
+    others = [rank for rank in (3, 1) if rank != len(task.spatial) and norm.takes(rank)]
+    if not others:
+        not_claimed("the layer refuses ordinary input with one or three spatial dimensions")
     row = task.spatial[0]
-    shape = (pixels(task),) if task.salt % 2 else (row, 1, pixels(task) // row)
-    if shape == task.spatial:
-        says_nothing("the maps have this shape already")
-    if not norm.takes(len(shape)):
-        if not (norm.takes(1) or norm.takes(3)):
-            not_claimed("the layer refuses ordinary input with one and three spatial dimensions")
-        says_nothing(f"the layer refuses ordinary input with {len(shape)} spatial dimensions")
+    which = others[task.salt % len(others)]
+    shape = (pixels(task),) if which == 1 else (row, 1, pixels(task) // row)
 
     def folded(values: Tensor) -> Tensor:
         return values.reshape(*values.shape[:2], *shape)

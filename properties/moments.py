@@ -190,6 +190,16 @@ def channels_do_not_mix(norm: Prober, task: Task, draw: Draw) -> None:
         )
 
 
+def _knows_places(norm: Prober, task: Task) -> bool:
+    """Whether outputs on maps of equal values tell where in the map they are."""
+    flat = task.with_sets(*(torch.full_like(x, 1.5) for x in (task.context, task.targets)))
+    run, bound = norm.run(flat), twice(norm.bound(task))
+    return any(
+        bool(((outputs - outputs[(..., *(slice(1) for _ in task.spatial))]).abs() > allowed).any())
+        for outputs, allowed in zip(run, bound, strict=True)
+    )
+
+
 @law(
     family="moments",
     kind="rounded",
@@ -207,6 +217,11 @@ def shuffling_pixels_shuffles_outputs(norm: Prober, task: Task, draw: Draw) -> N
         not_claimed("the layer takes no maps")
     if pixels(task) < 2:
         says_nothing("maps have a single pixel")
+    if not norm.claims.has_formula and _knows_places(norm, task):
+        not_claimed(
+            "on maps of equal values its outputs differ from pixel to pixel, as behind a"
+            " convolution with padding: where a pixel lies is meant to count"
+        )
 
     def order(values: Tensor) -> Tensor:
         drawn = draw.uniform(values.new_empty((values.shape[0], pixels(task))))

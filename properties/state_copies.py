@@ -45,6 +45,8 @@ def _surviving(
     except Exception as error:  # noqa: BLE001 - whatever is raised is the finding
         original()
         inner = error.error if isinstance(error, SubjectRaised) else error
+        if isinstance(inner, NotImplementedError):
+            not_claimed(f"{what} is not offered: {first_line(inner)}")
         violate(
             f"{what}: {type(inner).__name__}: {first_line(inner)}",
             symptom="state",

@@ -37,6 +37,16 @@ def test_weights_of_steps_are_not_taken_for_weights_of_channels() -> None:
     assert find_handles(layers_of(ThreeSteps), parse_claims("inductive"), {}).paths == ()
 
 
+def test_a_kernel_is_not_taken_for_weights_of_channels() -> None:
+    layers = [(channels, nn.Conv2d(channels, channels, 3)) for channels in (3, 2)]
+    assert find_handles(layers, parse_claims("inductive"), {}).path("weight") is None
+
+
+def test_a_weight_for_every_pixel_is_a_weight_of_channels() -> None:
+    layers = [(channels, nn.LayerNorm((channels, 4, 3))) for channels in (3, 2)]
+    assert find_handles(layers, parse_claims("inductive"), {}).path("weight") == "weight"
+
+
 def test_a_weight_that_keeps_no_value_is_no_handle_and_is_told() -> None:
     layers = layers_of(Normed)
     before = layers[0][1].weight.detach().clone()

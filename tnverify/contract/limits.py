@@ -39,7 +39,9 @@ class Limits:
     `items`, `channels` and `spatial` are the one number of items (of context and of targets), of
     channels and the one shape of maps that it takes, `rank` the number of its spatial dimensions.
     The least channels, items and side follow,
-    and the number that every count of items must be a multiple of.
+    and the number that every count of items must be a multiple of. Where `coarse` is positive,
+    every shape costs the layer much when it is first met, so that sizes are few: powers of four or,
+    if large, of two, and channels these times `coarse`, wherever they may be chosen.
     """
 
     rank: int | None = None
@@ -50,6 +52,7 @@ class Limits:
     min_items: int = 1
     min_side: int = 1
     multiple_of: int = 1
+    coarse: int = 0
 
     def merged(self, found: Limits) -> Limits:
         """These, with what was found where nothing was said."""

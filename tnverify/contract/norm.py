@@ -106,6 +106,9 @@ class Prober(Protocol):
     def eps(self) -> float:
         """The eps in force: the one that a law set, else the layer's as shown or found to fit."""
 
+    def eps_on(self, task: Task) -> float:
+        """The eps in force on a task: that of its dtype, for a layer that leaves eps to it."""
+
     @property
     def limits(self) -> Limits:
         """The sizes that the subject asks for."""

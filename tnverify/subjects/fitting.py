@@ -123,8 +123,11 @@ class Fit:
 NOTHING = Fit(Claims(SCHEMES["inductive"], inferred=True), 1e-5)
 
 
-def best_fit(subject: Subject, names: Sequence[str], declared: Claims | None) -> Fit:
-    """The scheme of these, or of the claims that were declared, whose formula agrees best.
+def best_fit(
+    subject: Subject, names: Sequence[str], declared: Claims | None, *, float32: bool = False
+) -> Fit:
+    """The scheme of these, or of the claims that were declared, whose formula agrees best, as
+    rounding in float32 allows where the layer computes in that.
 
     Its variance convention and eps are detected unless they were given or are shown. Of several
     that fit one is preferred that fits with many channels too: with few, a group norm of groups
@@ -136,7 +139,7 @@ def best_fit(subject: Subject, names: Sequence[str], declared: Claims | None) ->
     parting: Fit | None = None
     narrow: Fit | None = None
     best = replace(NOTHING, eps=subject.eps)
-    for trial in _candidates(subject, names, declared):
+    for trial in _candidates(subject, names, declared, float32):
         fit = agreement(trial, tasks)
         if fit is None:
             return best  # it would hang or exit every time
@@ -159,11 +162,11 @@ def _is_better(one: Fit, other: Fit) -> bool:
 
 
 def _candidates(
-    subject: Subject, names: Sequence[str], declared: Claims | None
+    subject: Subject, names: Sequence[str], declared: Claims | None, float32: bool
 ) -> Iterable[Subject]:
     """The subject under each scheme, variance convention and eps that may be its own."""
     for name in names if declared is None else (declared.scheme.name,):
-        base = declared or Claims(SCHEMES[name], inferred=True)
+        base = declared or Claims(SCHEMES[name], float32=float32, inferred=True)
         if not base.has_formula:
             continue
         handles = handles_of(subject, base)

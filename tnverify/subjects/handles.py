@@ -150,6 +150,17 @@ def _fits(handle: str, value: Any, channels: int) -> bool:
     return value.numel() == channels or (value.dim() > 0 and value.shape[0] == channels)
 
 
+def _is_kernel(layers: Layers, path: str) -> bool:
+    """Whether a dimension behind a parameter's first follows the number of channels as well."""
+    values = [_follow(layer, path) for _, layer in layers]
+    shapes = {
+        tuple(v.shape[1:])
+        for v, (channels, _) in zip(values, layers, strict=True)
+        if isinstance(v, torch.Tensor) and v.numel() != channels
+    }
+    return len(shapes) > 1
+
+
 Layers = Sequence[tuple[int, Any]]
 """Layers of one kind, each with the number of channels that it was built for."""
 
@@ -220,7 +231,8 @@ def _check_given(handle: str, path: str, layers: Layers) -> None:
 
 
 def _fits_all(handle: str, path: str, layers: Layers) -> bool:
-    return all(_fits(handle, _follow(layer, path), channels) for channels, layer in layers)
+    fits = all(_fits(handle, _follow(layer, path), channels) for channels, layer in layers)
+    return fits and not _is_kernel(layers, path)
 
 
 def _keeps_values(path: str, layers: Layers) -> bool:

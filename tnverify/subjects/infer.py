@@ -10,6 +10,7 @@ from tnverify.contract.claims import SCHEMES, Claims, Scheme
 from tnverify.subjects.fingerprint import measure_flow
 from tnverify.subjects.fitting import best_fit, probe_tasks
 from tnverify.subjects.handles import handles_of
+from tnverify.subjects.precision import computes_in_float32
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.surroundings import surroundings
 
@@ -59,15 +60,17 @@ class Inference:
 def infer(subject: Subject, declared: Claims | None) -> Inference:
     """Measure the fingerprint; where no claims were declared, find the scheme that fits.
 
+    Whether it computes in float32 whatever it is given is measured too.
     A declared variance convention is kept, else it is detected. Where the layer shows no eps,
     the one that fits is taken. A scheme that the name of the layer promises is compared with it
     whatever its fingerprint is.
     """
     tasks = probe_tasks(subject)
     flow = measure_flow(SubjectProber(subject), tasks)
-    found = best_fit(subject, _candidates(subject, flow), declared)
+    narrow = declared is None and computes_in_float32(subject, tasks)
+    found = best_fit(subject, _candidates(subject, flow), declared, float32=narrow)
     is_held = declared is None and _may_be_held_to(found)
-    inductive = Claims(SCHEMES["inductive"], inferred=True)
+    inductive = Claims(SCHEMES["inductive"], float32=narrow, inferred=True)
     claims = found.claims if is_held or (declared is not None and found.fits) else declared
     claims = claims or inductive
     handles = handles_of(subject, claims)

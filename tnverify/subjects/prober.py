@@ -84,7 +84,8 @@ class SubjectProber:
             except SubjectRaised as raised:
                 known[rank] = not isinstance(raised.error, COMPLAINTS)
             except Violation:
-                known[rank] = True
+                # It answers in another shape: by accident of broadcasting, not by promise.
+                known[rank] = rank == subject.rank
         return known[rank]
 
     def with_eps(self, eps: float) -> SubjectProber:
@@ -184,7 +185,7 @@ class SubjectProber:
                 task.targets.detach().double().cpu().numpy(),
                 weight=parameters.weight if self.has("weight") else None,
                 bias=parameters.bias if self.has("bias") else None,
-                eps=self._eps_on(task),
+                eps=self.eps_on(task),
                 variance=claims.variance,
                 alpha=self._alpha(task) if scheme.blends else None,
                 running=running,
@@ -198,7 +199,7 @@ class SubjectProber:
         """The eps in force: the one that a law set, else the subject's."""
         return self.subject.eps if self._eps is None else self._eps
 
-    def _eps_on(self, task: Task) -> float:
+    def eps_on(self, task: Task) -> float:
         """The eps in force on a task: of its dtype, for a layer that leaves eps to the dtype."""
         if self._eps is None and self.subject.eps_of_dtype:
             return float(torch.finfo(task.dtype).eps)

@@ -22,6 +22,7 @@ from tnverify.subjects.detect import Detected, detect_adapter
 from tnverify.subjects.guard import Hang, TooSlow, calling, time_limit
 from tnverify.subjects.handles import handles_of
 from tnverify.subjects.infer import Inference, infer
+from tnverify.subjects.jax import is_bridged
 from tnverify.subjects.limiting import with_limits
 from tnverify.subjects.ordinary import ordinary, ordinary_tasks
 from tnverify.subjects.prober import SubjectProber
@@ -68,8 +69,15 @@ def resolve(request: SubjectRequest, device: str = "cpu") -> Inference:
         declared = None if request.claims is None else parse_claims(request.claims)
     except ClaimsError as error:
         raise Unusable(str(error)) from None
-    subject = with_limits(drive(request, device, declared), request.limits)
+    subject = drive(request, device, declared)
+    subject = with_limits(subject, _with_coarse(request.limits, subject))
     return infer(subject, declared)
+
+
+def _with_coarse(given: Limits, subject: Subject) -> Limits:
+    """The limits for a layer that JAX compiles anew for every shape: few of them."""
+    layer = subject.factory(2 * subject.channel_step, (4, 3, 2)[: subject.rank])
+    return replace(given, coarse=int(subject.channel_step)) if is_bridged(layer) else given
 
 
 def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None = None) -> Subject:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tnverify.contract.claims import nearest
+from tnverify.subjects.jax import is_jax, jax_call
 from tnverify.subjects.spec import Unusable, stand_in
 
 if TYPE_CHECKING:
@@ -98,14 +99,18 @@ class Inside:
 def source_of(spec: Spec) -> Source:
     """How the layer that a spec names is built. Raises Unusable where it names none."""
     found = spec.find()
-    if spec.call is not None:
+    if isinstance(found, type) and is_jax(found):
+        call, notes = jax_call(found, _is_channels, bare=spec.call is None)
+        source = Source(call, notes)
+    elif spec.call is not None:
         source = Source(spec.load(), takes_channels=_says_channels(spec))
     elif _is_there(found):
         said = (
             f"{spec.name} is copied for every fresh layer: a function that builds it is surer,"
             " where copies share anything"
         )
-        source = Source(Copied(found), (said,), takes_channels=False)
+        learns_width = is_jax(found) in ("linen", "haiku")
+        source = Source(Copied(found), (said,), takes_channels=learns_width)
     elif spec.path is not None:
         source = _network(spec)
     else:
@@ -127,7 +132,7 @@ def _is_there(found: object) -> bool:
     both = callable(getattr(found, "condition", None)) and callable(
         getattr(found, "normalize", None)
     )
-    return both or isinstance(found, torch.nn.Module | list | tuple)
+    return both or isinstance(found, torch.nn.Module | list | tuple) or is_jax(found) is not None
 
 
 def _parameters(function: Callable[..., object]) -> list[Parameter] | None:
@@ -155,7 +160,7 @@ def _bare(function: Callable[..., object]) -> Source:
     if parameters is None:
         return Source(function)
     named = [p for p in parameters if p.kind is not Parameter.VAR_KEYWORD]
-    if not named:
+    if not named or getattr(function, "__init__", None) is torch.nn.Module.__init__:
         return Source(Called(function), takes_channels=False)
     first = named[0]
     if first.kind is Parameter.VAR_POSITIONAL or _is_channels(first):

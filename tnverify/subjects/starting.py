@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import is_lazy
 
 if TYPE_CHECKING:
@@ -122,6 +123,11 @@ def initialise(layer: torch.nn.Module, called: torch.nn.Module) -> None:
     missing = uninitialised(layer)
     values = {name: value for name, value in called.state_dict().items() if name in missing}
     layer.load_state_dict(values, strict=False)
+    for part, other in zip(layer.modules(), called.modules(), strict=False):
+        if isinstance(part, LazyModuleMixin):
+            # What torch's lazy layers note beside their parameters, such as num_features.
+            sizes = {n: v for n, v in vars(other).items() if type(v) is int and n in vars(part)}
+            vars(part).update(sizes)
     for part in layer.modules():
         reset = getattr(part, "reset_running_stats", None)
         if callable(reset):

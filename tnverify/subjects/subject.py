@@ -9,6 +9,7 @@ import torch
 
 from tnverify.contract.limits import Limits, OnlyWidth
 from tnverify.subjects.handles import Handles
+from tnverify.subjects.jax import bridged
 from tnverify.subjects.starting import FirstInstances, seed_generators
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Factory:
             layer = self.call(channels)
         else:
             positional, keywords = self.spec.arguments(channels, spatial)
-            layer = self.call(*positional, **keywords)
+            layer = bridged(self.call(*positional, **keywords), channels, spatial)
         if self.setup is not None:
             getattr(layer, self.setup)()
         if self.first is not None:

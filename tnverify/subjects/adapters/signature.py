@@ -23,7 +23,8 @@ def call_parameters(layer: Any) -> list[Parameter]:
     """All parameters of the bare layer's call; none where the signature cannot be read."""
     bare = bare_layer(layer)
     try:
-        return list(inspect.signature(getattr(bare, "forward", bare)).parameters.values())
+        whole = bare if hasattr(bare, "__signature__") else getattr(bare, "forward", bare)
+        return list(inspect.signature(whole).parameters.values())
     except (TypeError, ValueError):
         return []
 
