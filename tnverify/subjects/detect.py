@@ -37,6 +37,8 @@ class Detected:
     evidence: str
     cautions: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    hangs: bool = False
+    """Whether no call came back: more would not either."""
 
 
 def detect_adapter(
@@ -54,9 +56,11 @@ def detect_adapter(
     Raises Unusable where no convention and no rank that is offered works.
     """
     trial = Trial(factory, step, device, declared, given_rank=rank, ask=_best)
+    hangs = False
     try:
         found = [e for e in _asked(trial) if only is None or e.adapter.name.startswith(only)]
     except SubjectRaised:
+        hangs = True
         # It hangs or ends the process whenever it is called: the laws say so.
         found = [Evidence(ADAPTERS["no_context"], Strength.LAST_RESORT, "no call came back")]
     if not found:
@@ -72,6 +76,7 @@ def detect_adapter(
         chosen.sentence,
         (*chosen.cautions, *_left_alone(trial, chosen.adapter)),
         tuple(_as_near(chosen, found)),
+        hangs,
     )
 
 

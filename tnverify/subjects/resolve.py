@@ -46,6 +46,10 @@ _IMPORT_SECONDS = 120.0
 """How long a layer's module, with all that it imports, may take to be imported."""
 
 
+MEASURING_SECONDS = 600.0
+"""How long finding its sizes, whom it reads and which scheme it is may take."""
+
+
 @dataclass(frozen=True, slots=True)
 class SubjectRequest:
     """What a user asks to have verified, in the words of the command line."""
@@ -70,8 +74,12 @@ def resolve(request: SubjectRequest, device: str = "cpu") -> Inference:
     except ClaimsError as error:
         raise Unusable(str(error)) from None
     subject = drive(request, device, declared)
-    subject = with_limits(subject, _with_coarse(request.limits, subject))
-    return infer(subject, declared)
+    limits = _with_coarse(request.limits, subject)
+    try:
+        with time_limit(whole=MEASURING_SECONDS):
+            return infer(with_limits(subject, limits), declared)
+    except TooSlow:
+        raise Unusable(f"measuring it took longer than {MEASURING_SECONDS:g} s") from None
 
 
 def _with_coarse(given: Limits, subject: Subject) -> Limits:
@@ -199,7 +207,7 @@ def _measured(
         evidence=None if adapter is not None else driven.evidence,
         cautions=driven.cautions,
     )
-    subject = replace(subject, lazy=_is_lazy(subject))
+    subject = replace(subject, lazy=not driven.hangs and _is_lazy(subject))
     found = handles_of(subject, subject.claims)
     shown = found.get(layer, "eps")
     subject = replace(
@@ -208,7 +216,7 @@ def _measured(
         eps=1e-5 if shown is None else float(shown),
         eps_of_dtype=shown is None and getattr(layer, "eps", 0.0) is None,
     )
-    return _with_lanes(subject)
+    return subject if driven.hangs else _with_lanes(subject)
 
 
 def _is_lazy(subject: Subject) -> bool:
