@@ -69,7 +69,7 @@ def test_values_and_both_gradients_are_those_of_torch(spec: str) -> None:
 @pytest.mark.parametrize("spec", BATCH_NORMS)
 def test_running_moments_move_and_answer(spec: str) -> None:
     layer = built(spec)
-    (name, training), = BATCH_NORMS[spec].items()
+    ((name, training),) = BATCH_NORMS[spec].items()
     before = layer(maps(torch.float32), **{name: not training})
     for _ in range(3):
         layer(maps(torch.float32), **{name: training})

@@ -1,3 +1,4 @@
+# ruff: noqa: A002, C416, N803, N812, D - the style of what these stand for is kept
 """Layers as they are commonly written in public code, bodies after papers and their repositories.
 
 They are input to be judged as it is found, so they are written in the style of what they stand for.
@@ -35,12 +36,16 @@ class CBAM(nn.Module):
         super().__init__()
         hidden = max(channels // 4, 1)
         self.mlp = nn.Sequential(
-            nn.Conv2d(channels, hidden, 1, bias=False), nn.ReLU(), nn.Conv2d(hidden, channels, 1, bias=False)
+            nn.Conv2d(channels, hidden, 1, bias=False),
+            nn.ReLU(),
+            nn.Conv2d(hidden, channels, 1, bias=False),
         )
         self.conv = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
     def forward(self, x):
-        ca = torch.sigmoid(self.mlp(F.adaptive_avg_pool2d(x, 1)) + self.mlp(F.adaptive_max_pool2d(x, 1)))
+        ca = torch.sigmoid(
+            self.mlp(F.adaptive_avg_pool2d(x, 1)) + self.mlp(F.adaptive_max_pool2d(x, 1))
+        )
         x = ca * x
         sa = torch.cat([x.mean(1, keepdim=True), x.max(1, keepdim=True)[0]], dim=1)
         return torch.sigmoid(self.conv(sa)) * x
@@ -274,7 +279,9 @@ class BatchRenorm2d(nn.Module):
             dims = [i for i in range(x.dim() - 1)]
             batch_mean = x.mean(dims)
             batch_std = x.std(dims, unbiased=False) + self.eps
-            r = (batch_std.detach() / self.running_std.view_as(batch_std)).clamp_(1 / self.rmax, self.rmax)
+            r = (batch_std.detach() / self.running_std.view_as(batch_std)).clamp_(
+                1 / self.rmax, self.rmax
+            )
             d = (
                 (batch_mean.detach() - self.running_mean.view_as(batch_mean))
                 / self.running_std.view_as(batch_std)
@@ -301,14 +308,22 @@ class MetaBatchNormLayer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(num_steps, num_features))
         self.weight = nn.Parameter(torch.ones(num_steps, num_features))
 
-    def forward(self, input, num_step, params=None, training=False, backup_running_statistics=False):
+    def forward(
+        self, input, num_step, params=None, training=False, backup_running_statistics=False
+    ):
         if params is not None:
             weight, bias = params["weight"], params["bias"]
         else:
             weight, bias = self.weight[num_step], self.bias[num_step]
         return F.batch_norm(
-            input, self.running_mean[num_step], self.running_var[num_step], weight, bias,
-            training=True, momentum=self.momentum, eps=self.eps,
+            input,
+            self.running_mean[num_step],
+            self.running_var[num_step],
+            weight,
+            bias,
+            training=True,
+            momentum=self.momentum,
+            eps=self.eps,
         )
 
 
@@ -324,22 +339,31 @@ class TentBatchNorm(nn.BatchNorm2d):
 
 
 class AlphaBatchNorm(nn.Module):
-    """Source and batch statistics mixed."""
+    """Source and batch statistics mixed, as test-time adaptation does."""
 
     def __init__(self, num_features, alpha=0.9):
         super().__init__()
         self.layer = nn.BatchNorm2d(num_features)
         self.layer.eval()
         self.alpha = alpha
-        self.norm = nn.BatchNorm2d(num_features, affine=False, track_running_stats=False)
+        self.norm = nn.BatchNorm2d(num_features, affine=False, momentum=1.0)
 
     def forward(self, input):
         self.norm(input)
-        mu = input.mean([0, 2, 3])
-        var = input.var([0, 2, 3], unbiased=False)
-        mean = (1 - self.alpha) * self.layer.running_mean + self.alpha * mu
-        v = (1 - self.alpha) * self.layer.running_var + self.alpha * var
-        return F.batch_norm(input, mean, v, self.layer.weight, self.layer.bias, False, 0, self.layer.eps)
+        running_mean = (
+            1 - self.alpha
+        ) * self.layer.running_mean + self.alpha * self.norm.running_mean
+        running_var = (1 - self.alpha) * self.layer.running_var + self.alpha * self.norm.running_var
+        return F.batch_norm(
+            input,
+            running_mean,
+            running_var,
+            self.layer.weight,
+            self.layer.bias,
+            False,
+            0,
+            self.layer.eps,
+        )
 
 
 class MixStyle(nn.Module):
@@ -401,8 +425,12 @@ class IterNorm(nn.Module):
             for _ in range(self.T):
                 p = 1.5 * p - 0.5 * p.matrix_power(3).mm(sigma_n)
             wm = p / trace.sqrt()
-            self.running_mean.copy_(self.momentum * mean.detach() + (1 - self.momentum) * self.running_mean)
-            self.running_wm.copy_(self.momentum * wm.detach() + (1 - self.momentum) * self.running_wm)
+            self.running_mean.copy_(
+                self.momentum * mean.detach() + (1 - self.momentum) * self.running_mean
+            )
+            self.running_wm.copy_(
+                self.momentum * wm.detach() + (1 - self.momentum) * self.running_wm
+            )
         else:
             xc = x - self.running_mean
             wm = self.running_wm
@@ -430,7 +458,9 @@ class ConditionalBatchNorm2d(nn.Module):
     def forward(self, x, y):
         out = self.bn(x)
         gamma, beta = self.embed(y).chunk(2, 1)
-        return gamma.view(-1, self.num_features, 1, 1) * out + beta.view(-1, self.num_features, 1, 1)
+        return gamma.view(-1, self.num_features, 1, 1) * out + beta.view(
+            -1, self.num_features, 1, 1
+        )
 
 
 class AdaIN(nn.Module):

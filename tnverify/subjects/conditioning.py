@@ -59,7 +59,9 @@ def measured_bound(prober: SubjectProber, task: Task) -> Run:
     sides = []
     for outputs, response in zip(answer, responses, strict=True):
         size = _peak_of_maps(outputs.abs())
-        bound = unit(computed) * (_LUCK * (_ROUNDINGS + max(largest)) * response + _ROUNDINGS * size)
+        bound = unit(computed) * (
+            _LUCK * (_ROUNDINGS + max(largest)) * response + _ROUNDINGS * size
+        )
         bound = (bound + storage * size).expand(outputs.shape)
         _expect_telling(bound, outputs)
         sides.append(bound.to(task.device))

@@ -35,7 +35,7 @@ def pure(layer: Any, channels: int, spatial: tuple[int, ...]) -> Pure:
 
     def call(
         parameters: Any, state: Any, x: Any, settings: Settings, options: Settings,
-        training: bool | None,
+        _training: bool | None,
     ) -> tuple[Any, Any]:  # fmt: skip
         set_up = layer.clone(**dict(settings)) if settings else layer
         outputs, changed = set_up.apply(
@@ -49,5 +49,10 @@ def pure(layer: Any, channels: int, spatial: tuple[int, ...]) -> Pure:
 
     return Pure(
         hashable(layer),
-        parameters, variables, call, signature_of(options, must=must), shown, channels_last=last
+        parameters,
+        variables,
+        call,
+        signature_of(options, must=must),
+        shown,
+        channels_last=last,
     )

@@ -6,13 +6,20 @@ from typing import Any
 
 from flax import nnx
 
-from tnverify.subjects.jax.pure import Pure, Settings, hashable, options_of, plain_values, signature_of
+from tnverify.subjects.jax.pure import (
+    Pure,
+    Settings,
+    hashable,
+    options_of,
+    plain_values,
+    signature_of,
+)
 
 _MODES = {"deterministic": False, "use_running_average": False}
 """Attributes that train() and eval() set, and their value after train()."""
 
 
-def pure(layer: Any, channels: int, spatial: tuple[int, ...]) -> Pure:
+def pure(layer: Any, _channels: int, _spatial: tuple[int, ...]) -> Pure:
     """The layer as a pure function."""
     graph, parameters, state = nnx.split(layer, nnx.Param, ...)
 
@@ -23,7 +30,8 @@ def pure(layer: Any, channels: int, spatial: tuple[int, ...]) -> Pure:
         merged = nnx.merge(graph, parameters, state)
         if training is not None:
             merged.set_attributes(
-                **{name: value is training for name, value in _MODES.items()}, raise_if_not_found=False
+                **{name: value is training for name, value in _MODES.items()},
+                raise_if_not_found=False,
             )
         for name, value in settings:
             setattr(merged, name, value)

@@ -32,7 +32,7 @@ class JaxFunction:
         """What the compiled function gives, in float64 where it is given that."""
         import jax
 
-        with jax.enable_x64(True):  # noqa: FBT003 - JAX's own call
+        with jax.enable_x64(True):
             return self.compiled(floats, rest)
 
     @cached_property
@@ -63,7 +63,9 @@ def through(function: JaxFunction, floats: tuple[Tensor, ...], rest: Any) -> tup
 
 class _Through(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, function: JaxFunction, rest: Any, left: list[Any], *floats: Tensor) -> Any:
+    def forward(
+        ctx: Any, function: JaxFunction, rest: Any, left: list[Any], *floats: Tensor
+    ) -> Any:
         ctx.function, ctx.rest = function, rest
         ctx.save_for_backward(*floats)
         ctx.set_materialize_grads(True)

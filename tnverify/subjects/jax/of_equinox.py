@@ -11,10 +11,17 @@ from typing import Any
 import equinox as eqx
 import jax
 
-from tnverify.subjects.jax.pure import Pure, Settings, hashable, options_of, plain_values, signature_of
+from tnverify.subjects.jax.pure import (
+    Pure,
+    Settings,
+    hashable,
+    options_of,
+    plain_values,
+    signature_of,
+)
 
 
-def pure(layer: Any, channels: int, spatial: tuple[int, ...]) -> Pure:
+def pure(layer: Any, _channels: int, _spatial: tuple[int, ...]) -> Pure:
     """The layer as a pure function of items, channels first."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
