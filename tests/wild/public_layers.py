@@ -1,3 +1,4 @@
+# ruff: noqa: A002, C416, N803, N812, D - the style of what these stand for is kept
 """Layers as they are commonly written in public code, bodies after papers and their repositories.
 
 They are input to be judged as it is found, so they are written in the style of what they stand for.
@@ -338,23 +339,30 @@ class TentBatchNorm(nn.BatchNorm2d):
 
 
 class AlphaBatchNorm(nn.Module):
-    """Source and batch statistics mixed."""
+    """Source and batch statistics mixed, as test-time adaptation does."""
 
     def __init__(self, num_features, alpha=0.9):
         super().__init__()
         self.layer = nn.BatchNorm2d(num_features)
         self.layer.eval()
         self.alpha = alpha
-        self.norm = nn.BatchNorm2d(num_features, affine=False, track_running_stats=False)
+        self.norm = nn.BatchNorm2d(num_features, affine=False, momentum=1.0)
 
     def forward(self, input):
         self.norm(input)
-        mu = input.mean([0, 2, 3])
-        var = input.var([0, 2, 3], unbiased=False)
-        mean = (1 - self.alpha) * self.layer.running_mean + self.alpha * mu
-        v = (1 - self.alpha) * self.layer.running_var + self.alpha * var
+        running_mean = (
+            1 - self.alpha
+        ) * self.layer.running_mean + self.alpha * self.norm.running_mean
+        running_var = (1 - self.alpha) * self.layer.running_var + self.alpha * self.norm.running_var
         return F.batch_norm(
-            input, mean, v, self.layer.weight, self.layer.bias, False, 0, self.layer.eps
+            input,
+            running_mean,
+            running_var,
+            self.layer.weight,
+            self.layer.bias,
+            False,
+            0,
+            self.layer.eps,
         )
 
 

@@ -37,13 +37,24 @@ def channel_step(factory: Factory) -> int:
         except SubjectRaised as raised:
             refusal = refusal or raised
         else:
-            return _only_width(factory, step) or step
+            return _only_width(factory, step) or _answered_step(factory, step)
     assert refusal is not None
     error = refusal.error
     raise Unusable(
         f"the constructor does not take these arguments: {type(error).__name__}:"
         f" {first_line(error)}"
     )
+
+
+def _answered_step(factory: Factory, step: int) -> int:
+    """The step, or the smallest multiple of it from which on calls are answered too: groups that
+    the constructor does not look at. The step itself where no plain call is answered."""
+    if _accepts(factory, 3 * step):
+        return step
+    for larger in _STEPS:
+        if larger > step and larger % step == 0 and _accepts(factory, 3 * larger):
+            return larger
+    return step
 
 
 def _only_width(factory: Factory, step: int) -> OnlyWidth | None:

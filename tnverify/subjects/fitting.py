@@ -114,7 +114,8 @@ class Fit:
     @property
     def nearness(self) -> Nearness | None:
         """How near the scheme comes where it does not fit; None where it is far."""
-        if not self.claims.has_formula or not self.relative <= NEAR:
+        is_layer = self.claims.has_formula and self.claims.scheme.name != "none"
+        if not is_layer or not self.relative <= NEAR:
             return None
         name, differing = self.claims.scheme.name, self.tasks - self.within
         return Nearness(name, self.largest, differing, self.tasks) if differing else None

@@ -1,4 +1,5 @@
-"""Whether a layer computes in float32 whatever it is given, as norms of language models do."""
+"""Whether a layer computes in float32 whatever it is given, as norms of language models do, and
+norms that take their moments in float32."""
 
 from __future__ import annotations
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from tnverify.contract.norm import Run
     from tnverify.contract.task import Task
     from tnverify.subjects.subject import Subject
 
@@ -25,9 +25,13 @@ _LOST, _SEEN = 2.0**-30, 2.0**-18
 """Relative changes of values that float32 rounds away, and that it keeps."""
 
 
+_UNLIKE = 2.0**-8
+"""Share of a response by which small and large changes differ only where some step rounds."""
+
+
 def computes_in_float32(subject: Subject, tasks: Sequence[Task]) -> bool:
-    """Whether outputs on float64 input show no change that float32 would round away, on any of
-    these tasks, though they show larger ones."""
+    """Whether outputs on float64 input respond to changes that float32 would round away otherwise
+    than to larger ones, on each of these tasks: wholly or in part they are computed in float32."""
     if not subject.has_float64:
         return False
     prober = SubjectProber(subject)
@@ -39,15 +43,16 @@ def computes_in_float32(subject: Subject, tasks: Sequence[Task]) -> bool:
 
 
 def _rounds(prober: SubjectProber, task: Task) -> bool:
-    if task.dtype is not torch.float64:
+    if task.dtype is not torch.float64 or not len(task.targets):
         return False
     answer = prober.answer(task)
-    lost, seen = (prober.answer(_changed(task, size)) for size in (_LOST, _SEEN))
-    return _same(lost, answer) and not _same(seen, answer)
-
-
-def _same(one: Run, other: Run) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    small, large = (
+        [(a - b) / size for a, b in zip(prober.answer(_changed(task, size)), answer, strict=True)]
+        for size in (_LOST, _SEEN)
+    )
+    largest = max(float(slopes.abs().max()) for slopes in large)
+    apart = max(float((a - b).abs().max()) for a, b in zip(small, large, strict=True))
+    return apart > _UNLIKE * largest > 0.0
 
 
 def _changed(task: Task, size: float) -> Task:

@@ -100,8 +100,8 @@ def source_of(spec: Spec) -> Source:
     """How the layer that a spec names is built. Raises Unusable where it names none."""
     found = spec.find()
     if isinstance(found, type) and is_jax(found):
-        call, notes = jax_call(found, _is_channels, bare=spec.call is None)
-        source = Source(call, notes)
+        call, filled = jax_call(found, _is_channels, bare=spec.call is None)
+        source = Source(call, filled)
     elif spec.call is not None:
         source = Source(spec.load(), takes_channels=_says_channels(spec))
     elif _is_there(found):
@@ -194,6 +194,8 @@ def _is_channels(parameter: Parameter) -> bool:
         return False
     if parameter.name in ("dim", "d") and parameter.default is not Parameter.empty:
         return False  # an axis
+    if parameter.name == "size":
+        return False  # of a window
     parts = re.split(r"_|(?<=[a-z])(?=[A-Z])", parameter.name)
     return any(part.lower() in _CHANNELS for part in parts)
 

@@ -43,6 +43,9 @@ def recognise(trial: Trial) -> Evidence | None:
     moved = movement(trial)
     if not (moved.answers and moved.conditioned):
         return None
+    if moved.built_so and not moved.needs_context:
+        said = "eval() of all its parts answers by what train() of all of them saw"
+        return Evidence(MODE_FLAG, Strength.NEARLY, said)
     if not moved.kept:
         said = "eval() answers by the context that train() saw last, and by nothing before it"
         return Evidence(MODE_FLAG, Strength.MEASURED, said)

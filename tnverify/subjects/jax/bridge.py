@@ -93,7 +93,8 @@ class JaxLayer(nn.Module):
         return super().train(mode)
 
     def forward(self, x: Tensor, **options: Any) -> Tensor:
-        if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack():  # noqa: SLF001 - torch offers no other way to ask
+        stack = torch._C._functorch.peek_interpreter_stack()  # noqa: SLF001 - torch offers no other way to ask
+        if torch.compiler.is_compiling() or stack is not None:
             raise NotImplementedError("a JAX layer is computed outside of torch")
         settings = tuple(
             (name, getattr(self, name))
@@ -143,8 +144,9 @@ class JaxLayer(nn.Module):
         twin = JaxLayer.__new__(JaxLayer)
         memo[id(self)] = twin
         twin.__dict__.update(self.__dict__)
-        twin._parameters = copy.deepcopy(self._parameters, memo)
-        twin._buffers = {name: memo.get(id(t), t.clone()) for name, t in self._buffers.items()}  # type: ignore[union-attr]  # no buffer is None here
+        parameters = copy.deepcopy(self._parameters, memo)
+        buffers = {name: memo.get(id(t), t.clone()) for name, t in self.named_buffers()}
+        twin.__dict__.update(_parameters=parameters, _buffers=buffers)
         return twin
 
     def __reduce__(self) -> Any:

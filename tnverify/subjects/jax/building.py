@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _BASES = {
-    ("flax", "nnx"): "nnx",
-    ("flax", "linen"): "linen",
-    ("equinox", "_module"): "equinox",
-    ("haiku", "_src"): "haiku",
+    "flax.nnx": "nnx",
+    "flax.linen": "linen",
+    "equinox._module": "equinox",
+    "haiku._src": "haiku",
 }
 """Where the base class `Module` of each library lies, and what the library is called here."""
 
@@ -36,15 +36,15 @@ def is_jax(found: object) -> str | None:
     kind = found if isinstance(found, type) else type(found)
     for base in kind.__mro__:
         if base.__name__ == "Module":
-            library = _BASES.get(tuple(base.__module__.split(".")[:2]))  # type: ignore[call-overload]  # two names, or no key
+            library = _BASES.get(".".join(base.__module__.split(".")[:2]))
             if library is not None:
-                return library  # type: ignore[no-any-return]  # of the table above
+                return library
     return None
 
 
 def jax_signature(function: Callable[..., object]) -> list[Parameter]:
     """The parameters of a constructor, which metaclasses hide."""
-    whole = function.__init__ if isinstance(function, type) else function
+    whole: Any = getattr(function, "__init__" if isinstance(function, type) else "__call__")
     return list(inspect.signature(whole).parameters.values())[isinstance(function, type) :]
 
 

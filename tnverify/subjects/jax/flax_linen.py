@@ -35,7 +35,7 @@ def pure(layer: Any, channels: int, spatial: tuple[int, ...]) -> Pure:
 
     def call(
         parameters: Any, state: Any, x: Any, settings: Settings, options: Settings,
-        training: bool | None,
+        _training: bool | None,
     ) -> tuple[Any, Any]:  # fmt: skip
         set_up = layer.clone(**dict(settings)) if settings else layer
         outputs, changed = set_up.apply(

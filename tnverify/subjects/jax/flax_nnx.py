@@ -19,7 +19,7 @@ _MODES = {"deterministic": False, "use_running_average": False}
 """Attributes that train() and eval() set, and their value after train()."""
 
 
-def pure(layer: Any, channels: int, spatial: tuple[int, ...]) -> Pure:
+def pure(layer: Any, _channels: int, _spatial: tuple[int, ...]) -> Pure:
     """The layer as a pure function."""
     graph, parameters, state = nnx.split(layer, nnx.Param, ...)
 

@@ -21,7 +21,7 @@ from tnverify.subjects.jax.pure import (
 )
 
 
-def pure(layer: Any, channels: int, spatial: tuple[int, ...]) -> Pure:
+def pure(layer: Any, _channels: int, _spatial: tuple[int, ...]) -> Pure:
     """The layer as a pure function of items, channels first."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

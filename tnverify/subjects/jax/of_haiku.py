@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import haiku as hk
 import jax
 
-from tnverify.subjects.jax.building import Waiting
 from tnverify.subjects.jax.pure import (
     Pure,
     Settings,
@@ -20,6 +19,9 @@ from tnverify.subjects.jax.pure import (
     sample,
     signature_of,
 )
+
+if TYPE_CHECKING:
+    from tnverify.subjects.jax.building import Waiting
 
 
 def pure(layer: Waiting, channels: int, spatial: tuple[int, ...]) -> Pure:
@@ -34,7 +36,7 @@ def pure(layer: Waiting, channels: int, spatial: tuple[int, ...]) -> Pure:
         return built(x, **given)
 
     transformed = hk.transform_with_state(run)
-    options = options_of(layer.kind.__call__, is_bound=False)  # type: ignore[operator]  # layers are called
+    options = options_of(layer.kind.__call__, is_bound=False)
     form = layer.keywords.get("data_format", "channels_last")
     last = form == "channels_last" or form.endswith("C")
     x = sample((2, *spatial, channels) if last else (2, channels, *spatial))
@@ -45,7 +47,7 @@ def pure(layer: Waiting, channels: int, spatial: tuple[int, ...]) -> Pure:
 
     def call(
         parameters: Any, state: Any, x: Any, settings: Settings, options: Settings,
-        training: bool | None,
+        _training: bool | None,
     ) -> tuple[Any, Any]:  # fmt: skip
         return transformed.apply(  # type: ignore[no-any-return]  # outputs and state, says haiku
             parameters, state, key, x, settings=settings, **dict(options)

@@ -85,10 +85,11 @@ def plain_values(layer: Any) -> dict[str, Any]:
 
 
 def sample(shape: tuple[int, ...]) -> Any:
-    """A first input, of mean 0 and variance 1 over its items: some layers begin with its moments."""
+    """A first input, of mean 0 and variance 1 over its two items: some layers begin with these."""
     import numpy as np
 
-    return np.ones(shape, np.float32) * np.float32([1, -1]).reshape(2, *(1,) * (len(shape) - 1))
+    signs = np.array([1, -1], np.float32).reshape(2, *(1,) * (len(shape) - 1))
+    return np.ones(shape, np.float32) * signs
 
 
 def answers(call: Callable[[], object]) -> bool:

@@ -1,0 +1,149 @@
+"""Kinds of layer that public code has, each once called what it is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tnverify.contract.limits import Limits
+from tnverify.contract.outcomes import SaysNothing
+from tnverify.plans import Plan
+from tnverify.plans.fitting import fitted
+from tnverify.subjects.prober import SubjectProber
+from tnverify.subjects.resolve import SubjectRequest, drive, resolve
+from tnverify.tolerances import expect_gradient
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LAYERS = """
+import torch
+from torch import nn
+
+
+class NoConstructor(nn.Module):
+    def forward(self, x):
+        return x / (x.square().mean(1, keepdim=True) + 1e-8).sqrt()
+
+
+class FloatInside(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x):
+        y = x.float()
+        y = y * torch.rsqrt(y.square().mean(-1, keepdim=True) + 1e-6)
+        return self.weight * y.to(x.dtype)
+
+
+class FloatMoments(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+
+    def forward(self, x):
+        return x / x.float().square().mean((2, 3), keepdim=True).add(1e-5).sqrt().to(x.dtype)
+
+
+class GroupsOfCalls(nn.Module):
+    def __init__(self, channels, groups=8):
+        super().__init__()
+        self.groups = groups
+
+    def forward(self, x):
+        assert x.shape[1] % self.groups == 0
+        return nn.functional.group_norm(x, self.groups)
+
+
+class MixedStatistics(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.source = nn.BatchNorm2d(channels).eval()
+        self.batch = nn.BatchNorm2d(channels, momentum=1.0, affine=False)
+
+    def forward(self, x):
+        self.batch(x)
+        mean = (self.source.running_mean + self.batch.running_mean) / 2
+        var = (self.source.running_var + self.batch.running_var) / 2
+        return nn.functional.batch_norm(x, mean, var)
+
+
+class AnswersVectorsByAccident(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(channels))
+
+    def forward(self, x):
+        y = x - x.mean(1, keepdim=True)
+        return self.weight[:, None, None] * y
+"""
+
+
+@pytest.fixture
+def layers(tmp_path: Path) -> Path:
+    path = tmp_path / "public_kinds.py"
+    path.write_text(LAYERS)
+    return path
+
+
+def test_a_class_without_a_constructor_is_given_nothing(layers: Path) -> None:
+    assert drive(SubjectRequest(f"{layers}:NoConstructor")).adapter.name == "no_context"
+
+
+def test_a_layer_that_casts_to_float32_is_held_to_float32(layers: Path) -> None:
+    claims = resolve(SubjectRequest(f"{layers}:FloatInside")).subject.claims
+    assert (claims.scheme.name, claims.float32) == ("rms_norm", True)
+
+
+def test_moments_in_float32_are_seen_behind_values_in_float64(layers: Path) -> None:
+    assert resolve(SubjectRequest(f"{layers}:FloatMoments")).subject.claims.float32
+
+
+@pytest.mark.parametrize("name", ["BatchNorm2d", "LayerNorm", "InstanceNorm2d"])
+def test_float64_is_not_taken_for_float32(name: str) -> None:
+    assert not resolve(SubjectRequest(f"torch.nn:{name}")).subject.claims.float32
+
+
+def test_groups_that_only_calls_ask_for_make_the_step(layers: Path) -> None:
+    assert drive(SubjectRequest(f"{layers}:GroupsOfCalls")).channel_step == 8
+
+
+def test_what_was_built_in_eval_is_called_as_it_was_built(layers: Path) -> None:
+    found = resolve(SubjectRequest(f"{layers}:MixedStatistics"))
+    assert found.subject.adapter.name == "no_context"
+    assert "other_targets" in found.target_reads
+
+
+def test_an_answer_in_another_shape_promises_no_rank(layers: Path) -> None:
+    prober = SubjectProber(drive(SubjectRequest(f"{layers}:AnswersVectorsByAccident")))
+    assert prober.takes(2)
+    assert not prober.takes(0)
+
+
+def test_torch_s_lazy_instance_norm_answers_once_it_is_initialised() -> None:
+    assert drive(SubjectRequest("torch.nn:LazyInstanceNorm2d")).lazy
+
+
+def test_a_window_s_size_is_not_passed_channels_without_a_word() -> None:
+    (note,) = drive(SubjectRequest("torch.nn:LocalResponseNorm")).notes
+    assert "passed as its argument size, which may be something else" in note
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_nothing_is_said_of_slopes_that_are_finite_on_neither_side(value: float) -> None:
+    with pytest.raises(SaysNothing):
+        expect_gradient(value, value, 1.0, "the slope")
+    with pytest.raises(AssertionError):
+        expect_gradient(value, 1.0, 1.0, "the slope")
+
+
+def test_coarse_limits_leave_few_sizes() -> None:
+    plans = [
+        Plan(context=n, targets=n, channels=2 * n, spatial=(n, n), profile="normal")
+        for n in range(1, 17)
+    ]
+    sizes: set[Any] = {
+        (p.context, p.channels, p.spatial) for p in (fitted(q, Limits(coarse=2)) for q in plans)
+    }
+    assert sizes == {(1, 2, (1, 1)), (4, 8, (4, 4)), (16, 32, (16, 16))}
