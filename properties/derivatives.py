@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from tnverify.catalogue import law
@@ -22,10 +23,19 @@ _BEND = 2.0**-8
 """How near a kink must be for rounding to take the two sides of a comparison to its two sides."""
 
 
+def expect_comparable(actual: float, expected: float) -> None:
+    """Say nothing of two ways to one derivative where neither is finite: they agree, and other
+    laws speak of NaN."""
+    if not math.isfinite(actual) and not math.isfinite(expected):
+        says_nothing("the derivative that it would be compared with is not finite either")
+
+
 def expect_alike_slopes(
     actual: float, expected: float, bound: float, loss: Loss, direction: Direction, what: str
 ) -> None:
-    """Two slopes of one loss within their bound; nothing is said where a kink lies between them."""
+    """Two slopes of one loss within their bound; nothing is said where a kink lies between them, or
+    where neither is finite."""
+    expect_comparable(actual, expected)
     off = abs(actual - expected)
     if bound < off <= 4 * jump(loss.along(direction), _BEND):
         says_nothing(KINKED)
@@ -129,9 +139,11 @@ def gradients_with_a_graph_are_those_without(norm: Prober, task: Task) -> None:
     plain, kept = loss.at().gradient(), loss.at().gradient(create_graph=True)
     for name in loss.leaves:
         direction = loss.direction((name,))
+        came, wanted = float(dot(direction, kept).detach()), float(dot(direction, plain))
+        expect_comparable(came, wanted)
         expect_gradient(
-            float(dot(direction, kept).detach()),
-            float(dot(direction, plain)),
+            came,
+            wanted,
             2 * loss.slope_error(direction),
             f"the derivative by {name} with create_graph",
         )

@@ -93,7 +93,7 @@ class JaxLayer(nn.Module):
         return super().train(mode)
 
     def forward(self, x: Tensor, **options: Any) -> Tensor:
-        stack = torch._C._functorch.peek_interpreter_stack()  # noqa: SLF001 - torch offers no other way to ask
+        stack: Any = torch._C._functorch.peek_interpreter_stack()  # noqa: SLF001 - torch offers no other way to ask
         if torch.compiler.is_compiling() or stack is not None:
             raise NotImplementedError("a JAX layer is computed outside of torch")
         settings = tuple(
