@@ -30,7 +30,7 @@ FITS = 0.75
 and not on all is that of a layer with a fault, which the laws are to find; one that agrees on fewer
 is another layer's."""
 
-NEAR = 0.5
+NEAR = 0.3
 """Largest root mean square of the differences, in units of the outputs', of a formula that is
 said to be near."""
 
