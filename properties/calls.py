@@ -335,6 +335,8 @@ def a_graph_may_be_used_again(norm: Prober, task: Task, draw: Draw) -> None:
         outputs = [probe.normalize(each, state) for each in targets]
     if not all(each.requires_grad for each in outputs):
         says_nothing("no gradient reaches the outputs")
+    if not all(bool(each.isfinite().all()) for each in outputs):
+        says_nothing("outputs are not finite, of which other laws speak")
     weights = [weights_for(draw, each.detach()) for each in outputs]
     before = [each.clone() for each in weights]
     leaves = [context, *targets]

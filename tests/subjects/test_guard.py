@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from tnverify.subjects.guard import Hang, TooSlow, calling, time_limit
+from tnverify.contract.outcomes import SubjectRaised
+from tnverify.subjects.guard import Hang, TooSlow, calling, few_hangs, time_limit
 
 pytestmark = pytest.mark.skipif(
     not hasattr(signal, "setitimer"), reason="this system has no interval timers"
@@ -92,6 +93,21 @@ def test_a_call_that_does_not_come_back_after_others_hangs() -> None:
 
     with pytest.raises(Hang), time_limit(0.3):
         calls()
+
+
+def test_after_few_hangs_no_call_is_made() -> None:
+    asked: list[None] = []
+
+    def hangs() -> None:
+        with time_limit(0.1), calling("condition"):
+            asked.append(None)
+            _loops()
+
+    with few_hangs(2):
+        for _ in range(5):
+            with pytest.raises(SubjectRaised):
+                hangs()
+    assert len(asked) == 2
 
 
 def test_a_limit_around_another_goes_on_counting() -> None:

@@ -57,6 +57,8 @@ class TooSlow(BaseException):
     """Raised where calls come back one by one, and together take too long for one law."""
 
 
+_hangs_left: int | None = None
+"""How many more calls may hang until none is made any more; None where they are not counted."""
 _answered = 0.0
 """When a call came back last, by the clock."""
 _whole = (0.0, 0.0)
@@ -75,13 +77,15 @@ class calling:  # noqa: N801 - reads as the verb that it is: `with calling("cond
         self._during = during
 
     def __enter__(self) -> None:
+        if _hangs_left == 0:
+            raise SubjectRaised(TimeoutError("no answer, as to the calls before"), self._during)
         if _watcher is not None:
             _watcher.calling(self._during)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
-        global _answered  # noqa: PLW0603 - the limit is the process', as its alarm is
+        global _answered, _hangs_left  # noqa: PLW0603 - the limit is the process', as its alarm is
         if _in_second_process:
             if _watcher is not None:
                 _watcher.came_twice()
@@ -90,12 +94,26 @@ class calling:  # noqa: N801 - reads as the verb that it is: `with calling("cond
             _answered = time.monotonic()
             return
         if kind is Hang:
+            if _hangs_left:
+                _hangs_left -= 1
             hang = TimeoutError(f"no answer within {HANG_SECONDS:g} s")
             raise SubjectRaised(hang, self._during) from None
         if kind is TooSlow:
             return
         if kind is not KeyboardInterrupt or _pressed is False:
             raise SubjectRaised(error, self._during) from error
+
+
+@contextmanager
+def few_hangs(most: int) -> Iterator[None]:
+    """Make no call any more inside once so many have hung: each costs the whole limit."""
+    global _hangs_left  # noqa: PLW0603 - the subject is the process'
+    before = _hangs_left
+    _hangs_left = most if before is None else before
+    try:
+        yield
+    finally:
+        _hangs_left = before
 
 
 def watched_by(watcher: Watcher) -> None:

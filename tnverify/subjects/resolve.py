@@ -19,7 +19,7 @@ from tnverify.subjects.answering import expect_answers
 from tnverify.subjects.building import build, native_dtype
 from tnverify.subjects.channels import channel_step
 from tnverify.subjects.detect import Detected, detect_adapter
-from tnverify.subjects.guard import Hang, TooSlow, calling, time_limit
+from tnverify.subjects.guard import Hang, TooSlow, calling, few_hangs, time_limit
 from tnverify.subjects.handles import handles_of
 from tnverify.subjects.infer import Inference, infer
 from tnverify.subjects.jax import is_bridged
@@ -45,6 +45,9 @@ DETECTION_SECONDS = 90.0
 _IMPORT_SECONDS = 120.0
 """How long a layer's module, with all that it imports, may take to be imported."""
 
+
+MOST_HANGS = 4
+"""Calls that may hang while a layer is measured: it is taken to hang at all others, too."""
 
 MEASURING_SECONDS = 600.0
 """How long finding its sizes, whom it reads and which scheme it is may take."""
@@ -73,13 +76,14 @@ def resolve(request: SubjectRequest, device: str = "cpu") -> Inference:
         declared = None if request.claims is None else parse_claims(request.claims)
     except ClaimsError as error:
         raise Unusable(str(error)) from None
-    subject = drive(request, device, declared)
-    limits = _with_coarse(request.limits, subject)
-    try:
-        with time_limit(whole=MEASURING_SECONDS):
-            return infer(with_limits(subject, limits), declared)
-    except TooSlow:
-        raise Unusable(f"measuring it took longer than {MEASURING_SECONDS:g} s") from None
+    with few_hangs(MOST_HANGS):
+        subject = drive(request, device, declared)
+        limits = _with_coarse(request.limits, subject)
+        try:
+            with time_limit(whole=MEASURING_SECONDS):
+                return infer(with_limits(subject, limits), declared)
+        except TooSlow:
+            raise Unusable(f"measuring it took longer than {MEASURING_SECONDS:g} s") from None
 
 
 def _with_coarse(given: Limits, subject: Subject) -> Limits:
