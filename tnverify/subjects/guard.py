@@ -59,8 +59,6 @@ class TooSlow(BaseException):
 
 _hangs_left: int | None = None
 """How many more calls may hang until none is made any more; None where they are not counted."""
-_answered = 0.0
-"""When a call came back last, by the clock."""
 _whole = (0.0, 0.0)
 """When what is limited began as a whole, by the clock, and how long it may take."""
 
@@ -79,19 +77,20 @@ class calling:  # noqa: N801 - reads as the verb that it is: `with calling("cond
     def __enter__(self) -> None:
         if _hangs_left == 0:
             raise SubjectRaised(TimeoutError("no answer, as to the calls before"), self._during)
+        if _counting is not None:
+            _count_anew(*_counting)
         if _watcher is not None:
             _watcher.calling(self._during)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
-        global _answered, _hangs_left  # noqa: PLW0603 - the limit is the process', as its alarm is
+        global _hangs_left  # noqa: PLW0603 - the limit is the process', as its alarm is
         if _in_second_process:
             if _watcher is not None:
                 _watcher.came_twice()
             os._exit(0)
         if kind is None or error is None:
-            _answered = time.monotonic()
             return
         if kind is Hang:
             if _hangs_left:
@@ -149,22 +148,28 @@ def _count(limit: tuple[float, float, float] | None) -> None:
         _watcher.count(limit)
 
 
+def _count_anew(seconds: float, clock: float, _cpu: float) -> None:
+    """Have the limit count from now, where a call begins; raise TooSlow where all of them together
+    have taken too long.
+
+    Not at every call, which would cost more than many of them: a fifth of the limit is let pass.
+    """
+    now = time.monotonic()
+    if now - clock < seconds / 5:
+        return
+    began, most = _whole
+    if now - began > most:
+        raise TooSlow
+    _count((seconds, now, time.process_time()))
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+
+
 def _ring(_signal: int, _frame: FrameType | None) -> None:
     """End what takes too long; it rings again every second where it does not."""
     if _counting is not None:
         seconds, clock, cpu = _counting
-        now = time.monotonic()
-        if _answered > clock:
-            # Calls come back: the limit counts from the last that did.
-            began, most = _whole
-            if now - began > most:
-                raise TooSlow
-            _count((seconds, _answered, time.process_time()))
-            return
-        if now - clock < seconds:
-            return
         starved = time.process_time() - cpu < seconds / 2
-        if starved and now - clock < STARVED * seconds:
+        if starved and time.monotonic() - clock < STARVED * seconds:
             return
     raise Hang
 
