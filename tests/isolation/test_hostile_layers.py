@@ -36,7 +36,7 @@ FINDINGS = {
     "Exits": "exit code 7",
     "Crashes": "died of SIGSEGV",
     "Aborts": "died of SIGABRT",
-    "SleepsInC": "no answer within",
+    "LoopsInC": "no answer within",
     "Hoards": "MemoryError",
     "Overflows": "died of SIGSEGV",
     "ChangesDtype": "default dtype",

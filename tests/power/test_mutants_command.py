@@ -202,7 +202,7 @@ def test_ctrl_c_keeps_what_was_found(
     tnverify: Terminal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def stopped(
-        calls: Sequence[Callable[[], object]], jobs: int, limits: Limits
+        calls: Sequence[Callable[[], object]], jobs: int, limits: Limits, *_preloaded: object
     ) -> Iterator[tuple[int, Ended[object]]]:
         if len(calls) == 1:
             yield 0, Ended(answer=replace(ORIGINAL, home="it is compiled"))

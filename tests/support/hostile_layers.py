@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import itertools
 import os
 import signal
 import sys
@@ -34,7 +35,7 @@ def layer(harm):
 Exits = layer(lambda x: os._exit(7))
 Crashes = layer(lambda x: ctypes.string_at(0))
 Aborts = layer(lambda x: os.abort())
-SleepsInC = layer(lambda x: ctypes.PyDLL(None).sleep(1000))
+LoopsInC = layer(lambda x: sum(itertools.repeat(1)))
 
 
 def starts_threads(x):

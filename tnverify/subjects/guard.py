@@ -53,7 +53,7 @@ class Hang(BaseException):
     """Raised in the subject's frame; no Exception, so that `except Exception` lets it pass."""
 
 
-class TooSlow(BaseException):
+class TooSlow(Hang):
     """Raised where calls come back one by one, and together take too long for one law."""
 
 

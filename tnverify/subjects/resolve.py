@@ -116,13 +116,13 @@ def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None 
             expect_answers(replace(subject, limits=request.limits))
     except SubjectRaised as raised:
         raise Unusable(str(raised)) from None
-    except Hang:
-        raise Unusable(f"a call of it took longer than {guard.HANG_SECONDS:g} s") from None
     except TooSlow:
         raise Unusable(
             f"finding out how it is called took longer than {DETECTION_SECONDS:g} s: name the"
             " adapter with --adapter"
         ) from None
+    except Hang:
+        raise Unusable(f"a call of it took longer than {guard.HANG_SECONDS:g} s") from None
     return subject
 
 
