@@ -37,7 +37,6 @@ FINDINGS = {
     "Crashes": "died of SIGSEGV",
     "Aborts": "died of SIGABRT",
     "LoopsInC": "no answer within",
-    "Hoards": "MemoryError",
     "Overflows": "died of SIGSEGV",
     "ChangesDtype": "default dtype",
     "SwitchesGradientsOff": "whether gradients are tracked",
@@ -55,7 +54,11 @@ FINDINGS = {
 }
 """What each that violates is found to do."""
 
-LINES = {"StartsThreads": "can't start new thread", "Recurses": "RecursionError"}
+LINES = {
+    "StartsThreads": "can't start new thread",
+    "Recurses": "RecursionError",
+    "Hoards": "MemoryError",
+}
 """What is said of those that take no input at all."""
 
 QUIET = {"ClosesStdout": None, "Prints": "which are not shown", "DeletesItsFile": "is gone"}

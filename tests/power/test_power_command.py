@@ -61,18 +61,18 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> Taken:
 
 def test_a_family_for_real(tnverify: Terminal, tmp_path: Path) -> None:
     ended = tnverify(
-        "power", "--family", "task_isolation", "--profile", "quick", "--jobs", "1",
+        "power", "--family", "batch_size", "--profile", "quick", "--jobs", "1",
         "--json", "power.json",
     )  # fmt: skip
     assert (ended.code, ended.err) == (0, "")
     assert "Every fault dies (profile quick, seed 0" in ended.out
-    assert "MovingAverageOverTasks" in ended.out
+    assert "OwnMomentsWhenAlone" in ended.out
     content = json.loads((tmp_path / "power.json").read_text())
     Draft202012Validator(schema()).validate(content)
-    assert {fault["family"] for fault in content["faults"]} == {"task_isolation"}
+    assert {fault["family"] for fault in content["faults"]} == {"batch_size"}
     assert content["scores"][-1]["share"] == 1.0
     kept = {law["name"]: law for law in content["laws"]}
-    assert "MovingAverageOverTasks" in kept["a_task_forgets_the_task_before"]["kills"]
+    assert "OwnMomentsWhenAlone" in kept["any_partition_of_the_targets_gives_the_same_outputs"]["kills"]
 
 
 def test_a_survivor_is_named_and_ends_with_one(tnverify: Terminal, taken: Taken) -> None:
