@@ -71,7 +71,7 @@ def ran(
 ) -> tuple[Any, dict[str, Any]]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(guard, "HANG_SECONDS", 2.0)
+    monkeypatch.setattr(guard, "HANG_SECONDS", 5.0)
     monkeypatch.setattr(crew, "LIMITS", SMALL)
     # Its programs would be run in a process each that they end.
     monkeypatch.setattr(reproducer, "_RUN_ALL", "")
