@@ -72,7 +72,8 @@ def test_a_family_for_real(tnverify: Terminal, tmp_path: Path) -> None:
     assert {fault["family"] for fault in content["faults"]} == {"batch_size"}
     assert content["scores"][-1]["share"] == 1.0
     kept = {law["name"]: law for law in content["laws"]}
-    assert "OwnMomentsWhenAlone" in kept["any_partition_of_the_targets_gives_the_same_outputs"]["kills"]
+    law = kept["any_partition_of_the_targets_gives_the_same_outputs"]
+    assert "OwnMomentsWhenAlone" in law["kills"]
 
 
 def test_a_survivor_is_named_and_ends_with_one(tnverify: Terminal, taken: Taken) -> None:

@@ -32,7 +32,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda each: each.name)
 def test_a_sound_layer_raises_no_alarm(candidate: Candidate) -> None:
     found = study_one(candidate, "few", 5)
-    assert found.alarms == ()
+    blamed = [alarm for alarm in found.alarms if alarm.outcome != "inconclusive"]
+    assert blamed == []
     assert found.verdict == "conforms"
     assert {"float64", "float32"} <= set(found.checked)
 
