@@ -23,7 +23,7 @@ from tnverify.contract.norm import Run
 from tnverify.contract.outcomes import SaysNothing, SubjectRaised
 from tnverify.contract.task import uniforms
 from tnverify.subjects.starting import tensors_of
-from tnverify.tolerances.bound import unit
+from tnverify.tolerances.bound import TOO_WIDE, unit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,10 +44,6 @@ _LUCK = 2.0
 
 _NOMINAL_EPS = 1e-5
 """What normalisations add to a variance, roughly."""
-
-_TOO_WIDE = 0.5
-"""A larger share of a channel's largest output tells nothing: larger than that of a formula, since
-this bound counts worse moments than a layer may take."""
 
 _ROUNDINGS = 8
 """Roundings that every output takes beside those of its sums, as in the bound of a formula."""
@@ -143,11 +139,12 @@ def _distance(values: Tensor, dims: tuple[int, ...]) -> Tensor:
 
 
 def _expect_telling(bound: Tensor, outputs: Tensor) -> None:
-    """Say nothing where rounding alone may move a channel by half of its largest output."""
+    """Say nothing where rounding may move an output by a tenth of the set's largest: a channel
+    that an activation cuts off has no size of its own."""
     if not outputs.numel():
         return
-    peak = outputs.abs().amax((0, *range(2, outputs.dim())), keepdim=True)
-    if bool((bound > _TOO_WIDE * peak).any()):
+    peak = outputs.abs().amax()
+    if bool((bound > TOO_WIDE * peak).any()):
         raise SaysNothing("rounding alone may move the outputs too far to tell")
 
 
