@@ -166,9 +166,10 @@ def _change(probe: Probe, values: dict[str, Tensor], how: str) -> None:
     assert probe.module is not None
     named = dict(probe.module.named_parameters())
     if how == "a loaded state":
-        kept = {name: each.detach().clone() for name, each in probe.module.state_dict().items()}
+        kept = copy.deepcopy(probe.module.state_dict())
+        kept.update({name: new.clone() for name, new in values.items()})
         try:
-            probe.module.load_state_dict(kept | {k: v.clone() for k, v in values.items()})
+            probe.module.load_state_dict(kept)
         except Exception:  # noqa: BLE001 - laws about saving and loading speak of that
             says_nothing("the layer does not load its own state")
         return
@@ -204,9 +205,7 @@ def a_loaded_state_is_the_one_that_is_used(norm: Prober, task: Task, draw: Draw)
         not_claimed("the layer is no torch module, so it has no state_dict")
     answers(used, draw.noise(task.context), task.targets)
     try:
-        used.module.load_state_dict(
-            {name: values.clone() for name, values in saved.module.state_dict().items()}
-        )
+        used.module.load_state_dict(copy.deepcopy(saved.module.state_dict()))
     except Exception:  # noqa: BLE001 - laws of the second level speak of errors there
         says_nothing("the layer does not load its own state")
     outputs = answers(used, task.context, task.targets)
@@ -344,15 +343,13 @@ def a_graph_may_be_used_again(norm: Prober, task: Task, draw: Draw) -> None:
     def gradients(which: slice) -> list[Tensor]:
         try:
             found = torch.autograd.grad(
-                outputs[which], leaves, weights[which], retain_graph=True, allow_unused=True
+                outputs[which], leaves, weights[which], retain_graph=True, materialize_grads=True
             )
         except RuntimeError:
             says_nothing("a graph cannot be gone through twice; no value is wrong")
-        return [
-            torch.zeros_like(leaf) if each is None else each
-            for leaf, each in zip(leaves, found, strict=True)
-        ]
+        return list(found)
 
+    computed = torch.float32 if norm.claims.float32 else task.dtype
     alone = [gradients(slice(i, i + 1)) for i in range(3)]
     for number, (now, then) in enumerate(zip(weights, before, strict=True)):
         what = f"the gradient that backward of prediction {number + 1} was handed"
@@ -365,7 +362,7 @@ def a_graph_may_be_used_again(norm: Prober, task: Task, draw: Draw) -> None:
         expect_same(again[i], alone[0][i], what, symptom="gradient")
         parts = [each[i] for each in alone]
         largest = max((float(each.abs().max()) for each in parts if each.numel()), default=0.0)
-        room = 4096 * unit(task.dtype) * (8 + task.context.numel()) * largest
+        room = 4096 * unit(computed) * (8 + task.context.numel()) * largest
         what = f"the gradient of three predictions by {name}"
         expect_close(together[i], sum(parts), room, what, symptom="gradient")  # type: ignore[arg-type]  # a sum of tensors is one
 
@@ -444,9 +441,7 @@ def _twin(norm: Prober, task: Task, probe: Probe, state: object, how: int) -> tu
     other = norm.fresh(replace(task, past=()))
     assert probe.module is not None
     assert other.module is not None
-    other.module.load_state_dict(
-        {name: values.clone() for name, values in probe.module.state_dict().items()}
-    )
+    other.module.load_state_dict(copy.deepcopy(probe.module.state_dict()))
     return other.norm, other.module if state is probe.module else state
 
 

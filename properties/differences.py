@@ -173,12 +173,13 @@ class Loss:
         probe = self.norm.fresh(self.task)
         with warnings.catch_warnings(), fwd.dual_level():
             warnings.simplefilter("ignore")  # torch's own, of how it loads its rules
-            moved = {n: fwd.make_dual(self.leaves[n].clone(), direction[n]) for n in SETS}
+            duals = (fwd.make_dual(self.leaves[n].clone(), direction[n]) for n in SETS)  # type: ignore[no-untyped-call]
+            moved = dict(zip(SETS, duals, strict=True))
             first, state = probe.condition(moved["context"])
             both = {"context": first, "targets": probe.normalize(moved["targets"], state)}
             total = 0.0
             for name, outputs in both.items():
-                primal, tangent = fwd.unpack_dual(outputs)
+                primal, tangent = fwd.unpack_dual(outputs)  # type: ignore[no-untyped-call]
                 if tangent is not None:
                     slopes = self._steepness(name, primal.detach()) * tangent.detach().double()
                     total += float(slopes.sum())

@@ -26,7 +26,7 @@ from .laid_out import amid_channels_last, centred, channels_last, expanded, layo
 from .transforms import TRANSFORMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
@@ -137,6 +137,7 @@ def non_contiguous_and_expanded_input_gives_the_same(norm: Prober, task: Task) -
     storage, and use `reshape`.
     """
     task = trimmed(task)
+    lay: Callable[[Tensor], Tensor]
     if task.salt % 2:
         if max(len(task.context), len(task.targets)) < 2 or not len(task.targets):
             says_nothing("there are no two items to share memory")

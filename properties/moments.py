@@ -194,8 +194,9 @@ def _knows_places(norm: Prober, task: Task) -> bool:
     """Whether outputs on maps of equal values tell where in the map they are."""
     flat = task.with_sets(*(torch.full_like(x, 1.5) for x in (task.context, task.targets)))
     run, bound = norm.run(flat), twice(norm.bound(task))
+    first = (slice(None), slice(None), *(slice(1) for _ in task.spatial))
     return any(
-        bool(((outputs - outputs[(..., *(slice(1) for _ in task.spatial))]).abs() > allowed).any())
+        bool(((outputs - outputs[first]).abs() > allowed).any())
         for outputs, allowed in zip(run, bound, strict=True)
     )
 

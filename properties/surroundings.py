@@ -167,7 +167,7 @@ def _mallinfo() -> Callable[[], _Memory] | None:
     except (OSError, AttributeError, TypeError):
         return None
     found.restype = _Memory
-    return found  # type: ignore[no-any-return]  # a function of C
+    return found
 
 
 _allocated = _mallinfo()

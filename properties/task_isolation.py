@@ -219,7 +219,8 @@ def nine_tasks_at_once_keep_apart(norm: Prober, task: Task, draw: Draw) -> None:
     if task.context.numel() > _LARGEST:
         says_nothing("nine copies of so large a task cost too much")
     probe = norm.fresh(task)
-    states, wanted = [], []
+    states: list[object] = []
+    wanted = []
     with torch.no_grad():
         for _ in range(9):
             _, state = probe.condition(draw.noise(task.context))

@@ -26,7 +26,6 @@ fault = partial(planted, family="state")
     claims="meta_bn",
     kills="calls_come_back",
     source="a check of arguments that calls sys.exit, as in a script",
-    hard=True,
 )
 class ExitsWhereItIsNotPrepared(PlainNorm):
     """Ends the program where a task has more than eight targets."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tnverify.power.sound.common import CONTIGUOUS, Scaled, along, required, space, wide
+from tnverify.power.sound.common import Scaled, along, required, space, wide
 from tnverify.power.sound.register import sound
 
 _Moments = tuple[Tensor, Tensor]
@@ -15,7 +15,7 @@ def _standardized(x: Tensor, mean: Tensor, var: Tensor, eps: float) -> Tensor:
     return (x - mean) / torch.sqrt(var + eps)
 
 
-@sound("instance_norm", adapter="no_context", shows=CONTIGUOUS)
+@sound("instance_norm", adapter="no_context")
 class BlocksOfChannels(Scaled):
     """Channels in blocks of 32, the last one as long as it is."""
 
@@ -29,7 +29,7 @@ class BlocksOfChannels(Scaled):
         return self.affine(torch.cat(done, 1)).to(given.dtype)
 
 
-@sound("meta_bn", shows=CONTIGUOUS)
+@sound("meta_bn")
 class ChunksOfItems(Scaled):
     """Contexts in chunks of 24 items, whose moments are merged by their counts."""
 
@@ -49,7 +49,7 @@ class ChunksOfItems(Scaled):
         return self.affine(y).to(targets.dtype)
 
 
-@sound("meta_bn", shows=CONTIGUOUS)
+@sound("meta_bn")
 class TargetsInChunks(ChunksOfItems):
     """Targets in chunks of 64, each of them by the context's moments."""
 
@@ -74,7 +74,7 @@ class PaddedToAPowerOfTwo(Scaled):
         return self.affine(_standardized(x, mean, var, self.eps)).to(given.dtype)
 
 
-@sound("instance_norm", adapter="no_context", shows=CONTIGUOUS)
+@sound("instance_norm", adapter="no_context")
 class LargeMapsByRows(Scaled):
     """Maps of more than 1,000 pixels by the moments of their rows; smaller ones as a whole."""
 
