@@ -38,6 +38,17 @@ def test_a_process_that_was_halted_does_not_hang() -> None:
         time.sleep(0.4)
 
 
+def test_a_process_that_was_halted_outside_of_any_call_is_given_longer_still() -> None:
+    def sleeps() -> None:
+        with calling("condition"):
+            time.sleep(1.6)
+
+    with time_limit(0.4):
+        time.sleep(1.6)
+    with pytest.raises(SubjectRaised, match="no answer"), time_limit(0.4):
+        sleeps()
+
+
 def test_what_a_hang_took_is_not_counted_by_the_limit_around() -> None:
     with time_limit(0.3):
         for _ in range(2):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tnverify.isolation import inside
 from tnverify.isolation.messages import Frames, MangledError
-from tnverify.subjects.guard import STARVED
+from tnverify.subjects.guard import PATIENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,7 +103,7 @@ class Process:
             return None
         used = _cpu_seconds(self._process.pid)
         starved = used is None or used - cpu < seconds / 2
-        return None if starved and took < STARVED * seconds + _GRACE else seconds
+        return None if starved and took < PATIENT * seconds + _GRACE else seconds
 
     def kill(self) -> None:
         """End the process and whatever it started."""

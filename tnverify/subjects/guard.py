@@ -22,12 +22,13 @@ the clock, of a process that gets its processor for half of them."""
 
 
 STARVED = 2.5
-"""How many times as long is given to a process that got less than half of the limit in CPU time:
-one that was halted, or that shares its processor with many, does not hang."""
+"""How many times as long is given, within a call, to a process that got less than half of the
+limit in CPU time: one that was halted, or that shares its processor with many, does not hang."""
 
 PATIENT = 6.0
 """How many times the limit all calls of a law on one task may take together, where each comes back
-in time: a slow layer does not hang."""
+in time: a slow layer does not hang. And how many times as long is given to a starved process
+outside of any call, where no layer can be asleep."""
 
 _counting: tuple[float, float, float] | None = None
 """The limit that counts now: its seconds, and the clock and CPU time when it began."""
@@ -42,6 +43,9 @@ class Watcher(Protocol):
 
     def came_twice(self) -> None: ...
 
+
+_in_calls = 0
+"""How many calls into the subject are being made, one within the other."""
 
 _watcher: Watcher | None = None
 _in_second_process = False
@@ -75,17 +79,20 @@ class calling:  # noqa: N801 - reads as the verb that it is: `with calling("cond
         self._during = during
 
     def __enter__(self) -> None:
+        global _in_calls  # noqa: PLW0603 - the limit is the process', as its alarm is
         if _hangs_left == 0:
             raise SubjectRaised(TimeoutError("no answer, as to the calls before"), self._during)
         if _counting is not None:
             _count_anew(*_counting)
         if _watcher is not None:
             _watcher.calling(self._during)
+        _in_calls += 1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> None:
-        global _hangs_left  # noqa: PLW0603 - the limit is the process', as its alarm is
+        global _hangs_left, _in_calls  # noqa: PLW0603 - the limit is the process', as its alarm is
+        _in_calls -= 1
         if _in_second_process:
             if _watcher is not None:
                 _watcher.came_twice()
@@ -169,7 +176,8 @@ def _ring(_signal: int, _frame: FrameType | None) -> None:
     if _counting is not None:
         seconds, clock, cpu = _counting
         starved = time.process_time() - cpu < seconds / 2
-        if starved and time.monotonic() - clock < STARVED * seconds:
+        times = STARVED if _in_calls else PATIENT
+        if starved and time.monotonic() - clock < times * seconds:
             return
     raise Hang
 
