@@ -9,12 +9,17 @@ import pytest
 import torch
 
 from tnverify.contract import Parameters, Task
-from tnverify.contract.task import uniforms
+from tnverify.contract.task import uniform, uniforms
 
 
 def test_growing_a_dimension_leaves_what_was_there() -> None:
     small, large = uniforms((2, 3, 2), 7, 1), uniforms((5, 4, 6), 7, 1)
     assert np.array_equal(small, large[:2, :3, :2])
+
+
+@pytest.mark.parametrize("keys", [(), (0,), (7, 1), (2**64 - 1, 5, 2**40)])
+def test_one_number_is_the_first_of_many(keys: tuple[int, ...]) -> None:
+    assert uniform(*keys) == uniforms((3,), *keys)[0]
 
 
 def test_values_are_those_of_splitmix64() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tnverify.contract.task import Task, uniforms
+from tnverify.contract.task import Task, uniform, uniforms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +35,8 @@ class Draw:
 
     def index(self, count: int) -> int:
         """A number in range(count)."""
-        return int(self._uniforms(1)[0] * count)
+        self._drawn += 1
+        return int(uniform(self._salt, self._seed, self._drawn) * count)
 
     def subset(self, count: int) -> Tensor:
         """A mask of (count,) that is true for some items and false for others (count >= 2)."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -25,10 +25,7 @@ def uniforms(shape: Sequence[int], *keys: int) -> NDArray[np.float64]:
     generator does not do: so a smaller task made by dropping items has the values it had.
     `shape` is any shape; the result is a float64 array.
     """
-    seeded = 0
-    for key in keys:
-        seeded = _mixed_once((seeded + key) & _ALL)
-    hashed = np.full((1,) * len(shape), seeded, np.uint64)
+    hashed = np.full((1,) * len(shape), _seeded(keys), np.uint64)
     for axis, size in enumerate(shape):
         steps = np.arange(1, size + 1, dtype=np.uint64)
         view = steps.reshape([size if a == axis else 1 for a in range(len(shape))])
@@ -37,6 +34,18 @@ def uniforms(shape: Sequence[int], *keys: int) -> NDArray[np.float64]:
     bits = hashed >> np.uint64(11)
     whole = bits.astype(np.float64)  # pragma: no mutate: as numpy would have it by itself
     return np.asarray((whole + 0.5) * 2.0**-53)
+
+
+def uniform(*keys: int) -> float:
+    """The one number of `uniforms((1,), *keys)`, at a tenth of its time."""
+    return ((_mixed_once(_seeded(keys) + _GOLDEN) >> 11) + 0.5) * 2.0**-53
+
+
+def _seeded(keys: Iterable[int]) -> int:
+    seeded = 0
+    for key in keys:
+        seeded = _mixed_once((seeded + key) & _ALL)
+    return seeded
 
 
 def _mixed_once(value: int) -> int:

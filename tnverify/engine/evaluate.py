@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tnverify.catalogue.laws import Law
+    from tnverify.contract.surroundings import Surroundings
     from tnverify.contract.task import Task
     from tnverify.subjects.prober import SubjectProber
     from tnverify.subjects.subject import Subject
@@ -54,9 +55,14 @@ class Evaluation:
         return self.ending in ("violated", "broken")
 
 
-def evaluate(law: Law, prober: SubjectProber, task: Task) -> Evaluation:
-    """Ask one law of a subject on one task. Whatever the subject does becomes an ending."""
-    around = surroundings()
+def evaluate(
+    law: Law, prober: SubjectProber, task: Task, around: Surroundings | None = None
+) -> Evaluation:
+    """Ask one law of a subject on one task. Whatever the subject does becomes an ending.
+
+    `around` is what the process shares, for those who ask many laws; it is the same afterwards.
+    """
+    around = around or surroundings()
     started = time.perf_counter()
     ended = _evaluate(law, prober, task)
     around.put_back()  # or what a layer changes would be other laws' findings

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tnverify.contract.surroundings import surroundings
 from tnverify.engine.evaluate import Evaluation, evaluate
 from tnverify.engine.watch import Unwatched
 from tnverify.subjects.guard import alarms
@@ -204,7 +205,7 @@ def _replay(
 
     Past the time `until`, by the clock, laws are left with the tasks that have counted.
     """
-    hangs = 0
+    hangs, around = 0, surroundings()
     for position, met in enumerate(rounds):
         on_plan(position, len(rounds))
         if time.monotonic() > until:
@@ -218,7 +219,7 @@ def _replay(
             task = met.plan.build(subject.dtype(lane), subject.device)
             for record in asked:
                 watch.asking(record.law.name, met.number, lane, task)
-                ended = evaluate(record.law, prober, task)
+                ended = evaluate(record.law, prober, task, around)
                 record.note(met.plan, lane, ended)
                 if _is_done(record, met):
                     watch.asked(record)
