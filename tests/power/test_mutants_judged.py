@@ -15,7 +15,7 @@ from torch import nn
 
 pytest.importorskip("libcst", reason="the extra is not installed here")
 
-from tnverify.engine.profiles import PROFILES
+from tnverify.engine.profiles import PROFILES, Profile
 from tnverify.power.mutants import survey as surveys
 from tnverify.power.mutants.behaviours import behaviour_mutants
 from tnverify.power.mutants.differences import _in_one
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 QUICK = PROFILES["quick"]
+FEW = Profile("few", tasks=6, corpus=8, native_every=3)
+"""As quick, for what does not depend on how many tasks are asked."""
 LAYER = '''\
 import os
 import sys
@@ -83,12 +85,21 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     sys.modules.pop("beside", None)
 
 
+@pytest.fixture(autouse=True)
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PROFILES, FEW.name, FEW)
+
+
 def judged(
-    monkeypatch: pytest.MonkeyPatch, spec: str, *mutants: Mutant, claims: str | None = None
+    monkeypatch: pytest.MonkeyPatch,
+    spec: str,
+    *mutants: Mutant,
+    claims: str | None = None,
+    profile: Profile = FEW,
 ) -> tuple[Judged, ...]:
     """What becomes of these mutants of the layer."""
     monkeypatch.setattr(surveys, "_mutants", lambda original: (mutants, None))
-    found = survey(SubjectRequest(spec, claims), QUICK, 0)
+    found = survey(SubjectRequest(spec, claims), profile, 0)
     assert found.made == len(found.found) == len(mutants)
     return tuple(each for _, each in found.found)
 
@@ -112,7 +123,7 @@ def test_laws_catch_what_is_wrong_and_not_what_is_right(
 def test_a_matrix_has_every_law_that_catches(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = mutant("mixes items", "range(2, x.dim())", "(0, *range(2, x.dim()))")
     monkeypatch.setattr(surveys, "_mutants", lambda original: ((wrong,), None))
-    found = survey(SubjectRequest(spec), QUICK, 0, matrix=True)
+    found = survey(SubjectRequest(spec), FEW, 0, matrix=True)
     ((_, whole),) = found.found
     assert {"a_target_ignores_the_other_targets", "outputs_agree_with_the_formula"} <= {
         kill.law for kill in whole.kills
@@ -202,6 +213,7 @@ def test_a_task_that_the_profile_does_not_draw_is_named(
     (found,) = judged(
         monkeypatch, spec,
         mutant("rare", LINE, f"{LINE}        y = y * (2.0 if tuple(x.shape) == {rare} else 1.0)\n"),
+        profile=QUICK,
     )  # fmt: skip
     assert found.fate == "survives"
     assert "the profile draws no task that shows it; profile thorough does: " in found.advice
@@ -216,6 +228,7 @@ def test_the_smallest_profile_that_draws_a_task_is_named(
     (found,) = judged(
         monkeypatch, spec,
         mutant("rare", LINE, f"{LINE}        y = y * (2.0 if tuple(x.shape) == {rare} else 1.0)\n"),
+        profile=QUICK,
     )  # fmt: skip
     assert "draws no task that shows it; profile default does: " in found.advice
 
@@ -268,7 +281,7 @@ def test_mutants_are_judged_on_the_device_that_is_named(
     spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No machine has a second device for sure: what is built for one is built beside it."""
-    original = look(SubjectRequest(spec, "instance_norm"), "quick", 0, "cpu:0")
+    original = look(SubjectRequest(spec, "instance_norm"), "few", 0, "cpu:0")
     assert original.form.device == torch.device("cpu:0")
     layer = subject_of(original.form)
     devices = devices_built_on(monkeypatch)
@@ -299,7 +312,7 @@ def test_the_users_files_are_left_alone(spec: str, monkeypatch: pytest.MonkeyPat
 
 def small(spec: str, tmp_path: Path, text: str) -> Survey:
     (tmp_path / "small.py").write_text(text)
-    return survey(SubjectRequest(spec), QUICK, 0, jobs=2)
+    return survey(SubjectRequest(spec), FEW, 0, jobs=2)
 
 
 def test_a_whole_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -349,7 +362,7 @@ def test_laws_that_the_layer_fails_itself_count_for_nothing(
     monkeypatch.setattr(surveys, "_mutants", lambda original: ((edit,), None))
     mixing = LAYER.replace("range(2, x.dim())", "(0, *range(2, x.dim()))")
     Path("layers/own.py").write_text(mixing)
-    found = survey(SubjectRequest(spec, "instance_norm"), QUICK, 0)
+    found = survey(SubjectRequest(spec, "instance_norm"), FEW, 0)
     assert found.original.verdict == "violates"
     assert "a_target_ignores_the_other_targets" in found.original.fails
     assert [judged.fate for _, judged in found.found] == ["equivalent"]
@@ -360,7 +373,7 @@ def test_a_layer_that_cannot_be_used_is_no_subject(
 ) -> None:
     Path("layers/beside.py").write_text("raise SystemExit(3)\n")
     with pytest.raises(Unusable, match="does not import: SystemExit"):
-        survey(SubjectRequest(spec), QUICK, 0)
+        survey(SubjectRequest(spec), FEW, 0)
     Path("layers/beside.py").write_text("import os\nos._exit(4)\n")
     with pytest.raises(Unusable, match="it ended its process with exit code 4"):
-        survey(SubjectRequest(spec), QUICK, 0)
+        survey(SubjectRequest(spec), FEW, 0)
