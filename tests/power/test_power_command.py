@@ -12,6 +12,7 @@ from command_line import Terminal
 from jsonschema import Draft202012Validator
 
 from tnverify.engine.profiles import PROFILES
+from tnverify.faults import faults_of
 from tnverify.power import measured
 from tnverify.power.alarms import Alarm, Study
 from tnverify.power.as_json import schema
@@ -59,7 +60,11 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> Taken:
     return stand_in
 
 
-def test_a_family_for_real(tnverify: Terminal, tmp_path: Path) -> None:
+def test_a_family_for_real(
+    tnverify: Terminal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    some = (*faults_of("batch_size")[:3], *faults_of("moments")[:2])
+    monkeypatch.setattr("tnverify.power.census.all_faults", lambda: some)
     ended = tnverify(
         "power", "--family", "batch_size", "--profile", "quick", "--jobs", "1",
         "--json", "power.json",

@@ -17,7 +17,7 @@ from tnverify.power.sound import all_sound, sound
 from tnverify.subjects import SubjectRequest, resolve
 
 KIND: alarms.Kind = "other formulations"
-FEW = Profile("few", tasks=7, corpus=9, native_every=3)
+FEW = Profile("few", tasks=4, corpus=5, native_every=3)
 CANDIDATES = [each for each in candidates() if not each.compiled]
 SOUND = [each for each in all_sound() if not each.compiled]
 
@@ -25,7 +25,7 @@ SOUND = [each for each in all_sound() if not each.compiled]
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PROFILES, "few", FEW)
-    monkeypatch.setattr(alarms, "HALF_TASKS", 2)
+    monkeypatch.setattr(alarms, "HALF_TASKS", 1)
 
 
 @pytest.mark.usefixtures("few")
@@ -93,7 +93,7 @@ def test_layers_are_studied_on_the_device_that_is_named(monkeypatch: pytest.Monk
 
 @pytest.mark.usefixtures("few")
 def test_a_law_that_decides_nothing_is_counted_apart() -> None:
-    """Seven tasks hold no large one, on which alone this law would have something to say."""
+    """Four tasks hold no large one, on which alone this law would have something to say."""
     spec = "tnverify.power.sound.functional:NoModule"
     found = study_one(Candidate("NoModule", spec, "meta_bn", None, KIND), "few", 5)
     undecided = replace(

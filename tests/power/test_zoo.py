@@ -19,16 +19,16 @@ def test_there_are_enough_faults_and_a_third_of_them_is_hard() -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_fault_dies(family: str) -> None:
-    census = take(faults_of(family), PROFILES["default"], [0], matrix=False)
-    found = score(census.profile, census.rows)
+    quick, default = PROFILES["quick"], PROFILES["default"]
+    census = take(faults_of(family), default, [0], matrix=False)
+    found = score(default, census.rows)
     assert found.survivors == ()
     assert found.median is not None
     assert found.median <= 5
-
-
-def test_nearly_every_fault_dies_in_the_quick_profile() -> None:
-    census = take(all_faults(), PROFILES["quick"], [0], matrix=False)
-    assert score(census.profile, census.rows).share >= 0.97
+    # A smaller profile begins with the same tasks, and has the same wide ones at its end.
+    first = [row.first for row in census.rows if row.first is not None]
+    soon = [kill for kill in first if kill.within(quick) or kill.task > default.corpus]
+    assert len(soon) >= 0.9 * len(first)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
