@@ -279,6 +279,17 @@ def test_what_conforms_says_as_what() -> None:
     assert "conforms: as inductive; 3 laws hold" in text_of(replace(none, inferred=False))
 
 
+def test_what_normalises_nothing_is_said_to() -> None:
+    text = text_of(replace(handmade.conforming(), scheme="none", modifiers=()), width=100)
+    assert "conforms: it normalises nothing (scheme none); 3 laws hold" in text
+    assert "claims      none: no normalisation (" in text
+
+
+def test_claims_that_were_never_found_out_are_not_called_those_of_no_scheme() -> None:
+    text = text_of(replace(handmade.transductive(), scheme=None))
+    assert "claims      not known" in text
+
+
 def test_a_near_scheme_is_in_the_first_sentence_with_numbers_and_the_claim_to_make() -> None:
     near = Nearness("tasknorm_i", 0.10471, 3, 4)
     subject = replace(handmade.conforming(), scheme="inductive", nearness=near)

@@ -81,8 +81,10 @@ def joined(parts: Sequence[str]) -> str:
 def claims_of(subject: SubjectReport) -> str:
     """What a subject claims, and whether it was declared or measured."""
     if subject.scheme is None:
-        return "none"
+        return "not known"
     claimed = ", ".join((subject.scheme, *subject.modifiers))
+    if subject.scheme == "none":
+        claimed += ": no normalisation"
     if not subject.inferred:
         return f"{claimed} (as declared)"
     if subject.scheme == "inductive":
@@ -144,6 +146,8 @@ def conforms_as(subject: SubjectReport) -> str:
     kind = conforming_kind(subject)
     if kind == "no_scheme" and subject.inferred:
         return "as inductive; no scheme was claimed, and nothing was found"
+    if subject.scheme == "none":
+        return "it normalises nothing (scheme none)"
     claimed = ": transductive, as claimed" if kind == "transductive_scheme" else ""
     return f"as {subject.scheme}{claimed}"
 
