@@ -101,7 +101,7 @@ def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None 
     except Hang:
         raise Unusable(f"importing it took longer than {_IMPORT_SECONDS:g} s") from None
     try:
-        with time_limit(whole=DETECTION_SECONDS):
+        with kept(), time_limit(whole=DETECTION_SECONDS):
             factory = factory_of(spec, request.setup, request.limits)
             _check_setup(factory, request)
             subject = _driven(
