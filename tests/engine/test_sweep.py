@@ -59,10 +59,16 @@ def test_where_it_fails_and_passes_is_a_sentence(failing: tuple[int, ...], sente
             (2,),
             "fails for 3 or more context items, passes for 2, cannot be decided for 1 context item",
         ),
-        ((2, 4, 6), (8, 12), "fails for 2, 4, 6 context items, passes for 8 or more,"
-         " cannot be decided for 1, 3, 5"),
+        (
+            (2, 4, 6),
+            (8, 12),
+            (
+                "fails for 2, 4, 6 context items, passes for 8 or more, cannot be decided for"
+                " 1, 3, 5"
+            ),
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_says_nothing_has_not_passed(
     failing: tuple[int, ...], passing: tuple[int, ...], sentence: str
 ) -> None:
