@@ -187,9 +187,9 @@ def test_of_laws_about_the_formula_the_most_specific_comes_first() -> None:
 def test_a_wrong_value_in_a_law_about_the_context_comes_after_the_formulas_laws() -> None:
     laws = [
         failing("targets_of_another_size_are_answered_or_refused", "context", "value"),
-        failing("the_pooled_variance_carries_the_between_mean_term", "blending", "value"),
+        failing("outputs_agree_with_the_formula", "moments", "value"),
     ]
     (cause,) = group_causes(laws)
-    assert cause.laws[0] == "the_pooled_variance_carries_the_between_mean_term"
+    assert cause.laws[0] == "outputs_agree_with_the_formula"
     leak = failing("an_unread_context_is_ignored", "context", "flow")
     assert group_causes([*laws, leak])[0].laws == ("an_unread_context_is_ignored",)

@@ -88,7 +88,7 @@ def telling(verdict: LawVerdict) -> tuple[bool, bool, int, int, bool]:
         place = -1  # pragma: no mutate: before every family
     if verdict.symptom == "value" and family == "context":
         # A wrong value says how information flows no better than the formula's laws do.
-        place = _PRECEDENCE.index("moments")
+        place = _PRECEDENCE.index("batch_size")
     level, kind = verdict.law.level, verdict.law.kind
     found = breadth(verdict.law.name) if family in _FORMULA else 0
     return (level != "must", verdict.cause is None, place, found, kind != "exact")
