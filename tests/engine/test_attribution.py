@@ -138,6 +138,21 @@ def test_one_error_is_one_finding() -> None:
     assert {verdict.cause for verdict in found.values()} == {cause}
 
 
+def test_an_error_that_gradients_alone_meet_is_said_to_be_one() -> None:
+    def refuses_gradients(x: Tensor) -> Tensor:
+        if x.requires_grad:
+            raise RuntimeError("it is not differentiable.")
+        return over_space(x)
+
+    found = settled(
+        refuses_gradients, "first_order_gradients_are_right", "a_graph_may_be_used_again"
+    )
+    causes = {verdict.cause for verdict in found.values()}
+    assert causes == {
+        "raises where gradients are asked for: RuntimeError in condition: it is not differentiable"
+    }
+
+
 def test_two_errors_are_two_findings() -> None:
     def strict(x: Tensor) -> Tensor:
         if x.requires_grad:

@@ -15,7 +15,7 @@ from tnverify.engine.causes import telling
 from tnverify.engine.counterfactual import with_constant_draws, with_copies
 from tnverify.engine.digits import loses_digits, near_zero
 from tnverify.engine.evaluate import Evaluation, evaluate
-from tnverify.engine.plain_answers import plain_answer
+from tnverify.engine.plain_answers import gradient_error, plain_answer
 from tnverify.subjects.guard import alarms
 from tnverify.subjects.prober import SubjectProber
 
@@ -93,9 +93,18 @@ class _Case:
             first, *others = self._soonest(names)
             text = str(_ended(self.open[first]).reason).removeprefix("raised ")
             always = usual is not None and _alike(usual) == _alike(text)
-            cause = f"raises on ordinary tasks: {text}" if always else f"raises {text}"
             if always or others:
-                self._blame(cause, [first], others)
+                self._blame(self._raising(text, always=always), [first], others)
+
+    def _raising(self, text: str, *, always: bool) -> str:
+        """When the layer raises, as far as plain calls show it, and what."""
+        text = text.removesuffix(".")
+        if always:
+            return f"raises on ordinary tasks: {text}"
+        asked = gradient_error(self.subject)
+        if asked is not None and _alike(asked.removesuffix(".")) == _alike(text):
+            return f"raises where gradients are asked for: {text}"
+        return f"raises {text}"
 
     def explain_not_finite(self) -> None:
         """Laws that met values that are not finite in what the layer answers to plain calls."""
