@@ -118,6 +118,8 @@ def _violates(subject: SubjectReport) -> str:
     open_ = sum(len(cause.undecided) for cause in proven)
     if titles:
         fail = f"it {joined(titles)}; {fail}"
+    if is_transductive(subject) and _fails_of_reading_others(subject):
+        fail = f"targets read other targets; {fail}"
     if open_:
         fail += f", {open_} cannot be decided because of it"
     if subject.nearness is not None:
@@ -128,6 +130,12 @@ def _violates(subject: SubjectReport) -> str:
         fail += f"; it fails as the planted fault{'s' if several else ''} {joined(like)}"
         fail += " do" if several else " does"
     return fail
+
+
+def _fails_of_reading_others(subject: SubjectReport) -> bool:
+    """Whether a must-level law about other targets fails, and of nothing else than that."""
+    return any(v.is_bad and v.cause is None and v.law.family == "transductivity"
+               for v in subject.laws)  # fmt: skip
 
 
 def conforming_kind(
