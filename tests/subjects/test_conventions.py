@@ -101,6 +101,31 @@ def test_an_optional_argument_that_may_tell_a_mode_is_said_to_be_left_alone() ->
     ]
 
 
+class LearnsUnlessTold(torch.nn.BatchNorm2d):
+    """A batch norm that is in training unless its caller says otherwise."""
+
+    def forward(self, x: torch.Tensor, training: bool = True) -> torch.Tensor:
+        return torch.nn.functional.batch_norm(
+            x, self.running_mean, self.running_var, self.weight, self.bias, training
+        )
+
+
+class LearnsWhereTold(LearnsUnlessTold):
+    def forward(self, x: torch.Tensor, training: bool = False) -> torch.Tensor:
+        return super().forward(x, training)
+
+
+def test_an_option_that_lets_targets_read_each_other_when_it_is_left_out_is_cautioned_about() -> (
+    None
+):
+    found = drive(SubjectRequest(f"{__file__}:LearnsUnlessTold"))
+    assert found.adapter.name == "option[training=True,False]+frozen"
+    assert [said.partition("; ")[0] for said in found.cautions] == [
+        "Where training is left out (True by default) its outputs read other targets, in eval() too"
+    ]
+    assert not drive(SubjectRequest(f"{__file__}:LearnsWhereTold")).cautions
+
+
 class Wants(torch.nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -19,6 +19,8 @@ from tnverify.subjects.spec import Unusable
 from tnverify.subjects.trial import distance, same
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from tnverify.subjects.trial import Trial
@@ -158,14 +160,24 @@ def _called(x: Tensor, layer: Any) -> Any:
     return layer(x.clone())
 
 
-def _reads_others(trial: Trial, built: Any) -> bool:
+def reads_others_in_eval(trial: Trial) -> bool:
+    """Whether outputs of a fresh layer read the other items once eval() was called."""
+    return _reads_others(trial, trial.run(partial(_called_in_eval, trial.targets)), _called_in_eval)
+
+
+def _called_in_eval(x: Tensor, layer: Any) -> Any:
+    set_mode(layer, training=False)
+    return layer(x.clone())
+
+
+def _reads_others(trial: Trial, built: Any, call: Callable[[Tensor, Any], Any] = _called) -> bool:
     """Whether the first output, or the last, changes with the other items."""
     if not isinstance(built, torch.Tensor) or built.dim() == 0:
         return False
     for row in (0, len(trial.targets) - 1):
         other = trial.targets.clone() * 3 + 2
         other[row] = trial.targets[row]
-        answer = trial.run(partial(_called, other))
+        answer = trial.run(partial(call, other))
         if isinstance(answer, torch.Tensor) and not same(built[row], answer[row]):
             return True
     return False
