@@ -10,7 +10,7 @@ import torch
 from makeshift import devices_built_on
 from torch import nn
 
-from tnverify.subjects import Factory, SubjectRequest, Unusable, resolve
+from tnverify.subjects import Factory, SubjectRequest, Unusable, fitting, resolve
 from tnverify.subjects.detect import detect_adapter
 from tnverify.subjects.ranks import find_rank
 from tnverify.subjects.resolve import drive
@@ -307,3 +307,12 @@ def test_finding_out_how_a_layer_is_called_leaves_the_default_dtype() -> None:
         assert torch.get_default_dtype() is torch.float32
     finally:
         torch.set_default_dtype(torch.float32)
+
+
+def test_a_layer_that_is_too_slow_to_be_compared_with_every_formula_is_said_to_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fitting, "SECONDS", -1.0)
+    found = resolve(SubjectRequest("torch.nn:InstanceNorm2d"))
+    assert found.subject.claims.scheme.name == "inductive"
+    assert any(said.startswith("not compared with every formula") for said in found.subject.notes)
