@@ -101,6 +101,23 @@ def test_an_optional_argument_that_may_tell_a_mode_is_said_to_be_left_alone() ->
     ]
 
 
+def test_a_buffer_that_training_moves_whatever_it_sees_is_named() -> None:
+    """Power iteration goes on with every call in train(), and knows no input."""
+    found = drive(SubjectRequest(f"{__file__}:Spectral"))
+    assert found.adapter.name == "frozen"
+    assert str(found.evidence).endswith(": each call moves conv.weight_u, conv.weight_v")
+
+
+class Spectral(torch.nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = torch.nn.utils.spectral_norm(torch.nn.Conv2d(channels, channels, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.conv(torch.nn.functional.instance_norm(x))
+        return out
+
+
 class LearnsUnlessTold(torch.nn.BatchNorm2d):
     """A batch norm that is in training unless its caller says otherwise."""
 

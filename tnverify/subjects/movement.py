@@ -39,6 +39,8 @@ class Movement:
     """Whether an answer in eval() depends on what train() saw."""
     counts: bool = False
     """Whether an answer in eval() depends on whether train() was called, not on what it saw."""
+    moving: tuple[str, ...] = ()
+    """The buffers that train() moves then."""
     kept: float = 0.0
     """What a context before the last moves, in parts of what the last one moves."""
     same_in_both: bool = False
@@ -92,7 +94,8 @@ def _measured(trial: Trial) -> Movement:
             return Movement(True, **found)
         others = (_answer(trial, second), _answer(trial, third))
         if all(same(after, other) for other in others):
-            return Movement(True, counts=not same(before, after), **found)
+            counts = not same(before, after)
+            return Movement(True, counts=counts, moving=_moving(trial) if counts else (), **found)
         kept = _kept(trial)
         in_last = _in_training(trial, first, second)
         found["same_in_both"] = same(in_last, _answer(trial, first, second, targets=second))
@@ -184,18 +187,28 @@ def _reads_others(trial: Trial, built: Any, call: Callable[[Tensor, Any], Any] =
 
 
 def _keeps_buffers(trial: Trial) -> bool:
-    def buffers(context: Tensor) -> Any:
-        def script(layer: Any) -> Any:
-            set_mode(layer, training=True)
+    one, other = (_buffers(trial, context) for context in trial.contexts[:2])
+    return any(not same(value, other[name]) for name, value in one.items() if name in other)
+
+
+def _moving(trial: Trial) -> tuple[str, ...]:
+    """The buffers that a call in train() moves."""
+    before, after = _buffers(trial), _buffers(trial, trial.contexts[0])
+    return tuple(n for n, value in after.items() if n in before and not same(value, before[n]))
+
+
+def _buffers(trial: Trial, *contexts: Tensor) -> dict[str, Tensor]:
+    """The floating buffers of a layer after train() calls on contexts; none where it raises."""
+
+    def script(layer: Any) -> Any:
+        set_mode(layer, training=True)
+        for context in contexts:
             layer(context.clone())
-            bare = bare_layer(layer)
-            if not isinstance(bare, torch.nn.Module):
-                return []
-            return [b.detach().clone() for b in bare.buffers() if b.is_floating_point()]
+        bare = bare_layer(layer)
+        if not isinstance(bare, torch.nn.Module):
+            return {}
+        named = bare.named_buffers()
+        return {name: b.detach().clone() for name, b in named if b.is_floating_point()}
 
-        return trial.run(script)
-
-    one, other = buffers(trial.contexts[0]), buffers(trial.contexts[1])
-    if isinstance(one, SubjectRaised) or isinstance(other, SubjectRaised):
-        return False
-    return any(not same(a, b) for a, b in zip(one, other, strict=False))
+    found = trial.run(script)
+    return {} if isinstance(found, SubjectRaised) else found
