@@ -120,6 +120,15 @@ def test_reasons_of_laws_not_claimed_are_grouped() -> None:
     )
 
 
+def test_a_law_about_what_the_layer_refuses_is_named_with_its_words() -> None:
+    reason = "the layer refuses such tasks: KeyError in condition: 'no spatial extent'"
+    law = LawVerdict(handmade.outputs_agree_with_the_formula, "not_claimed", reason=reason)
+    subject = replace(handmade.transductive(), laws=(handmade.NO_HANDLE, law), causes=())
+    text = " ".join(text_of(subject).split())
+    assert f"refused outputs_agree_with_the_formula: {reason}" in text
+    assert "1 law is not claimed: 1 because the layer has no handle" in text
+
+
 def test_reasons_of_single_laws_do_not_flood_the_page() -> None:
     law = handmade.outputs_agree_with_the_formula
     single = [LawVerdict(law, "not_claimed", reason=f"reason {n}") for n in range(3)]
