@@ -123,6 +123,11 @@ def test_writes_to_the_input_are_the_finding_of_their_law_alone() -> None:
     }
 
 
+def test_an_answer_of_a_wrong_form_is_no_writing_to_the_input() -> None:
+    found = settled(lambda x: x.sum(0), "input_is_not_modified")  # type: ignore[arg-type]  # as told
+    assert outcomes(found) == {"input_is_not_modified": ("violated", None)}
+
+
 def test_one_error_is_one_finding() -> None:
     def strict(x: Tensor) -> Tensor:
         if x.numel() and float(x.detach().min()) < -1:

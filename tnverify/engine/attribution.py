@@ -142,7 +142,9 @@ class _Case:
         return [
             name
             for name, record in self.open.items()
-            if record.law.about == about and _ended(record).ending == "violated"
+            if record.law.about == about
+            and _ended(record).ending == "violated"
+            and _ended(record).symptom != "form"
         ]
 
     def _holds(
