@@ -16,7 +16,9 @@ from tnverify.engine.attribution import CANCELS, DRAWS, WRITES, attributed
 from tnverify.engine.profiles import find_profile
 from tnverify.engine.trial import try_laws
 from tnverify.engine.verdicts import law_verdict
+from tnverify.faults.training import TrainedNorm
 from tnverify.plans.strategies import corpus
+from tnverify.subjects import Factory, from_factory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -214,6 +216,31 @@ def test_cancellation_is_called_that() -> None:
     others = {found[name].outcome for name in VALUES[:3]}
     assert others <= {"inconclusive", "held"}
     assert "inconclusive" in others
+
+
+class CancelsInTraining(TrainedNorm):
+    """Takes the variance of a training batch as a difference, and keeps it so."""
+
+    def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mean, _ = super().moments(x)
+        dims = (0, *range(2, x.dim()))
+        return mean, x.square().mean(dims) - mean.square()
+
+
+TRAINING = (
+    "training_outputs_agree_with_the_formula",
+    "training_gradients_are_those_of_the_formula",
+)
+
+
+@pytest.mark.parametrize("made", [CancelsInTraining, TrainedNorm])
+def test_cancellation_in_meta_training_is_called_that(made: type[TrainedNorm]) -> None:
+    asked = from_factory("made", Factory(made), "conventional_bn", "frozen")
+    laws = [load_catalogue().named(name) for name in TRAINING]
+    plans = corpus(0, 40, rank=2, step=1, allow_past=True)
+    records = try_laws(asked, laws, plans, find_profile("quick"))
+    found = attributed({r.law.name: law_verdict(r, None) for r in records}, records, asked)
+    assert {v.cause for v in found.values()} == ({CANCELS} if made is CancelsInTraining else {None})
 
 
 def test_a_wrong_formula_is_no_cancellation() -> None:
