@@ -12,7 +12,7 @@ import torch
 from tnverify.contract.claims import parse_claims
 from tnverify.subjects import SubjectProber, SubjectRequest, Unusable
 from tnverify.subjects.ordinary import ordinary
-from tnverify.subjects.resolve import drive, find_adapter
+from tnverify.subjects.resolve import drive, find_adapter, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +106,27 @@ def test_a_buffer_that_training_moves_whatever_it_sees_is_named() -> None:
     found = drive(SubjectRequest(f"{__file__}:Spectral"))
     assert found.adapter.name == "frozen"
     assert str(found.evidence).endswith(": each call moves conv.weight_u, conv.weight_v")
+
+
+class StartsAsIdentity(torch.nn.Module):
+    """A residual branch with a batch norm, whose gain starts at zero and hides it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = torch.nn.BatchNorm2d(channels)
+        self.gain = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = x + self.gain * self.norm(x)
+        return out
+
+
+def test_a_gain_that_starts_at_zero_does_not_hide_the_convention() -> None:
+    found = drive(SubjectRequest(f"{__file__}:StartsAsIdentity"))
+    assert found.adapter.name == "frozen"
+    assert (
+        "other_targets" not in resolve(SubjectRequest(f"{__file__}:StartsAsIdentity")).target_reads
+    )
 
 
 class Spectral(torch.nn.Module):

@@ -6,7 +6,7 @@ context alone, on those before it as well, or on none; sizes of contexts and mom
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -54,13 +54,27 @@ class Movement:
     blends: bool = False
     """Whether outputs as built read what train() saw before, too."""
 
+    @property
+    def is_still(self) -> bool:
+        """Whether neither the mode nor any call before changes an answer."""
+        changed = self.conditioned or self.counts or self.train_raises or self.needs_context
+        return self.answers and self.same_in_both and not changed
+
 
 def movement(trial: Trial) -> Movement:
-    """What moves in a trial; nothing answers where the call wants more than its input."""
+    """What moves in a trial; nothing answers where the call wants more than its input.
+
+    Where nothing moves at initial values, as behind a gain that starts at zero, it is tried with
+    parameters such as training leaves.
+    """
     if "movement" not in trial.memo:
-        trial.memo["movement"] = _found(trial)
-    found: Movement = trial.memo["movement"]
-    return found
+        found = _found(trial)
+        if found.is_still:
+            trained = _found(replace(trial, trained=True, memo={}))
+            found = trained if trained.answers else found
+        trial.memo["movement"] = found
+    kept: Movement = trial.memo["movement"]
+    return kept
 
 
 def _found(trial: Trial) -> Movement:
