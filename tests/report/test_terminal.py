@@ -365,3 +365,9 @@ def test_many_refused_tasks_are_told_beside_those_that_counted() -> None:
     assert "The layer refused many tasks to 1 law (most: 60 beside 104 that counted," in text
     text = text_of(replace(subject, laws=(replace(first, refused=3), *others)))
     assert "refused" not in text
+
+
+def test_whoever_asks_what_a_layer_is_reads_first_what_to_know_of_it() -> None:
+    subject = replace(handmade.conforming(), cautions=("It was built in eval().",))
+    lines = [line.plain for line in identify_lines(subject, 80)]
+    assert lines[:2] == [subject.spec, "  It was built in eval()."]

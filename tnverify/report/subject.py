@@ -36,14 +36,19 @@ def subject_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
 
 def heading_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
     """The spec, what to know first, and the verdict with why in a few words."""
-    yield Text(subject.spec, style="bold")
-    for caution in subject.cautions:
-        yield from paragraph(caution, width, indent=2, style="yellow")
+    yield from naming_lines(subject, width)
     style = words.verdict_style(subject)
     first, *rest = paragraph(f"{subject.verdict}: {words.headline(subject)}", width, indent=2)
     first.stylize(style, 2, 2 + len(subject.verdict))
     yield first
     yield from rest
+
+
+def naming_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
+    """The spec, and what to know first."""
+    yield Text(subject.spec, style="bold")
+    for caution in subject.cautions:
+        yield from paragraph(caution, width, indent=2, style="yellow")
 
 
 def identity_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
