@@ -35,7 +35,7 @@ from .steps import Moments, drawn_moments, kept, moments_of, step
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from tnverify.contract import Claims, Draw, Prober, Task
+    from tnverify.contract import Claims, Draw, Probe, Prober, Task
 
 FAMILY = "training"
 _BATCH = "section 3.1, eqs. (3), (4) over the batch; section 3, trains as"
@@ -269,8 +269,22 @@ def a_batch_of_one_value_leaves_no_nan(norm: Prober, task: Task) -> None:
     The last batch of an epoch may be that small. The unbiased variance of one value is NaN, and a
     running average that took it in never loses it. Skip such batches, or raise.
     """
-    corner = (slice(0, 1), slice(None), *(slice(0, 1) for _ in task.spatial))
-    _expect_usable(norm, task, task.context[corner].clone())
+    probe, few = norm.fresh(task), _one_value(task)
+    if not _refuses(probe, few):
+        _expect_usable(norm, probe, task, few)
+
+
+@law(family=FAMILY, kind="exact", level="should", source=_RUNNING, max_tasks=8)
+def a_refused_batch_leaves_no_nan(norm: Prober, task: Task) -> None:
+    """A layer that refuses a batch of one value a channel is usable afterwards.
+
+    A training loop that skips what raises goes on with the layer. Running moments that took the
+    batch in before it was refused hold NaN from then on. Refuse first, then take moments.
+    """
+    probe, few = norm.fresh(task), _one_value(task)
+    if not _refuses(probe, few):
+        not_claimed("the layer refuses no batch of one value a channel")
+    _expect_usable(norm, probe, task, few)
 
 
 @law(family=FAMILY, kind="exact", level="should", source=_RUNNING, max_tasks=8)
@@ -280,17 +294,28 @@ def an_empty_batch_leaves_no_nan(norm: Prober, task: Task) -> None:
     Filtering may leave a batch empty. The mean of nothing is NaN, and a running average that took
     it in never loses it. Skip such batches, or raise.
     """
-    _expect_usable(norm, task, task.context[:0].clone())
+    probe, few = norm.fresh(task), task.context[:0].clone()
+    _refuses(probe, few)  # refused aloud, it goes on all the same
+    _expect_usable(norm, probe, task, few)
 
 
-def _expect_usable(norm: Prober, task: Task, few: Tensor) -> None:
-    """After a training step on so few values, or its refusal, the layer is as finite as before."""
-    probe = norm.fresh(task)
+def _one_value(task: Task) -> Tensor:
+    corner = (slice(0, 1), slice(None), *(slice(0, 1) for _ in task.spatial))
+    return task.context[corner].clone()
+
+
+def _refuses(probe: Probe, few: Tensor) -> bool:
+    """Take a training step on so few values; whether the layer refuses it."""
     try:
         with torch.no_grad():
             probe.observe(few.clone(), few.clone())
     except SubjectRaised:
-        pass  # refused aloud, but the layer goes on
+        return True
+    return False
+
+
+def _expect_usable(norm: Prober, probe: Probe, task: Task, few: Tensor) -> None:
+    """After a training step on so few values, or its refusal, the layer is as finite as before."""
     what = f"after a batch of {len(few)} items in meta-training"
     for name, values in kept(norm, probe).items():
         expect_finite(values, f"{name} {what}")
@@ -442,6 +467,7 @@ LAWS = (
     running_moments_move_towards_the_batch,
     running_moments_move_by_the_momentum_that_is_shown,
     a_batch_of_one_value_leaves_no_nan,
+    a_refused_batch_leaves_no_nan,
     an_empty_batch_leaves_no_nan,
     outputs_follow_running_moments_of_any_size,
     meta_test_leaves_running_moments_alone,

@@ -28,11 +28,15 @@ def test_what_a_subject_raised_is_kept_and_told_in_one_line() -> None:
     ("error", "line"),
     [
         (ValueError("one\ntwo"), "one"),
-        (ValueError("\n  one \n  two"), "one "),
+        (ValueError("\n  one \n  two"), "one"),
+        (
+            ValueError("Errors in loading:\n\tMissing keys: a\nmore"),
+            "Errors in loading: Missing keys: a",
+        ),
         (ValueError(), "ValueError()"),
         (ValueError(" \n"), "ValueError(' \\n')"),
     ],
-    ids=["two lines", "indented", "none", "blank"],
+    ids=["two lines", "indented", "announced", "none", "blank"],
 )
 def test_an_error_is_told_by_its_first_line_or_by_its_kind(error: Exception, line: str) -> None:
     assert first_line(error) == line

@@ -16,7 +16,9 @@ from tnverify.engine.attribution import CANCELS, DRAWS, WRITES, attributed
 from tnverify.engine.profiles import find_profile
 from tnverify.engine.trial import try_laws
 from tnverify.engine.verdicts import law_verdict
+from tnverify.faults.training import TrainedNorm
 from tnverify.plans.strategies import corpus
+from tnverify.subjects import Factory, from_factory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,6 +125,11 @@ def test_writes_to_the_input_are_the_finding_of_their_law_alone() -> None:
     }
 
 
+def test_an_answer_of_a_wrong_form_is_no_writing_to_the_input() -> None:
+    found = settled(lambda x: x.sum(0), "input_is_not_modified")  # type: ignore[arg-type]  # as told
+    assert outcomes(found) == {"input_is_not_modified": ("violated", None)}
+
+
 def test_one_error_is_one_finding() -> None:
     def strict(x: Tensor) -> Tensor:
         if x.numel() and float(x.detach().min()) < -1:
@@ -136,6 +143,21 @@ def test_one_error_is_one_finding() -> None:
     cause = str(found[broken[0]].cause)
     assert cause.startswith("raises on ordinary tasks: LookupError in ")
     assert {verdict.cause for verdict in found.values()} == {cause}
+
+
+def test_an_error_that_gradients_alone_meet_is_said_to_be_one() -> None:
+    def refuses_gradients(x: Tensor) -> Tensor:
+        if x.requires_grad:
+            raise RuntimeError("it is not differentiable.")
+        return over_space(x)
+
+    found = settled(
+        refuses_gradients, "first_order_gradients_are_right", "a_graph_may_be_used_again"
+    )
+    causes = {verdict.cause for verdict in found.values()}
+    assert causes == {
+        "raises where gradients are asked for: RuntimeError in condition: it is not differentiable"
+    }
 
 
 def test_two_errors_are_two_findings() -> None:
@@ -194,6 +216,31 @@ def test_cancellation_is_called_that() -> None:
     others = {found[name].outcome for name in VALUES[:3]}
     assert others <= {"inconclusive", "held"}
     assert "inconclusive" in others
+
+
+class CancelsInTraining(TrainedNorm):
+    """Takes the variance of a training batch as a difference, and keeps it so."""
+
+    def moments(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mean, _ = super().moments(x)
+        dims = (0, *range(2, x.dim()))
+        return mean, x.square().mean(dims) - mean.square()
+
+
+TRAINING = (
+    "training_outputs_agree_with_the_formula",
+    "training_gradients_are_those_of_the_formula",
+)
+
+
+@pytest.mark.parametrize("made", [CancelsInTraining, TrainedNorm])
+def test_cancellation_in_meta_training_is_called_that(made: type[TrainedNorm]) -> None:
+    asked = from_factory("made", Factory(made), "conventional_bn", "frozen")
+    laws = [load_catalogue().named(name) for name in TRAINING]
+    plans = corpus(0, 40, rank=2, step=1, allow_past=True)
+    records = try_laws(asked, laws, plans, find_profile("quick"))
+    found = attributed({r.law.name: law_verdict(r, None) for r in records}, records, asked)
+    assert {v.cause for v in found.values()} == ({CANCELS} if made is CancelsInTraining else {None})
 
 
 def test_a_wrong_formula_is_no_cancellation() -> None:

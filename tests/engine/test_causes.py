@@ -182,3 +182,22 @@ def test_of_laws_about_the_formula_the_most_specific_comes_first() -> None:
             "outputs_agree_with_the_formula",
         ),
     )
+
+
+def test_a_wrong_value_in_a_law_about_the_context_comes_after_the_formulas_laws() -> None:
+    laws = [
+        failing("targets_of_another_size_are_answered_or_refused", "context", "value"),
+        failing("outputs_agree_with_the_formula", "moments", "value"),
+    ]
+    (cause,) = group_causes(laws)
+    assert cause.laws[0] == "outputs_agree_with_the_formula"
+    leak = failing("an_unread_context_is_ignored", "context", "flow")
+    assert group_causes([*laws, leak])[0].laws == ("an_unread_context_is_ignored",)
+
+
+def test_of_laws_about_isolation_the_plainest_comes_first() -> None:
+    laws = [
+        failing("memory_that_is_used_again_is_not_confused", "task_isolation"),
+        failing("a_task_forgets_the_task_before", "task_isolation"),
+    ]
+    assert group_causes(laws)[0].laws[0] == "a_task_forgets_the_task_before"

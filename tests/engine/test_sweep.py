@@ -51,6 +51,35 @@ def test_where_it_fails_and_passes_is_a_sentence(failing: tuple[int, ...], sente
 
 
 @pytest.mark.parametrize(
+    ("failing", "passing", "sentence"),
+    [
+        (SIZES[1:], (), "fails for 2 or more context items, cannot be decided for 1 context item"),
+        (
+            SIZES[2:],
+            (2,),
+            "fails for 3 or more context items, passes for 2, cannot be decided for 1 context item",
+        ),
+        (
+            (2, 4, 6),
+            (8, 12),
+            (
+                "fails for 2, 4, 6 context items, passes for 8 or more, cannot be decided for"
+                " 1, 3, 5"
+            ),
+        ),
+    ],
+)
+def test_what_says_nothing_has_not_passed(
+    failing: tuple[int, ...], passing: tuple[int, ...], sentence: str
+) -> None:
+    def fails(task: Task) -> bool | None:
+        size = len(task.context)
+        return size in failing if size in (*failing, *passing) else None
+
+    assert boundary(Plan(context=3, targets=1).build(), fails, 1)["context"] == sentence
+
+
+@pytest.mark.parametrize(
     ("fails", "sentence"),
     [
         (lambda n: n % 4, "fails unless the number of channels is a multiple of 4"),

@@ -55,6 +55,26 @@ def test_a_graph_that_breaks_is_told_and_one_that_holds_is_none() -> None:
         assert evaluate(law, frozen(layer, "conventional_bn"), task).ending == "held"
 
 
+def test_a_refusal_that_comes_when_the_damage_is_done_is_no_must() -> None:
+    names = ("a_batch_of_one_value_leaves_no_nan", "a_refused_batch_leaves_no_nan")
+    found = laws_of(planted.RefusesTooLate, names)
+    assert found == {names[0]: ("must", "held"), names[1]: ("should", "violated")}
+    found = laws_of(planted.OneValueIsNaN, names)
+    assert found == {names[0]: ("must", "violated"), names[1]: ("should", "not_claimed")}
+    found = laws_of(torch.nn.BatchNorm2d, names)
+    assert found == {names[0]: ("must", "held"), names[1]: ("should", "held")}
+
+
+def laws_of(layer: type, names: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """How laws end on a task, with their levels."""
+    found = {}
+    for law in training.LAWS:
+        if law.name in names:
+            ended = evaluate(law, frozen(layer, "conventional_bn"), TASK.build())
+            found[law.name] = (law.level, ended.ending)
+    return found
+
+
 def test_a_step_that_answers_nothing_is_not_held_to_a_formula() -> None:
     class Silent(planted.TrainedNorm):
         def condition(self, context: torch.Tensor) -> tuple[torch.Tensor, None]:

@@ -22,7 +22,7 @@ def text_of(*subjects: SubjectReport, width: int = 80) -> str:
 def test_the_most_telling_law_is_shown_whole() -> None:
     text = text_of(handmade.transductive())
     for part in (
-        "violates: 3 laws fail",
+        "violates: targets read other targets; 3 laws fail",
         "A target's output is the same whatever the other targets are.",
         "source      section 3.2, eq. (5)",
         "expected    [0]",
@@ -118,6 +118,15 @@ def test_reasons_of_laws_not_claimed_are_grouped() -> None:
         "3 laws are not claimed: 2 because inductive has no formula;"
         " 1 because the layer has no handle on scale and offset." in text
     )
+
+
+def test_a_law_about_what_the_layer_refuses_is_named_with_its_words() -> None:
+    reason = "the layer refuses such tasks: KeyError in condition: 'no spatial extent'"
+    law = LawVerdict(handmade.outputs_agree_with_the_formula, "not_claimed", reason=reason)
+    subject = replace(handmade.transductive(), laws=(handmade.NO_HANDLE, law), causes=())
+    text = " ".join(text_of(subject).split())
+    assert f"refused outputs_agree_with_the_formula: {reason}" in text
+    assert "1 law is not claimed: 1 because the layer has no handle" in text
 
 
 def test_reasons_of_single_laws_do_not_flood_the_page() -> None:
@@ -279,6 +288,17 @@ def test_what_conforms_says_as_what() -> None:
     assert "conforms: as inductive; 3 laws hold" in text_of(replace(none, inferred=False))
 
 
+def test_what_normalises_nothing_is_said_to() -> None:
+    text = text_of(replace(handmade.conforming(), scheme="none", modifiers=()), width=100)
+    assert "conforms: it normalises nothing (scheme none); 3 laws hold" in text
+    assert "claims      none: no normalisation (" in text
+
+
+def test_claims_that_were_never_found_out_are_not_called_those_of_no_scheme() -> None:
+    text = text_of(replace(handmade.transductive(), scheme=None))
+    assert "claims      not known" in text
+
+
 def test_a_near_scheme_is_in_the_first_sentence_with_numbers_and_the_claim_to_make() -> None:
     near = Nearness("tasknorm_i", 0.10471, 3, 4)
     subject = replace(handmade.conforming(), scheme="inductive", nearness=near)
@@ -306,7 +326,9 @@ def test_a_transductive_scheme_is_never_green(monkeypatch: pytest.MonkeyPatch) -
 
 def test_planted_faults_that_fail_alike_are_named() -> None:
     subject = replace(handmade.transductive(), like_faults=("AveragedVariances",))
-    assert "it fails as the planted fault AveragedVariances does" in text_of(subject, width=100)
+    assert "it fails as the planted fault AveragedVariances does" in " ".join(
+        text_of(subject).split()
+    )
     subject = replace(subject, like_faults=("One", "Other"))
     assert "it fails as the planted faults One and Other do" in text_of(subject, width=100)
 
@@ -343,3 +365,9 @@ def test_many_refused_tasks_are_told_beside_those_that_counted() -> None:
     assert "The layer refused many tasks to 1 law (most: 60 beside 104 that counted," in text
     text = text_of(replace(subject, laws=(replace(first, refused=3), *others)))
     assert "refused" not in text
+
+
+def test_whoever_asks_what_a_layer_is_reads_first_what_to_know_of_it() -> None:
+    subject = replace(handmade.conforming(), cautions=("It was built in eval().",))
+    lines = [line.plain for line in identify_lines(subject, 80)]
+    assert lines[:2] == [subject.spec, "  It was built in eval()."]

@@ -12,7 +12,7 @@ import torch
 from tnverify.contract.claims import parse_claims
 from tnverify.subjects import SubjectProber, SubjectRequest, Unusable
 from tnverify.subjects.ordinary import ordinary
-from tnverify.subjects.resolve import drive, find_adapter
+from tnverify.subjects.resolve import drive, find_adapter, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,6 +99,69 @@ def test_an_optional_argument_that_may_tell_a_mode_is_said_to_be_left_alone() ->
         "Its argument task was left at its defaul",
         "Its argument phase was left at its defau",
     ]
+
+
+def test_a_buffer_that_training_moves_whatever_it_sees_is_named() -> None:
+    """Power iteration goes on with every call in train(), and knows no input."""
+    found = drive(SubjectRequest(f"{__file__}:Spectral"))
+    assert found.adapter.name == "frozen"
+    assert str(found.evidence).endswith(": each call moves conv.weight_u, conv.weight_v")
+
+
+class StartsAsIdentity(torch.nn.Module):
+    """A residual branch with a batch norm, whose gain starts at zero and hides it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = torch.nn.BatchNorm2d(channels)
+        self.gain = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = x + self.gain * self.norm(x)
+        return out
+
+
+def test_a_gain_that_starts_at_zero_does_not_hide_the_convention() -> None:
+    found = drive(SubjectRequest(f"{__file__}:StartsAsIdentity"))
+    assert found.adapter.name == "frozen"
+    assert (
+        "other_targets" not in resolve(SubjectRequest(f"{__file__}:StartsAsIdentity")).target_reads
+    )
+
+
+class Spectral(torch.nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = torch.nn.utils.spectral_norm(torch.nn.Conv2d(channels, channels, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.conv(torch.nn.functional.instance_norm(x))
+        return out
+
+
+class LearnsUnlessTold(torch.nn.BatchNorm2d):
+    """A batch norm that is in training unless its caller says otherwise."""
+
+    def forward(self, x: torch.Tensor, training: bool = True) -> torch.Tensor:
+        return torch.nn.functional.batch_norm(
+            x, self.running_mean, self.running_var, self.weight, self.bias, training
+        )
+
+
+class LearnsWhereTold(LearnsUnlessTold):
+    def forward(self, x: torch.Tensor, training: bool = False) -> torch.Tensor:
+        return super().forward(x, training)
+
+
+def test_an_option_that_lets_targets_read_each_other_when_it_is_left_out_is_cautioned_about() -> (
+    None
+):
+    found = drive(SubjectRequest(f"{__file__}:LearnsUnlessTold"))
+    assert found.adapter.name == "option[training=True,False]+frozen"
+    assert [said.partition("; ")[0] for said in found.cautions] == [
+        "Where training is left out (True by default) its outputs read other targets, in eval() too"
+    ]
+    assert not drive(SubjectRequest(f"{__file__}:LearnsWhereTold")).cautions
 
 
 class Wants(torch.nn.Module):

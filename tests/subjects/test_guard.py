@@ -129,3 +129,31 @@ def test_a_limit_around_another_goes_on_counting() -> None:
 
     with pytest.raises(Hang), time_limit(0.3):
         waits_then_loops()
+
+
+def test_limits_inside_that_are_kept_are_not_added_up() -> None:
+    def works(seconds: float) -> None:
+        until = time.process_time() + seconds
+        while time.process_time() < until:
+            pass
+
+    def keeps_many() -> None:
+        for _ in range(5):
+            with time_limit(60), calling("condition"):
+                works(0.15)
+            works(0.01)
+
+    with time_limit(0.3):
+        keeps_many()
+
+
+def test_a_limit_inside_does_not_outlast_what_is_left_of_the_whole() -> None:
+    def calls() -> None:
+        while True:
+            with calling("condition"):
+                time.sleep(0.1)
+
+    started = time.monotonic()
+    with time_limit(0.3, whole=0.5), pytest.raises(TooSlow), time_limit(0.3, whole=60.0):
+        calls()
+    assert time.monotonic() - started < 10

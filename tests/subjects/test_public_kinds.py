@@ -46,6 +46,22 @@ class FloatMoments(nn.Module):
         return x / x.float().square().mean((2, 3), keepdim=True).add(1e-5).sqrt().to(x.dtype)
 
 
+class OfNodes(nn.Module):
+    def forward(self, x):
+        x = x - x.mean(0, keepdim=True)
+        return x / (1e-5 + x.square().sum(-1).mean()).sqrt()
+
+
+class OfMapsWithAFault(OfNodes):
+    def __init__(self, channels):
+        super().__init__()
+
+
+class OfMapsThatDraws(nn.Module):
+    def forward(self, x):
+        return x * torch.rand_like(x)
+
+
 class GroupsOfCalls(nn.Module):
     def __init__(self, channels, groups=8):
         super().__init__()
@@ -115,6 +131,16 @@ def test_float64_is_not_taken_for_float32(name: str) -> None:
 
 def test_groups_that_only_calls_ask_for_make_the_step(layers: Path) -> None:
     assert drive(SubjectRequest(f"{layers}:GroupsOfCalls")).channel_step == 8
+
+
+def test_a_norm_of_nodes_is_not_held_to_maps_on_which_it_runs(layers: Path) -> None:
+    found = drive(SubjectRequest(f"{layers}:OfNodes"))
+    assert found.rank == 0
+    assert any("asked about (items, channels) alone" in said for said in found.notes)
+    for name in ("NoConstructor", "OfMapsWithAFault", "OfMapsThatDraws"):
+        other = drive(SubjectRequest(f"{layers}:{name}"))
+        assert other.rank == 2, name
+        assert not any("(items, channels) alone" in said for said in other.notes)
 
 
 def test_what_was_built_in_eval_is_called_as_it_was_built(layers: Path) -> None:

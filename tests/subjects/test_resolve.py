@@ -10,9 +10,10 @@ import torch
 from makeshift import devices_built_on
 from torch import nn
 
-from tnverify.subjects import Factory, SubjectRequest, Unusable, resolve
+from tnverify.subjects import Factory, SubjectRequest, Unusable, fitting, resolve
 from tnverify.subjects.detect import detect_adapter
 from tnverify.subjects.ranks import find_rank
+from tnverify.subjects.resolve import drive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -290,3 +291,28 @@ def test_a_layer_that_runs_on_its_device_alone_is_driven_there(
     assert devices == {"cuda"}
     with pytest.raises(Unusable, match="no pointer to a tensor on the CPU"):
         resolve(SubjectRequest(f"{__file__}:OnCudaAlone"))
+
+
+class Careless(nn.Module):
+    """Changes the default dtype for everybody when it is called."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        torch.set_default_dtype(torch.float64)
+        return x * 2
+
+
+def test_finding_out_how_a_layer_is_called_leaves_the_default_dtype() -> None:
+    drive(SubjectRequest(f"{__file__}:Careless", adapter="no_context"))
+    try:
+        assert torch.get_default_dtype() is torch.float32
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_a_layer_that_is_too_slow_to_be_compared_with_every_formula_is_said_to_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fitting, "SECONDS", -1.0)
+    found = resolve(SubjectRequest("torch.nn:InstanceNorm2d"))
+    assert found.subject.claims.scheme.name == "inductive"
+    assert any(said.startswith("not compared with every formula") for said in found.subject.notes)

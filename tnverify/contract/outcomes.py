@@ -60,6 +60,9 @@ class SubjectRaised(Exception):  # noqa: N818 - the error is the subject's, carr
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an exception's message, or its repr where there is none."""
-    text = str(error).strip()
-    return text.splitlines()[0] if text else repr(error)
+    """The first line of an exception's message, with the one after it where it only announces
+    that; its repr where there is none."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines:
+        return repr(error)
+    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from tnverify.engine.causes import telling
 from tnverify.engine.counterfactual import with_constant_draws, with_copies
-from tnverify.engine.digits import loses_digits, near_zero
+from tnverify.engine.digits import loses_digits, near_zero, wide_near_zero
 from tnverify.engine.evaluate import Evaluation, evaluate
-from tnverify.engine.plain_answers import plain_answer
+from tnverify.engine.plain_answers import gradient_error, plain_answer
 from tnverify.subjects.guard import alarms
 from tnverify.subjects.prober import SubjectProber
 
@@ -93,9 +93,18 @@ class _Case:
             first, *others = self._soonest(names)
             text = str(_ended(self.open[first]).reason).removeprefix("raised ")
             always = usual is not None and _alike(usual) == _alike(text)
-            cause = f"raises on ordinary tasks: {text}" if always else f"raises {text}"
             if always or others:
-                self._blame(cause, [first], others)
+                self._blame(self._raising(text, always=always), [first], others)
+
+    def _raising(self, text: str, *, always: bool) -> str:
+        """When the layer raises, as far as plain calls show it, and what."""
+        text = text.removesuffix(".")
+        if always:
+            return f"raises on ordinary tasks: {text}"
+        asked = gradient_error(self.subject)
+        if asked is not None and _alike(asked.removesuffix(".")) == _alike(text):
+            return f"raises where gradients are asked for: {text}"
+        return f"raises {text}"
 
     def explain_not_finite(self) -> None:
         """Laws that met values that are not finite in what the layer answers to plain calls."""
@@ -113,7 +122,8 @@ class _Case:
             self._blame(cause, [first], others)
 
     def explain_lost_digits(self) -> None:
-        """Laws that are kept, in float64, where values lie near zero."""
+        """Laws that are kept where values lie near zero: in float64, or in the layer's own dtype
+        where they speak of that alone."""
         wanted = [
             name
             for name, record in self.open.items()
@@ -123,7 +133,12 @@ class _Case:
         if not wanted or not loses_digits(self.subject):
             return
         owners = self._owners("rounding")
-        kept = [name for name in wanted if self._holds(name, self.subject, near_zero)]
+        kept = [
+            name
+            for name in wanted
+            if self._holds(name, self.subject, wide_near_zero)
+            or (self._in_own_dtype(name) and self._holds(name, self.subject, near_zero))
+        ]
         if kept and not owners:
             owners = self._soonest(kept)[:1]
         self._blame(CANCELS, owners, kept)
@@ -133,7 +148,9 @@ class _Case:
         return [
             name
             for name, record in self.open.items()
-            if record.law.about == about and _ended(record).ending == "violated"
+            if record.law.about == about
+            and _ended(record).ending == "violated"
+            and _ended(record).symptom != "form"
         ]
 
     def _holds(
@@ -145,6 +162,11 @@ class _Case:
         plan, lane, _ = record.failure
         task = change(plan.build(subject.dtype(lane), subject.device))
         return evaluate(record.law, SubjectProber(subject), task).ending == "held"
+
+    def _in_own_dtype(self, name: str) -> bool:
+        """Whether the law was seen to fail in the layer's own dtype."""
+        failure = self.open[name].failure
+        return failure is not None and failure[1] != "float64"
 
     def _answers_not_finite(self, record: LawRecord) -> bool:
         assert record.failure is not None

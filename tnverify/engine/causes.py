@@ -79,13 +79,20 @@ def telling(verdict: LawVerdict) -> tuple[bool, bool, int, int, bool]:
     """Sorts must before should, proven causes first, then by family.
 
     Of one family laws about a formula that find the fewest planted faults come first, for they
-    say most of what is wrong, then exact ones; else the order that was.
+    say most of what is wrong, of those about isolation the plainest; then exact ones, else the
+    order that was.
     """
     family = verdict.law.family
     place = _PRECEDENCE.index(family) if family in _PRECEDENCE else len(_PRECEDENCE)
     if verdict.symptom == "form" and family == "layouts":
         # An answer of the wrong form fails every law: the one about form says why.
         place = -1  # pragma: no mutate: before every family
+    if verdict.symptom == "value" and family == "context":
+        # A wrong value says how information flows no better than the formula's laws do.
+        place = _PRECEDENCE.index("batch_size")
     level, kind = verdict.law.level, verdict.law.kind
     found = breadth(verdict.law.name) if family in _FORMULA else 0
+    if family in _ISOLATION:
+        # A plain law that fails is what those about one way for tasks to meet fail of.
+        found = -breadth(verdict.law.name)
     return (level != "must", verdict.cause is None, place, found, kind != "exact")

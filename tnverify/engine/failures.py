@@ -62,6 +62,12 @@ def smallest_failure(
         ended = ends(task)
         return ended.ending == first.ending and not ended.hung
 
+    def judged(task: Task) -> bool | None:
+        ended = ends(task)
+        if ended.ending == first.ending and not ended.hung:
+            return True
+        return False if ended.ending == "held" else None
+
     if first.hung or not fails(plan.build(dtype, device)):
         task = plan.build(dtype, device)
         return Smallest(first, _counterexample(task, plan, lane, {}, ()), task, lane)
@@ -76,7 +82,7 @@ def smallest_failure(
         task = plan.build(dtype, device)
         if is_literal(task):
             task = reduce_task(task, fails, subject.channel_step)
-        around = boundary(task, fails, subject.channel_step)
+        around = boundary(task, judged, subject.channel_step)
     return _told(law, subject, task, plan, lane, around)
 
 

@@ -36,10 +36,14 @@ def like_faults(
 
 
 @cache
-def _declared() -> Counter[str]:
+def _caught() -> Counter[str]:
+    """How many planted faults each law was measured to fail on, else is declared to catch."""
+    kept = measured("default")
+    if kept is not None and kept.kills:
+        return Counter(law for laws in kept.kills.values() for law in laws)
     return Counter(law for fault in all_faults() for law in fault.kills)
 
 
 def breadth(law: str) -> int:
-    """How many planted faults the law is declared to catch: the fewer, the more a failure tells."""
-    return _declared()[law]
+    """How many planted faults the law catches: the fewer, the more a failure tells."""
+    return _caught()[law]

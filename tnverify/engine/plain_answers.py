@@ -34,10 +34,31 @@ def plain_answer(subject: Subject, task: Task | None = None) -> PlainAnswer:
         with time_limit():
             run = SubjectProber(subject).run(task)
     except SubjectRaised as raised:
-        name = type(raised.error).__name__
-        return PlainAnswer(f"{name} in {raised.during}: {first_line(raised.error)}")
+        return PlainAnswer(_in_words(raised))
     except (Violation, Hang):
         return PlainAnswer()
     given = all(bool(torch.isfinite(x).all()) for x in (task.context, task.targets))
     answered = all(bool(torch.isfinite(x).all()) for x in (run.context, run.targets))
     return PlainAnswer(not_finite=given and not answered)
+
+
+def gradient_error(subject: Subject) -> str | None:
+    """What the subject raises where gradients by an ordinary task are asked for, as in
+    PlainAnswer; None where it raises nothing."""
+    plan = ordinary(subject.rank, subject.channel_step)
+    task = plan.build(subject.dtype(subject.lanes[0]), subject.device)
+    context, targets = (x.clone().requires_grad_() for x in (task.context, task.targets))
+    try:
+        with time_limit():
+            probe = SubjectProber(subject).fresh(task)
+            _, state = probe.condition(context)
+            probe.grad(probe.normalize(targets, state), [context, targets])
+    except SubjectRaised as raised:
+        return _in_words(raised)
+    except (Violation, Hang):
+        return None
+    return None
+
+
+def _in_words(raised: SubjectRaised) -> str:
+    return f"{type(raised.error).__name__} in {raised.during}: {first_line(raised.error)}"

@@ -36,9 +36,10 @@ _AXES: dict[int, tuple[str, ...]] = {
 }
 
 
-def boundary(task: Task, fails: Callable[[Task], bool], step: int) -> dict[str, str]:
+def boundary(task: Task, fails: Callable[[Task], bool | None], step: int) -> dict[str, str]:
     """Dimension -> a sentence such as `fails for 4 or more context items, passes for 1 to 3`.
 
+    `fails` is None where a task is no evidence, as one that the layer refuses: it did not pass.
     Each dimension is swept once with the others as they are; what is added is made from the
     task's own salt.
     """
@@ -101,16 +102,17 @@ def _cycled(values: tuple[float, ...] | None, size: int) -> tuple[float, ...] | 
     return None if not values else tuple(values[i % len(values)] for i in range(size))
 
 
-def _sentence(verdicts: dict[int, bool], one: str, many: str) -> str:
+def _sentence(verdicts: dict[int, bool | None], one: str, many: str) -> str:
     sizes = sorted(verdicts)
     failing = [s for s in sizes if verdicts[s]]
-    passing = [s for s in sizes if not verdicts[s]]
-    if not failing or not passing:
+    passing = [s for s in sizes if verdicts[s] is False]
+    open_ = [s for s in sizes if verdicts[s] is None]
+    if len(failing) == len(sizes) or len(passing) == len(sizes):
         word = "fails" if failing else "passes"
         return f"{word} for {sizes[0]} to {sizes[-1]} {many}"
 
     for unit in _UNITS:
-        multiples = [size for size in sizes if size % unit == 0]
+        multiples = [size for size in sizes if size % unit == 0 and size not in open_]
         if len(multiples) > 1 and len(failing) > 2:
             if passing == multiples:
                 return f"fails unless the number of {many} is a multiple of {unit}"
@@ -127,4 +129,6 @@ def _sentence(verdicts: dict[int, bool], one: str, many: str) -> str:
             return f"{chosen[0]} or more {many}"
         return f"{chosen[0]} to {chosen[-1]} {many}"
 
-    return f"fails for {span(failing)}, passes for {span(passing).removesuffix(' ' + many)}"
+    said = (("fails", failing), ("passes", passing), ("cannot be decided", open_))
+    first, *others = [f"{word} for {span(chosen)}" for word, chosen in said if chosen]
+    return ", ".join((first, *(other.removesuffix(f" {many}") for other in others)))

@@ -108,7 +108,8 @@ def summary_of(task: Task) -> str:
     if parameters.spread:
         parts.append("other parameters away from their initial values")
     if task.past:
-        parts.append(f"after {len(task.past)} tasks of meta-training")
+        tasks = "1 task" if len(task.past) == 1 else f"{len(task.past)} tasks"
+        parts.append(f"after {tasks} of meta-training")
     return ", ".join(parts)
 
 

@@ -364,7 +364,7 @@ class OneValueIsNaN(TrainedNorm):
 @fault(
     claims="conventional_bn",
     adapter="frozen",
-    kills="a_batch_of_one_value_leaves_no_nan",
+    kills="a_refused_batch_leaves_no_nan",
     source="karpathy/nn-zero-to-hero issue 44: a refusal that comes when the damage is done",
     hard=True,
 )

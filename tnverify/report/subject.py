@@ -11,9 +11,9 @@ from tnverify.report.cause import cause_lines
 from tnverify.report.layout import labelled, paragraph
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from tnverify.engine.results import SubjectReport
+    from tnverify.engine.results import LawVerdict, SubjectReport
 
 _BLANK = Text("")
 _MOST_NAMED = 3
@@ -27,7 +27,7 @@ def subject_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
         return
     yield _BLANK
     yield from identity_lines(subject, width)
-    for part in (_failing, _holding, _advisory, _waived, _undecided, _not_claimed):
+    for part in (_failing, _holding, _advisory, _waived, _undecided, _refused, _not_claimed):
         lines = list(part(subject, width))
         if lines:
             yield _BLANK
@@ -36,14 +36,19 @@ def subject_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
 
 def heading_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
     """The spec, what to know first, and the verdict with why in a few words."""
-    yield Text(subject.spec, style="bold")
-    for caution in subject.cautions:
-        yield from paragraph(caution, width, indent=2, style="yellow")
+    yield from naming_lines(subject, width)
     style = words.verdict_style(subject)
     first, *rest = paragraph(f"{subject.verdict}: {words.headline(subject)}", width, indent=2)
     first.stylize(style, 2, 2 + len(subject.verdict))
     yield first
     yield from rest
+
+
+def naming_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
+    """The spec, and what to know first."""
+    yield Text(subject.spec, style="bold")
+    for caution in subject.cautions:
+        yield from paragraph(caution, width, indent=2, style="yellow")
 
 
 def identity_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
@@ -105,28 +110,39 @@ def _advisory(subject: SubjectReport, width: int) -> Iterator[Text]:
 
 
 def _waived(subject: SubjectReport, width: int) -> Iterator[Text]:
-    yield from _listed("waived", subject, "waived", width)
+    yield from _by_reason("waived", [v for v in subject.laws if v.outcome == "waived"], width)
 
 
 def _undecided(subject: SubjectReport, width: int) -> Iterator[Text]:
-    yield from _listed("undecided", subject, "inconclusive", width)
-
-
-def _listed(label: str, subject: SubjectReport, outcome: str, width: int) -> Iterator[Text]:
-    """The laws of one outcome, those of one reason together; not those that a cause has named."""
     named = {name for cause in subject.causes for name in cause.undecided}
+    undecided = [v for v in subject.laws if v.outcome == "inconclusive"]
+    yield from _by_reason("undecided", [v for v in undecided if v.law.name not in named], width)
+
+
+def _refused(subject: SubjectReport, width: int) -> Iterator[Text]:
+    yield from _by_reason("refused", list(filter(_is_refused, subject.laws)), width)
+
+
+def _is_refused(verdict: LawVerdict) -> bool:
+    """Whether the layer does not take what the law is about, and says so itself."""
+    reason = verdict.reason or ""
+    return verdict.outcome == "not_claimed" and reason.startswith("the layer refuse")
+
+
+def _by_reason(label: str, verdicts: Sequence[LawVerdict], width: int) -> Iterator[Text]:
+    """Laws, those of one reason together."""
     by_reason: dict[str, list[str]] = {}
-    for verdict in subject.laws:
-        if verdict.outcome == outcome and verdict.law.name not in named:
-            reason = verdict.reason or "no reason was given"
-            by_reason.setdefault(reason, []).append(verdict.law.name)
+    for verdict in verdicts:
+        reason = verdict.reason or "no reason was given"
+        by_reason.setdefault(reason, []).append(verdict.law.name)
     for position, (reason, names) in enumerate(by_reason.items()):
         laws = f"{len(names)} laws" if len(names) > _MOST_NAMED else ", ".join(names)
         yield from labelled(label if position == 0 else "", f"{laws}: {reason}", width)
 
 
 def _not_claimed(subject: SubjectReport, width: int) -> Iterator[Text]:
-    chosen = [verdict for verdict in subject.laws if verdict.outcome == "not_claimed"]
+    left = [verdict for verdict in subject.laws if verdict.outcome == "not_claimed"]
+    chosen = [verdict for verdict in left if not _is_refused(verdict)]
     if chosen:
         laws = words.count(len(chosen), "law is", "laws are")
         text = f"{laws} not claimed: {words.grouped_reasons(chosen)}."

@@ -12,7 +12,7 @@ from tnverify.report import words
 from tnverify.report.budget import budget_text
 from tnverify.report.layout import paragraph
 from tnverify.report.matrix import matrix_lines
-from tnverify.report.subject import heading_lines, identity_lines, subject_lines
+from tnverify.report.subject import heading_lines, identity_lines, naming_lines, subject_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -102,5 +102,5 @@ def identify_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
     if subject.verdict == "unusable":
         yield from heading_lines(subject, width)
         return
-    yield Text(subject.spec, style="bold")
+    yield from naming_lines(subject, width)
     yield from identity_lines(subject, width)

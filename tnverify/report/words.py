@@ -81,8 +81,10 @@ def joined(parts: Sequence[str]) -> str:
 def claims_of(subject: SubjectReport) -> str:
     """What a subject claims, and whether it was declared or measured."""
     if subject.scheme is None:
-        return "none"
+        return "not known"
     claimed = ", ".join((subject.scheme, *subject.modifiers))
+    if subject.scheme == "none":
+        claimed += ": no normalisation"
     if not subject.inferred:
         return f"{claimed} (as declared)"
     if subject.scheme == "inductive":
@@ -116,6 +118,8 @@ def _violates(subject: SubjectReport) -> str:
     open_ = sum(len(cause.undecided) for cause in proven)
     if titles:
         fail = f"it {joined(titles)}; {fail}"
+    if is_transductive(subject) and _fails_of_reading_others(subject):
+        fail = f"targets read other targets; {fail}"
     if open_:
         fail += f", {open_} cannot be decided because of it"
     if subject.nearness is not None:
@@ -126,6 +130,12 @@ def _violates(subject: SubjectReport) -> str:
         fail += f"; it fails as the planted fault{'s' if several else ''} {joined(like)}"
         fail += " do" if several else " does"
     return fail
+
+
+def _fails_of_reading_others(subject: SubjectReport) -> bool:
+    """Whether a must-level law about other targets fails, and of nothing else than that."""
+    return any(v.is_bad and v.cause is None and v.law.family == "transductivity"
+               for v in subject.laws)  # fmt: skip
 
 
 def conforming_kind(
@@ -144,6 +154,8 @@ def conforms_as(subject: SubjectReport) -> str:
     kind = conforming_kind(subject)
     if kind == "no_scheme" and subject.inferred:
         return "as inductive; no scheme was claimed, and nothing was found"
+    if subject.scheme == "none":
+        return "it normalises nothing (scheme none)"
     claimed = ": transductive, as claimed" if kind == "transductive_scheme" else ""
     return f"as {subject.scheme}{claimed}"
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tnverify.contract.outcomes import SubjectRaised
 from tnverify.subjects.adapters import ADAPTERS, Adapter, Evidence, Strength, words
 from tnverify.subjects.adapters.signature import call_parameters, required
-from tnverify.subjects.ranks import find_rank
+from tnverify.subjects.ranks import find_rank, runs_on_maps
 from tnverify.subjects.spec import Unusable
 from tnverify.subjects.trial import Trial
 
@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 _ORDER = ("backup", "step", "functional", "stats", "option", "set_mode")
 """What stands around a convention, from the outside in: each asks only those behind it."""
+
+VECTORS = (
+    "asked about (items, channels) alone: of maps it takes the last dimension for the channels, as"
+    " norms of nodes and of tokens do; --rank 2 asks about maps"
+)
+"""What is said of a layer that runs on maps by accident."""
 
 _OWN_ADAPTER = (
     "twelve lines of your own do, --adapter file.py:Name (an object with condition and normalize;"
@@ -66,16 +72,19 @@ def detect_adapter(
     if not found:
         _refuse(trial, only)
     chosen = _chosen(found, declared)
+    of_vectors: tuple[str, ...] = ()
     if rank is None:
         alone = "+" not in chosen.adapter.name and chosen.adapter.name != "explicit_state"
         # A call as it was tried has its rank already: a slow layer is not called anew.
         rank = trial.rank if alone else find_rank(factory, chosen.adapter, step, device)
+        if rank == 0 and runs_on_maps(factory, chosen.adapter, step, device):
+            of_vectors = (VECTORS,)
     return Detected(
         chosen.adapter,
         rank,
         chosen.sentence,
         (*chosen.cautions, *_left_alone(trial, chosen.adapter)),
-        tuple(_as_near(chosen, found)),
+        (*_as_near(chosen, found), *of_vectors),
         hangs,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,9 @@ FITS = 0.75
 """Share of tasks on which a formula must agree to be that of the layer. One that agrees on most
 and not on all is that of a layer with a fault, which the laws are to find; one that agrees on fewer
 is another layer's."""
+
+SECONDS = 60.0
+"""How long comparing a layer with formulas may take: a slow one is not compared with them all."""
 
 NEAR = 0.3
 """Largest root mean square of the differences, in units of the outputs', of a formula that is
@@ -106,6 +110,8 @@ class Fit:
     largest: float = 0.0
     relative: float = float("inf")
     parts: int | None = None
+    cut: bool = False
+    """Whether the time was over before all claims had been compared."""
 
     @property
     def fits(self) -> bool:
@@ -140,7 +146,10 @@ def best_fit(
     parting: Fit | None = None
     narrow: Fit | None = None
     best = replace(NOTHING, eps=subject.eps)
+    until = time.monotonic() + SECONDS
     for trial in _candidates(subject, names, declared, float32):
+        if time.monotonic() > until:
+            return replace(narrow or parting or best, cut=True)
         fit = agreement(trial, tasks)
         if fit is None:
             return best  # it would hang or exit every time

@@ -224,8 +224,8 @@ class time_limit:  # noqa: N801 - as `calling`: `with time_limit():` stands arou
     it gets through; TooSlow where every call came back in time and all have taken `whole` seconds
     together (PATIENT times the limit where None).
 
-    A limit around this one goes on counting afterwards, but for what a hang in here took: it has
-    been told already.
+    A limit around this one goes on counting afterwards, but for the time in here, which had a limit
+    of its own; all calls together take no longer than is left of the whole around.
     """
 
     __slots__ = (
@@ -249,7 +249,11 @@ class time_limit:  # noqa: N801 - as `calling`: `with time_limit():` stands arou
         self._limit = HANG_SECONDS if self._seconds is None else self._seconds
         self._started, self._cpu = time.monotonic(), time.process_time()
         self._counted_before, self._whole_before = _counting, _whole
-        _whole = self._started, PATIENT * self._limit if self._most is None else self._most
+        most = PATIENT * self._limit if self._most is None else self._most
+        if _counting is not None:
+            began, whole = _whole
+            most = min(most, began + whole - self._started)
+        _whole = self._started, most
         _count((self._limit, self._started, self._cpu))
         self._around = signal.setitimer(signal.ITIMER_REAL, self._limit, 1.0)
 
@@ -262,13 +266,12 @@ class time_limit:  # noqa: N801 - as `calling`: `with time_limit():` stands arou
             _whole = self._whole_before
             around = self._counted_before
             left, interval = self._around
-            took = time.monotonic() - self._started
-            if took >= self._limit and around is not None:
+            if around is not None:
                 seconds, clock, cpu = around
+                took = time.monotonic() - self._started
                 around = (seconds, clock + took, cpu + time.process_time() - self._cpu)
-                took = 0.0
             _count(around)
             if left > 0:
-                signal.setitimer(signal.ITIMER_REAL, max(left - took, 0.001), interval)
+                signal.setitimer(signal.ITIMER_REAL, left, interval)
         if self._handler is not None:
             self._handler.__exit__(None, None, None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tnverify.contract.claims import SCHEMES, Claims, Scheme
 from tnverify.subjects.fingerprint import measure_flow
-from tnverify.subjects.fitting import best_fit, probe_tasks
+from tnverify.subjects.fitting import SECONDS, best_fit, probe_tasks
 from tnverify.subjects.handles import handles_of
 from tnverify.subjects.precision import computes_in_float32
 from tnverify.subjects.prober import SubjectProber
@@ -91,7 +91,10 @@ def _may_be_held_to(found: Fit) -> bool:
 
 
 def _said_of(found: Fit, declared: Claims | None) -> tuple[str, ...]:
-    """What a reader should know of a scheme that fits with few channels alone."""
+    """What a reader should know of a scheme that fits with few channels alone, or of a search
+    that came to no end."""
+    if found.cut:
+        return (f"not compared with every formula: comparing took over {SECONDS:g} s",)
     if found.parts is None:
         return ()
     name = found.claims.scheme.name

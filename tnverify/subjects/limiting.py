@@ -49,7 +49,7 @@ def with_limits(subject: Subject, given: Limits) -> Subject:
     limits = given.merged(found)
     if limits == given:
         return subject
-    note = f"asked about sizes that the layer takes alone: {limits.in_words}"
+    note = f"asked only about sizes that the layer takes: {limits.in_words}"
     return replace(subject, limits=limits, notes=(*subject.notes, note))
 
 

@@ -6,7 +6,7 @@ context alone, on those before it as well, or on none; sizes of contexts and mom
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ from tnverify.subjects.spec import Unusable
 from tnverify.subjects.trial import distance, same
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from tnverify.subjects.trial import Trial
@@ -37,6 +39,8 @@ class Movement:
     """Whether an answer in eval() depends on what train() saw."""
     counts: bool = False
     """Whether an answer in eval() depends on whether train() was called, not on what it saw."""
+    moving: tuple[str, ...] = ()
+    """The buffers that train() moves then."""
     kept: float = 0.0
     """What a context before the last moves, in parts of what the last one moves."""
     same_in_both: bool = False
@@ -50,13 +54,27 @@ class Movement:
     blends: bool = False
     """Whether outputs as built read what train() saw before, too."""
 
+    @property
+    def is_still(self) -> bool:
+        """Whether neither the mode nor any call before changes an answer."""
+        changed = self.conditioned or self.counts or self.train_raises or self.needs_context
+        return self.answers and self.same_in_both and not changed
+
 
 def movement(trial: Trial) -> Movement:
-    """What moves in a trial; nothing answers where the call wants more than its input."""
+    """What moves in a trial; nothing answers where the call wants more than its input.
+
+    Where nothing moves at initial values, as behind a gain that starts at zero, it is tried with
+    parameters such as training leaves.
+    """
     if "movement" not in trial.memo:
-        trial.memo["movement"] = _found(trial)
-    found: Movement = trial.memo["movement"]
-    return found
+        found = _found(trial)
+        if found.is_still:
+            trained = _found(replace(trial, trained=True, memo={}))
+            found = trained if trained.answers else found
+        trial.memo["movement"] = found
+    kept: Movement = trial.memo["movement"]
+    return kept
 
 
 def _found(trial: Trial) -> Movement:
@@ -90,7 +108,8 @@ def _measured(trial: Trial) -> Movement:
             return Movement(True, **found)
         others = (_answer(trial, second), _answer(trial, third))
         if all(same(after, other) for other in others):
-            return Movement(True, counts=not same(before, after), **found)
+            counts = not same(before, after)
+            return Movement(True, counts=counts, moving=_moving(trial) if counts else (), **found)
         kept = _kept(trial)
         in_last = _in_training(trial, first, second)
         found["same_in_both"] = same(in_last, _answer(trial, first, second, targets=second))
@@ -158,32 +177,52 @@ def _called(x: Tensor, layer: Any) -> Any:
     return layer(x.clone())
 
 
-def _reads_others(trial: Trial, built: Any) -> bool:
+def reads_others_in_eval(trial: Trial) -> bool:
+    """Whether outputs of a fresh layer read the other items once eval() was called."""
+    return _reads_others(trial, trial.run(partial(_called_in_eval, trial.targets)), _called_in_eval)
+
+
+def _called_in_eval(x: Tensor, layer: Any) -> Any:
+    set_mode(layer, training=False)
+    return layer(x.clone())
+
+
+def _reads_others(trial: Trial, built: Any, call: Callable[[Tensor, Any], Any] = _called) -> bool:
     """Whether the first output, or the last, changes with the other items."""
     if not isinstance(built, torch.Tensor) or built.dim() == 0:
         return False
     for row in (0, len(trial.targets) - 1):
         other = trial.targets.clone() * 3 + 2
         other[row] = trial.targets[row]
-        answer = trial.run(partial(_called, other))
+        answer = trial.run(partial(call, other))
         if isinstance(answer, torch.Tensor) and not same(built[row], answer[row]):
             return True
     return False
 
 
 def _keeps_buffers(trial: Trial) -> bool:
-    def buffers(context: Tensor) -> Any:
-        def script(layer: Any) -> Any:
-            set_mode(layer, training=True)
+    one, other = (_buffers(trial, context) for context in trial.contexts[:2])
+    return any(not same(value, other[name]) for name, value in one.items() if name in other)
+
+
+def _moving(trial: Trial) -> tuple[str, ...]:
+    """The buffers that a call in train() moves."""
+    before, after = _buffers(trial), _buffers(trial, trial.contexts[0])
+    return tuple(n for n, value in after.items() if n in before and not same(value, before[n]))
+
+
+def _buffers(trial: Trial, *contexts: Tensor) -> dict[str, Tensor]:
+    """The floating buffers of a layer after train() calls on contexts; none where it raises."""
+
+    def script(layer: Any) -> Any:
+        set_mode(layer, training=True)
+        for context in contexts:
             layer(context.clone())
-            bare = bare_layer(layer)
-            if not isinstance(bare, torch.nn.Module):
-                return []
-            return [b.detach().clone() for b in bare.buffers() if b.is_floating_point()]
+        bare = bare_layer(layer)
+        if not isinstance(bare, torch.nn.Module):
+            return {}
+        named = bare.named_buffers()
+        return {name: b.detach().clone() for name, b in named if b.is_floating_point()}
 
-        return trial.run(script)
-
-    one, other = buffers(trial.contexts[0]), buffers(trial.contexts[1])
-    if isinstance(one, SubjectRaised) or isinstance(other, SubjectRaised):
-        return False
-    return any(not same(a, b) for a, b in zip(one, other, strict=False))
+    found = trial.run(script)
+    return {} if isinstance(found, SubjectRaised) else found

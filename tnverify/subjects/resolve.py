@@ -101,7 +101,7 @@ def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None 
     except Hang:
         raise Unusable(f"importing it took longer than {_IMPORT_SECONDS:g} s") from None
     try:
-        with time_limit(whole=DETECTION_SECONDS):
+        with kept(), time_limit(whole=DETECTION_SECONDS):
             factory = factory_of(spec, request.setup, request.limits)
             _check_setup(factory, request)
             subject = _driven(
@@ -129,7 +129,7 @@ def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None 
 def factory_of(spec: Spec, setup: str | None = None, limits: Limits | None = None) -> Factory:
     """The factory of what a spec names, with the one width that it takes where it takes one."""
     source = source_of(spec)
-    bare = Factory(source.call, spec, notes=source.notes)
+    bare = Factory(source.call, spec, told=source.takes_channels, notes=source.notes)
     width = limits.channels if limits is not None else None
     if width is None and not source.takes_channels:
         width = fixed_width(bare)

@@ -34,6 +34,8 @@ class Factory:
     first: FirstInstances | None = field(default=None, compare=False)
     only: OnlyWidth | None = None
     """The one width that the layer is built for, None where it is built for any."""
+    told: bool = True
+    """Whether the layer is built for a number of channels, rather than for any."""
     notes: tuple[str, ...] = ()
     """What is to be said of how the layer is built."""
 

@@ -13,8 +13,10 @@ from tnverify.subjects.adapters.base import Adapter
 from tnverify.subjects.adapters.signature import side_parameters
 from tnverify.subjects.building import native_dtype, placed
 from tnverify.subjects.guard import calling
+from tnverify.subjects.handles import Handles
 from tnverify.subjects.ordinary import ordinary
 from tnverify.subjects.ranks import find_rank
+from tnverify.subjects.spread import spread_out
 from tnverify.subjects.starting import kept_generators, seed_generators
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from tnverify.contract.claims import Claims
+    from tnverify.contract.task import Task
     from tnverify.subjects.adapters.base import Evidence
     from tnverify.subjects.subject import Factory
 
@@ -48,6 +51,8 @@ class Trial:
     """The convention that fits a trial best, for those parts that stand around one."""
     memo: dict[str, Any] = field(default_factory=dict)
     """What was measured already, by name."""
+    trained: bool = False
+    """Whether parameters are moved from their initial values, where a gain of zero hides all."""
 
     @cached_property
     def rank(self) -> int:
@@ -77,6 +82,11 @@ class Trial:
     def targets(self) -> Tensor:
         return self._set(3, "targets")
 
+    @cached_property
+    def _away(self) -> Task:
+        """A task whose parameters are away from initial values."""
+        return replace(ordinary(self.rank, self.step), spread=0.5).build()
+
     def _set(self, seed: int, name: str) -> Tensor:
         task = ordinary(self.rank, self.step, seed=seed).build(
             native_dtype(self.layer), self.device
@@ -98,7 +108,10 @@ class Trial:
         try:
             with kept_generators():
                 seed_generators()
-                layer = self.bind(placed(self.factory, 3 * self.step, spatial, self.device))
+                bare = placed(self.factory, 3 * self.step, spatial, self.device)
+                if self.trained:
+                    spread_out(bare, Handles(), self._away)
+                layer = self.bind(bare)
                 with calling("condition"), torch.no_grad():
                     answer = script(layer)
         except SubjectRaised as raised:

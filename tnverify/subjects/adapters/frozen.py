@@ -54,6 +54,8 @@ def recognise(trial: Trial) -> Evidence | None:
         return None
     if moved.counts:
         said = "eval() answers otherwise once train() was called, whatever it saw"
+        if moved.moving:
+            said += f": each call moves {', '.join(moved.moving[:3])}"
         return Evidence(FROZEN, Strength.MEASURED, said)
     if not moved.conditioned:
         return None

@@ -6,6 +6,7 @@ import ast
 import enum
 import itertools
 import typing
+from dataclasses import replace
 from functools import partial
 from inspect import Parameter
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tnverify.subjects.adapters import words
 from tnverify.subjects.adapters.base import Adapter, Evidence, Strength, around, needs_inner
 from tnverify.subjects.adapters.signature import BoundCall, bare_layer, give, side_parameters
-from tnverify.subjects.movement import movement
+from tnverify.subjects.movement import movement, reads_others_in_eval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,8 +121,21 @@ def recognise(trial: Trial) -> Evidence | None:
             needed=options[name].default is Parameter.empty,
         )
         if found is not None:
-            return found
+            return _with_default(trial, name, options[name], found)
     return None
+
+
+def _with_default(trial: Trial, name: str, option: Parameter, found: Evidence) -> Evidence:
+    """The evidence, with a caution where the layer is verified as inductive, and reads other
+    targets when the option is left out, as a caller who knows of eval() alone leaves it."""
+    keeps_apart = found.adapter.name.endswith(("+frozen", "+in_eval"))
+    if option.default is Parameter.empty or not keeps_apart or not reads_others_in_eval(trial):
+        return found
+    caution = (
+        f"Where {name} is left out ({option.default!r} by default) its outputs read other targets,"
+        f" in eval() too; it was verified with {found.adapter.name.partition('+')[0]}."
+    )
+    return replace(found, cautions=(*found.cautions, caution))
 
 
 def best_switch(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from tnverify.subjects.subject import Factory
 
+_RAISED = object()
+"""Stands for the answer of a call that raised, or that was not made."""
+
 _METHODS = {"condition": ("context",), "normalize": ("targets", "the task state")}
 
 
@@ -75,24 +78,40 @@ def _check_answer(
 ) -> None:
     """Check that condition returns a pair and normalize a tensor, where the task is taken."""
     said = f"the adapter {adapter.name}"
+    slip: str | None = None
     for rank in (2, 1, 0, 3):
         task = ordinary(rank, step).build(torch.float32, device)
-        answer, outputs = _called(adapter, factory, task)
-        if answer is None:
+        try:
+            answer, outputs = _called(adapter, factory, task)
+        except _OwnError as error:
+            slip = slip or str(error)
+            continue
+        if answer is _RAISED:
             continue
         if not (isinstance(answer, tuple | list) and len(answer) == 2):
             raise Unusable(
                 f"{said}: condition returned {_in_words(answer)}, not two values: (outputs, state)"
             )
-        if outputs is not None and not isinstance(outputs, torch.Tensor):
+        if not isinstance(answer[0], torch.Tensor):
+            raise Unusable(
+                f"{said}: condition returned {_in_words(answer[0])} for its outputs, not a tensor"
+            )
+        if outputs is not _RAISED and not isinstance(outputs, torch.Tensor):
             raise Unusable(f"{said}: normalize returned {_in_words(outputs)}, not a tensor")
         return
+    if slip is not None:
+        raise Unusable(f"{said}: {slip}")
+
+
+class _OwnError(Exception):
+    """What a statement of the adapter itself raised, not the layer."""
 
 
 def _called(adapter: Adapter, factory: Factory, task: Any) -> tuple[Any, Any]:
-    """What condition and normalize return; None for each that raises."""
-    answer: Any = None
-    outputs: Any = None
+    """What condition and normalize return; _RAISED for each that does not, or is not called."""
+    answer: Any = _RAISED
+    outputs: Any = _RAISED
+    norm: Any = None
     try:
         with calling("condition"), torch.no_grad():
             layer = factory(task.channels, task.spatial)
@@ -100,12 +119,25 @@ def _called(adapter: Adapter, factory: Factory, task: Any) -> tuple[Any, Any]:
                 layer = layer.to(device=task.device, dtype=task.dtype)
             norm = adapter.wrap(layer)
             answer = norm.condition(task.context.clone())
-            if isinstance(answer, tuple | list) and len(answer) == 2:
+        if isinstance(answer, tuple | list) and len(answer) == 2:
+            with calling("normalize"), torch.no_grad():
                 outputs = norm.normalize(task.targets.clone(), answer[1])
     except SubjectRaised as raised:
-        if isinstance(raised.error, TimeoutError | SystemExit):
+        error = raised.error
+        if isinstance(error, TimeoutError | SystemExit):
             raise
+        if norm is not None and norm is not layer and _raised_in(error) is norm:
+            said = f"{raised.during} raised {type(error).__name__}: {first_line(error)}"
+            raise _OwnError(said) from None
     return answer, outputs
+
+
+def _raised_in(error: BaseException) -> object:
+    """The object whose method raised the error; None where no method did."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return None if trace is None else trace.tb_frame.f_locals.get("self")
 
 
 def _in_words(value: Any) -> str:
