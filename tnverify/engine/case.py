@@ -10,23 +10,22 @@ from typing import TYPE_CHECKING, Any
 from tnverify.engine.hold import crash_evaluation
 from tnverify.engine.results import LawVerdict, SubjectReport
 from tnverify.engine.single import concluded, not_reached, unusable, unwritten
-from tnverify.engine.trial import MOST_HANGS
+from tnverify.engine.trial import INTERRUPTED, MOST_HANGS
 from tnverify.engine.verdicts import law_verdict
 from tnverify.engine.watch import Before, Crash
-from tnverify.engine.worker import Told, blamed_for_crashes
+from tnverify.engine.worker import blamed_for_crashes
 from tnverify.report.paths import kept_traceback
 
 if TYPE_CHECKING:
     from tnverify.catalogue import Law
     from tnverify.engine.options import RunPlan
+    from tnverify.engine.told import Told
     from tnverify.engine.trial import LawRecord
     from tnverify.isolation.board import Doing
     from tnverify.subjects import SubjectRequest
 
 MOST_CRASHES = 5
 """So often is a subject given another process."""
-
-_INTERRUPTED = "interrupted before enough tasks counted"
 
 
 @dataclass(slots=True)
@@ -181,7 +180,7 @@ class Case:
 
     def _why_undecided(self) -> str:
         if self.interrupted:
-            return _INTERRUPTED
+            return INTERRUPTED
         if self.failed is not None:
             return self._failure()
         if self.undetected:

@@ -142,10 +142,10 @@ def only_press_interrupts() -> None:
     _pressed = False
 
 
-def is_second_process() -> None:
-    """Say that this process was made by the subject: it must not go on as the first does."""
+def is_second_process(*, made_by_subject: bool = True) -> None:
+    """Say whether this process was made by the subject: it must not go on as the first does."""
     global _in_second_process  # noqa: PLW0603 - as _watcher
-    _in_second_process = True
+    _in_second_process = made_by_subject
 
 
 def _count(limit: tuple[float, float, float] | None) -> None:
