@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MOST_CRASHES = 5
 """So often is a subject given another process."""
 
+MOST_EDGES = 3
+"""So often may a size that is tried end the process of a subject that is measured."""
+
 
 @dataclass(slots=True)
 class Case:
@@ -96,14 +99,15 @@ class Case:
     def crashed(self, doing: Doing, how: str, *, hung: bool) -> bool:
         """Take that its process ended before it was done; whether it gets another."""
         stage = doing.stage
-        if stage in ("", "start", "resolve") and not self.undetected:
+        crash = Crash(how, stage, doing.during, doing.law, doing.plan, doing.lane, doing.task, hung)
+        at_edge = crash.at_edge and sum(c.at_edge for c in self.crashes) < MOST_EDGES
+        if stage in ("", "start", "resolve") and not (self.undetected or at_edge):
             if doing.during in ("", "build"):
                 what = "built" if doing.during else "imported"
                 self.unusable = f"when it was {what}, {how}"
                 return False
             if self.report is None:
                 self.undetected = True
-        crash = Crash(how, stage, doing.during, doing.law, doing.plan, doing.lane, doing.task, hung)
         self.crashes.append(crash)
         if stage == "end" or self.only_measure:
             return False

@@ -23,6 +23,7 @@ from tnverify.engine.told import Told
 from tnverify.engine.trial import interrupted
 from tnverify.isolation.messages import unpacked
 from tnverify.subjects import Unusable, guard, resolve
+from tnverify.subjects.edges import passing_over, shapes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -155,7 +156,8 @@ class _Service:
             if errand.before.undetected:
                 subject = undetected(errand.request, made.options.device)
             else:
-                found = _resolved(errand.request, made.options.device)
+                with passing_over(errand.before.edges):
+                    found = _resolved(errand.request, made.options.device)
                 subject = found.subject
         replaced = self._functions.put_back()
         if not errand.before.undetected:
@@ -249,15 +251,7 @@ class _Service:
     # Watch
 
     def asking(self, law: str, plan: int, lane: str, task: Task) -> None:
-        self._board.asking(
-            law,
-            plan,
-            lane,
-            f"a context of shape {tuple(task.context.shape)} and targets of shape"
-            f" {tuple(task.targets.shape)}"
-            if plan >= 0
-            else "",
-        )
+        self._board.asking(law, plan, lane, shapes(task) if plan >= 0 else "")
 
     def asked(self, record: LawRecord) -> None:
         if record.law.name not in self._told:

@@ -39,6 +39,8 @@ class Watcher(Protocol):
 
     def calling(self, during: str) -> None: ...
 
+    def asking(self, law: str, plan: int, lane: str, task: str) -> None: ...
+
     def count(self, limit: tuple[float, float, float] | None) -> None: ...
 
     def came_twice(self) -> None: ...
@@ -126,6 +128,12 @@ def watched_by(watcher: Watcher) -> None:
     """Have a watcher told of every call from now on."""
     global _watcher  # noqa: PLW0603 - the subject is the process'
     _watcher = watcher
+
+
+def trying(number: int, task: str) -> None:
+    """Tell who watches that a size is tried, by what task of it; none any more with -1."""
+    if _watcher is not None:
+        _watcher.asking("", number, "", task)
 
 
 def press(_signal: int, _frame: FrameType | None) -> None:
