@@ -90,9 +90,7 @@ def test_a_layer_that_crashes_now_and_then_is_asked_on(tmp_path: Path) -> None:
     assert len(report.laws) == len(only)
 
 
-@pytest.mark.parametrize(
-    "edge", ["x.shape[1] == 1", "len(x) == 1", "x.shape[2:].numel() == 1", "x.shape[1] < 3"]
-)
+@pytest.mark.parametrize("edge", ["x.shape[1] == 1", "len(x) == 1", "x.shape[2:].numel() == 1"])
 def test_what_crashes_at_an_edge_alone_is_measured_and_asked_on(edge: str, tmp_path: Path) -> None:
     (tmp_path / "edge.py").write_text(CRASHES.format(f"if {edge}: os._exit(3)"))
     only = (LAW, "batch_size", "parameters_do_not_change_in_forward", "input_is_not_modified")
@@ -101,8 +99,7 @@ def test_what_crashes_at_an_edge_alone_is_measured_and_asked_on(edge: str, tmp_p
     ).subjects
     assert report.verdict == "violates"
     assert report.fingerprint is not None
-    outcomes = {verdict.outcome for verdict in report.laws}
-    assert outcomes == {"held", "broken"}
+    assert {"held", "broken"} <= {verdict.outcome for verdict in report.laws}
     assert all("exit code 3" in str(v.reason) for v in report.laws if v.outcome == "broken")
 
 
