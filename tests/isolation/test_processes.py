@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -86,6 +88,43 @@ def test_a_layer_that_crashes_now_and_then_is_asked_on(tmp_path: Path) -> None:
     assert broken[0].counterexample is not None
     assert broken[0].counterexample.verified
     assert len(report.laws) == len(only)
+
+
+@pytest.mark.parametrize("edge", ["x.shape[1] == 1", "len(x) == 1", "x.shape[2:].numel() == 1"])
+def test_what_crashes_at_an_edge_alone_is_measured_and_asked_on(edge: str, tmp_path: Path) -> None:
+    (tmp_path / "edge.py").write_text(CRASHES.format(f"if {edge}: os._exit(3)"))
+    only = (LAW, "batch_size", "parameters_do_not_change_in_forward", "input_is_not_modified")
+    (report,) = verify(
+        [SubjectRequest(f"{tmp_path}/edge.py:Layer")], replace(QUICK, only=only, shrink=False)
+    ).subjects
+    assert report.verdict == "violates"
+    assert report.fingerprint is not None
+    assert {"held", "broken"} <= {verdict.outcome for verdict in report.laws}
+    assert all("exit code 3" in str(v.reason) for v in report.laws if v.outcome == "broken")
+
+
+SCRIPT = """
+import torch
+from tnverify.engine.run import RunOptions, verify
+from tnverify.subjects import SubjectRequest
+
+class Own(torch.nn.InstanceNorm2d): pass
+make = lambda channels: torch.nn.BatchNorm2d(channels, track_running_stats=False)
+
+options = RunOptions(profile="quick", only=("transductivity",), out=None)
+run = verify([SubjectRequest("__main__:Own"), SubjectRequest("__main__:make")], options)
+print([subject.verdict for subject in run.subjects])
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process that is spawned has another main")
+@pytest.mark.parametrize("from_stdin", [True, False])
+def test_what_a_script_or_a_notebook_defines_can_be_named(from_stdin: bool, tmp_path: Path) -> None:
+    path = tmp_path / "script.py"
+    path.write_text(SCRIPT)
+    command = [sys.executable, "-" if from_stdin else str(path)]
+    ran = subprocess.run(command, input=SCRIPT, capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("['conforms', 'violates']\n", "")
 
 
 @pytest.mark.parametrize(

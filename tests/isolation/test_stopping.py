@@ -29,6 +29,12 @@ class Waits(torch.nn.InstanceNorm2d):
                 time.sleep(1000)
             except BaseException:
                 pass
+
+class WaitsWhenAsked(Waits):
+    def forward(self, x):
+        if x.numel() and x.abs().max() > 1e4:  # laws alone ask about such values
+            return super().forward(x)
+        return torch.nn.InstanceNorm2d.forward(self, x)
 """
 
 
@@ -40,12 +46,17 @@ def alive(process: int) -> bool:
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
-def started(folder: Path) -> tuple[subprocess.Popen[str], int]:
+ONE = ("layers.py:Waits", "transductivity", "1")
+SHARED = ("layers.py:WaitsWhenAsked", "transductivity,batch_size,task_isolation,state", "4")
+"""A layer that waits where it is measured, and one that does in a process that asks some laws."""
+
+
+def started(folder: Path, layer: str, only: str, jobs: str) -> tuple[subprocess.Popen[str], int]:
     """A run whose second layer waits for ever, and the process of that."""
     (folder / "layers.py").write_text(LAYERS)
     run = subprocess.Popen(
-        [sys.executable, "-m", "tnverify", "verify", "torch.nn:InstanceNorm2d", "layers.py:Waits",
-         "torch.nn:Identity", "--profile", "quick", "--only", "transductivity", "--jobs", "1",
+        [sys.executable, "-m", "tnverify", "verify", "torch.nn:InstanceNorm2d", layer,
+         "torch.nn:Identity", "--profile", "quick", "--only", only, "--jobs", jobs,
          "--json", "report.json"],
         cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -62,7 +73,7 @@ def started(folder: Path) -> tuple[subprocess.Popen[str], int]:
 def test_a_run_that_is_told_to_end_keeps_what_it_found(
     number: signal.Signals, tmp_path: Path
 ) -> None:
-    run, worker = started(tmp_path)
+    run, worker = started(tmp_path, *ONE)
     try:
         run.send_signal(number)
         told, complaint = run.communicate(timeout=60)
@@ -75,8 +86,23 @@ def test_a_run_that_is_told_to_end_keeps_what_it_found(
     assert [each["verdict"] for each in subjects] == ["conforms", "inconclusive", "inconclusive"]
 
 
-def test_nothing_outlives_a_run_that_was_killed(tmp_path: Path) -> None:
-    run, worker = started(tmp_path)
+def test_a_run_whose_shares_wait_for_ever_ends_when_it_is_told(tmp_path: Path) -> None:
+    run, _ = started(tmp_path, *SHARED)
+    try:
+        run.send_signal(signal.SIGINT)
+        told, complaint = run.communicate(timeout=60)
+    finally:
+        run.kill()
+    assert (run.returncode, complaint) == (130, "")
+    assert "Interrupted: " in told
+    assert not any(map(alive, map(int, (tmp_path / "processes.txt").read_text().split())))
+
+
+@pytest.mark.parametrize("which", [ONE, SHARED])
+def test_nothing_outlives_a_run_that_was_killed(
+    which: tuple[str, str, str], tmp_path: Path
+) -> None:
+    run, worker = started(tmp_path, *which)
     os.kill(run.pid, signal.SIGKILL)
     run.communicate(timeout=60)
     deadline = time.monotonic() + 20

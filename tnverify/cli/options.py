@@ -28,6 +28,15 @@ def _handles(
     return found
 
 
+def processes(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int | None:
+    """A number of processes, None for as many as there are cores."""
+    if value == "auto":
+        return None
+    if not value.isdecimal() or int(value) < 1:
+        raise bad(f"--jobs {value}: write a number of processes, at least 1, or auto")
+    return int(value)
+
+
 def words(
     _ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tnverify.cli.errors import BAD_INPUT, INTERRUPTED, bad, complain
-from tnverify.cli.options import color_option, limits_of, size_options, subject_options, words
+from tnverify.cli.options import (
+    color_option,
+    limits_of,
+    processes,
+    size_options,
+    subject_options,
+    words,
+)
 
 if TYPE_CHECKING:
     from tnverify.contract.limits import Limits
@@ -52,9 +59,12 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option(
     "--jobs",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="How many layers are verified at a time. Else as many as there are cores.",
+    default="auto",
+    show_default=True,
+    callback=processes,
+    metavar="N|auto",
+    help="How many processes verify at a time, auto: one a core. Fewer layers than that share"
+    " their laws out; the report is the same.",
 )
 @click.option("--json", "json_file", type=_PATH, metavar="FILE", help="Write the report as JSON.")
 @click.option(

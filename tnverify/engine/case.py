@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 from tnverify.engine.hold import crash_evaluation
 from tnverify.engine.results import LawVerdict, SubjectReport
 from tnverify.engine.single import concluded, not_reached, unusable, unwritten
-from tnverify.engine.trial import MOST_HANGS
+from tnverify.engine.trial import INTERRUPTED, MOST_HANGS
 from tnverify.engine.verdicts import law_verdict
 from tnverify.engine.watch import Before, Crash
-from tnverify.engine.worker import Told, blamed_for_crashes
+from tnverify.engine.worker import blamed_for_crashes
 from tnverify.report.paths import kept_traceback
 
 if TYPE_CHECKING:
     from tnverify.catalogue import Law
     from tnverify.engine.options import RunPlan
+    from tnverify.engine.told import Told
     from tnverify.engine.trial import LawRecord
     from tnverify.isolation.board import Doing
     from tnverify.subjects import SubjectRequest
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 MOST_CRASHES = 5
 """So often is a subject given another process."""
 
-_INTERRUPTED = "interrupted before enough tasks counted"
+MOST_EDGES = 3
+"""So often may a size that is tried end the process of a subject that is measured."""
 
 
 @dataclass(slots=True)
@@ -97,14 +99,15 @@ class Case:
     def crashed(self, doing: Doing, how: str, *, hung: bool) -> bool:
         """Take that its process ended before it was done; whether it gets another."""
         stage = doing.stage
-        if stage in ("", "start", "resolve") and not self.undetected:
+        crash = Crash(how, stage, doing.during, doing.law, doing.plan, doing.lane, doing.task, hung)
+        at_edge = crash.at_edge and sum(c.at_edge for c in self.crashes) < MOST_EDGES
+        if stage in ("", "start", "resolve") and not (self.undetected or at_edge):
             if doing.during in ("", "build"):
                 what = "built" if doing.during else "imported"
                 self.unusable = f"when it was {what}, {how}"
                 return False
             if self.report is None:
                 self.undetected = True
-        crash = Crash(how, stage, doing.during, doing.law, doing.plan, doing.lane, doing.task, hung)
         self.crashes.append(crash)
         if stage == "end" or self.only_measure:
             return False
@@ -181,7 +184,7 @@ class Case:
 
     def _why_undecided(self) -> str:
         if self.interrupted:
-            return _INTERRUPTED
+            return INTERRUPTED
         if self.failed is not None:
             return self._failure()
         if self.undetected:

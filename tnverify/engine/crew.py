@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from tnverify.engine import canaries
 from tnverify.engine.capture import captured_output
 from tnverify.engine.single import verify_here
-from tnverify.engine.worker import Errand, Told, serve, spawned, wake
+from tnverify.engine.told import Told
+from tnverify.engine.worker import Errand, serve, spawned, wake
 from tnverify.isolation.board import Board
 from tnverify.isolation.limits import Limits
 from tnverify.isolation.messages import MangledError, packed, value_of
@@ -74,6 +75,7 @@ class Crew:
             self._show()
             while self._running or self._waiting:
                 self._start_some()
+                self._allot()
                 self._look()
         except KeyboardInterrupt:
             self.interrupted = True
@@ -114,7 +116,10 @@ class Crew:
         else:
             board = Board(method)
             hang, before = guard.HANG_SECONDS, case.before
-            arguments = (Errand(case.request, case.number, made, before, hang, case.only_measure),)
+            errand = Errand(
+                case.request, case.number, made, before, hang, limits, case.only_measure
+            )
+            arguments = (errand,)
         if method == "spawn":
             given = ("wake" if case is None else "serve", packed(arguments), board)
             return _Running(Process(method, spawned, given, limits, board), case)
@@ -138,6 +143,15 @@ class Crew:
         self._show()
         if self._made.interruptions:
             raise KeyboardInterrupt
+
+    def _allot(self) -> None:
+        """Let each process that runs share its work, where there are jobs to spare."""
+        boards = [each.process.board for each in self._running]
+        spare = self._made.options.jobs - len(boards)
+        shared = [board for board in boards if board is not None]
+        for number, board in enumerate(shared):
+            more, over = divmod(max(0, spare), len(shared))
+            board.allow(1 + more + (number < over))
 
     def _look(self) -> None:
         """Wait for something to be told, and take it; end what is stuck."""

@@ -20,7 +20,7 @@ from tnverify.engine.watch import Before, Unwatched
 from tnverify.subjects import SubjectProber
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tnverify.catalogue.laws import Law
     from tnverify.engine.options import RunOptions, RunPlan
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from tnverify.engine.watch import Crash, Watch
     from tnverify.plans import Plan
     from tnverify.subjects import Subject, SubjectRequest
+
+    Ask = Callable[[Sequence[Law], float], list[LawRecord]]
+    """Asks laws in this process, in a part of the time that the profile gives."""
+    Share = Callable[[Subject, Sequence[Law], Ask], list[LawRecord]]
 
 
 def hold(
@@ -38,10 +42,12 @@ def hold(
     progress: Progress,
     watch: Watch | None = None,
     before: Before | None = None,
+    share: Share | None = None,
 ) -> list[LawVerdict]:
     """Every law's verdict on subject `number` of a run, in the catalogue's order.
 
     What was found `before`, by a process that ended, is not asked again; `watch` is told what is.
+    `share` may have laws asked elsewhere.
     """
     watch, before = watch or Unwatched(), before or Before()
     options = made.options
@@ -52,17 +58,22 @@ def hold(
     for crash in before.crashes:
         if crash.stage == "laws" and any(law.name == crash.law for law in asked):
             known[crash.law] = _of_a_crash(made.catalogue.named(crash.law), crash, plans.all)
-    tried = try_laws(
-        subject,
-        [law for law in asked if law.name not in known],
-        () if before.tried else plans.usual,
-        made.profile,
-        progress.on_plan,
-        lambda: made.interruptions.append(None),
-        wide=() if before.tried else plans.wide,
-        watch=watch,
-        passed_over=before.passed_over,
-    )
+
+    def ask(laws: Sequence[Law], part: float = 1.0) -> list[LawRecord]:
+        return try_laws(
+            subject,
+            laws,
+            () if before.tried else plans.usual,
+            replace(made.profile, seconds=part * made.profile.seconds),
+            progress.on_plan,
+            lambda: made.interruptions.append(None),
+            wide=() if before.tried else plans.wide,
+            watch=watch,
+            passed_over=before.passed_over,
+        )
+
+    unknown = [law for law in asked if law.name not in known]
+    tried = ask(unknown) if share is None else share(subject, unknown, ask)
     for record in tried:
         watch.asked(record)
     by_name = known | {record.law.name: record for record in tried}

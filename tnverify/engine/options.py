@@ -17,7 +17,8 @@ class RunOptions:
     """How a run is made. `out` is the directory for reproducers; None writes and runs none.
 
     `shrink` off leaves counterexamples as they were found, for those who only count them.
-    `jobs` subjects are verified at a time. `isolated` off verifies all of them in this process.
+    `jobs` processes verify at a time: of as many subjects, or of laws of fewer. `isolated` off
+    verifies all of them in this process.
     """
 
     profile: str = "default"

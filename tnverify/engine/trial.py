@@ -29,6 +29,8 @@ FEWEST = 5
 MOST_HANGS = 2
 """After so many hangs a subject is given up: each costs the whole time limit."""
 
+INTERRUPTED = "interrupted before enough tasks counted"
+
 
 @dataclass(slots=True)
 class LaneRecord:
@@ -137,12 +139,7 @@ def try_laws(
     is told what is asked; plans with the numbers `passed_over`, wide ones counted on, are not.
     Ctrl-C ends the replay, is told to `on_interrupt`, and leaves what was seen so far.
     """
-    records = []
-    for law in laws:
-        lanes = [lane for lane in subject.lanes if lane in law.lanes]
-        record = LawRecord(law, {lane: LaneRecord() for lane in lanes})
-        record.not_claimed = why_not_claimed(law, subject, profile)
-        records.append(record)
+    records = [_unasked(law, subject, profile) for law in laws]
     try:
         with alarms():
             wanted = wide if any(record.law.wide for record in records) else ()
@@ -165,8 +162,22 @@ def try_laws(
             _give_up(records, profile, "the subject hung too often to go on")
     except KeyboardInterrupt:
         on_interrupt()
-        _give_up(records, profile, "interrupted before enough tasks counted")
+        _give_up(records, profile, INTERRUPTED)
     return records
+
+
+def interrupted(laws: Iterable[Law], subject: Subject, profile: Profile) -> list[LawRecord]:
+    """The records of laws of which Ctrl-C came before any task could be asked."""
+    records = [_unasked(law, subject, profile) for law in laws]
+    _give_up(records, profile, INTERRUPTED)
+    return records
+
+
+def _unasked(law: Law, subject: Subject, profile: Profile) -> LawRecord:
+    lanes = [lane for lane in subject.lanes if lane in law.lanes]
+    record = LawRecord(law, {lane: LaneRecord() for lane in lanes})
+    record.not_claimed = why_not_claimed(law, subject, profile)
+    return record
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Crash:
     """What a process was doing when it ended, or was ended: `how`, in words.
 
-    `law` is empty where none was being asked, `plan` -1 where it was no task of the corpus.
+    `law` is empty where none was being asked, `plan` -1 where it was no task of the corpus, nor one
+    by which it was tried whether the subject takes its size.
     """
 
     how: str
@@ -28,6 +29,11 @@ class Crash:
     lane: str = ""
     task: str = ""
     hung: bool = False
+
+    @property
+    def at_edge(self) -> bool:
+        """Whether it was measured what sizes the subject takes, by the one with this number."""
+        return self.stage == "resolve" and self.plan >= 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,11 @@ class Before:
     def passed_over(self) -> frozenset[int]:
         """Plans that ended a process: no other law is asked about them."""
         return frozenset(crash.plan for crash in self.crashes if crash.stage == "laws")
+
+    @property
+    def edges(self) -> frozenset[int]:
+        """Sizes at the edge that ended a process when they were tried, by their numbers."""
+        return frozenset(crash.plan for crash in self.crashes if crash.at_edge)
 
     def crash_of(self, law: str) -> Crash | None:
         return next((c for c in self.crashes if c.law == law and c.stage == "laws"), None)

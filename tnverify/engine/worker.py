@@ -17,23 +17,30 @@ from tnverify.contract.surroundings import Functions, kept, surroundings
 from tnverify.engine import canaries
 from tnverify.engine.capture import captured_output
 from tnverify.engine.hold import hold
+from tnverify.engine.shares import NotSharedError, Shared, files_and_threads, shares_of
 from tnverify.engine.single import asked_about, described, undetected
+from tnverify.engine.told import Told
+from tnverify.engine.trial import interrupted
 from tnverify.isolation.messages import unpacked
 from tnverify.subjects import Unusable, guard, resolve
+from tnverify.subjects.edges import passing_over, shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tnverify.catalogue import Law
     from tnverify.contract.task import Task
+    from tnverify.engine.capture import Captured
+    from tnverify.engine.hold import Ask
     from tnverify.engine.options import RunPlan
     from tnverify.engine.results import LawVerdict
     from tnverify.engine.trial import LawRecord
     from tnverify.engine.watch import Before
     from tnverify.isolation.board import Board
     from tnverify.isolation.inside import Channel
+    from tnverify.isolation.limits import Limits
     from tnverify.plans import Plan
-    from tnverify.subjects import SubjectRequest
+    from tnverify.subjects import Subject, SubjectRequest
     from tnverify.subjects.infer import Inference
 
 
@@ -46,20 +53,8 @@ class Errand:
     options: RunPlan
     before: Before
     hang_seconds: float
+    limits: Limits
     only_measure: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One thing that a process tells.
-
-    `what` is one of ready, unfit, asleep, described, unusable, plan, shrink, asked, small,
-    verdicts, not_written, broke, failed, traceback, interrupted and done; `value` what belongs
-    to it.
-    """
-
-    what: str
-    value: object = None
 
 
 def fit(channel: Channel) -> bool:
@@ -92,11 +87,14 @@ def spawned(channel: Channel, work: str, packed: bytes, board: Board | None) -> 
         wake(channel, *arguments)
     else:
         assert board is not None
-        serve(channel, arguments[0], board)
+        serve(channel, arguments[0], board, forks=False)
 
 
-def serve(channel: Channel, errand: Errand, board: Board) -> None:
-    """In a subject's process: verify it, and tell all there is to tell."""
+def serve(channel: Channel, errand: Errand, board: Board, *, forks: bool = True) -> None:
+    """In a subject's process: verify it, and tell all there is to tell.
+
+    Where it `forks`, its laws may be shared among processes made of this one.
+    """
     if not fit(channel):
         return
     guard.only_press_interrupts()
@@ -107,9 +105,10 @@ def serve(channel: Channel, errand: Errand, board: Board) -> None:
     np.random.seed(seed % 2**32)  # noqa: NPY002 - layers may draw from it
     torch.manual_seed(seed)
     functions = Functions()
+    before = files_and_threads() if forks else None
     with captured_output() as captured:
         try:
-            _Service(channel, errand, board, functions).verify()
+            _Service(channel, errand, board, functions, captured, before).verify()
         except Unusable as error:
             channel.send(Told("unusable", str(error)))
         except KeyboardInterrupt:
@@ -130,12 +129,21 @@ class _Service:
     """Verifies one subject; tells progress and results as they come."""
 
     def __init__(
-        self, channel: Channel, errand: Errand, board: Board, functions: Functions
+        self,
+        channel: Channel,
+        errand: Errand,
+        board: Board,
+        functions: Functions,
+        captured: Captured,
+        before: tuple[frozenset[str], int] | None,
     ) -> None:
         self._channel = channel
         self._errand = errand
         self._board = board
         self._functions = functions
+        self._captured = captured
+        self._before = before
+        """The files and threads of this process before it knew the subject."""
         self._surroundings = surroundings()
         self._told: set[str] = set()
         """Laws of which it was told how they ended."""
@@ -148,7 +156,8 @@ class _Service:
             if errand.before.undetected:
                 subject = undetected(errand.request, made.options.device)
             else:
-                found = _resolved(errand.request, made.options.device)
+                with passing_over(errand.before.edges):
+                    found = _resolved(errand.request, made.options.device)
                 subject = found.subject
         replaced = self._functions.put_back()
         if not errand.before.undetected:
@@ -162,11 +171,62 @@ class _Service:
         if errand.before.undetected:
             made = replace(made, catalogue=Catalogue((blamed_for_crashes(made.catalogue),)))
         self._board.enter("laws")
-        verdicts = hold(subject, errand.request, errand.number, made, self, self, errand.before)
+        verdicts = hold(
+            subject, errand.request, errand.number, made, self, self, errand.before, self._share
+        )
         self._board.enter("end")
         self._channel.send(Told("verdicts", tuple(verdicts)))
         if made.interruptions:
             self._channel.send(Told("interrupted"))
+
+    # Shares
+
+    def _share(self, subject: Subject, laws: Sequence[Law], ask: Ask) -> list[LawRecord]:
+        """Have laws asked in shares, where that is the same as to ask them here."""
+        made = self._errand.options
+        shares = len(shares_of(laws)) > 1 and not self._errand.before.crashes
+        if not shares or self._before is None or files_and_threads() != self._before:
+            return ask(laws, 1.0)
+        shared = Shared(self, self._errand.limits, self._board, ask)
+        try:
+            found = shared.records(laws)
+        except NotSharedError:
+            return ask(laws, 1.0)
+        left = [law for law in laws if law.name not in found]
+        found |= {record.law.name: record for record in interrupted(left, subject, made.profile)}
+        records = [found[law.name] for law in laws]
+        for record in records:
+            self.asked(record)
+        if shared.interrupted:
+            made.interruptions.append(None)
+        else:
+            self.on_plan(len(laws), len(laws))
+        return records
+
+    def in_share(self, channel: Channel, board: Board, ask: Callable[[], list[LawRecord]]) -> None:
+        """In a share's process: ask its laws, and tell on this channel what is found."""
+        self._channel.close()
+        self._channel, self._board = channel, board
+        self._surroundings = surroundings()
+        guard.watched_by(board)
+        printed = self._captured.lines
+        if not fit(channel):
+            return
+        try:
+            for record in ask():
+                self.asked(record)
+        except BaseException as error:  # noqa: BLE001 - as in serve
+            channel.send(Told("failed", type(error).__name__))
+            return
+        channel.send(Told("printed", (self._captured.lines - printed, self._captured.first)))
+        channel.send(Told("done"))
+
+    def heard_printing(self, lines: int, first: str) -> None:
+        self._captured.lines += lines
+        self._captured.first = self._captured.first or first
+
+    def law(self, name: str) -> Law:
+        return self._errand.options.catalogue.named(name)
 
     def _put_back(self) -> None:
         """Undo what a call did outside of any law."""
@@ -191,15 +251,7 @@ class _Service:
     # Watch
 
     def asking(self, law: str, plan: int, lane: str, task: Task) -> None:
-        self._board.asking(
-            law,
-            plan,
-            lane,
-            f"a context of shape {tuple(task.context.shape)} and targets of shape"
-            f" {tuple(task.targets.shape)}"
-            if plan >= 0
-            else "",
-        )
+        self._board.asking(law, plan, lane, shapes(task) if plan >= 0 else "")
 
     def asked(self, record: LawRecord) -> None:
         if record.law.name not in self._told:

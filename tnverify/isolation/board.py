@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 _CLOCK = struct.Struct("<ddd")  # seconds of the limit (0: none counts), clock and CPU when it began
 _CAME_TWICE = _CLOCK.size
 _PLACE = _CAME_TWICE + 1
+_AT_A_TIME = 32
 _LANE = {"": 0, "float64": 1, "native": 2}
 _TEXTS = {"stage": (64, 24), "during": (96, 24), "law": (128, 128), "task": (256, 200)}
 """Where each text lies, and how many bytes it may have with the one that counts them."""
@@ -70,6 +71,15 @@ class Board:
     @property
     def has_come_twice(self) -> bool:
         return bool(struct.unpack_from("<b", self._page, _CAME_TWICE)[0])
+
+    def allow(self, processes: int) -> None:
+        """Write among how many processes at a time the work may be shared."""
+        struct.pack_into("<H", self._page, _AT_A_TIME, min(processes, 2**16 - 1))
+
+    @property
+    def allowed(self) -> int:
+        (processes,) = struct.unpack_from("<H", self._page, _AT_A_TIME)
+        return max(1, int(processes))
 
     @property
     def doing(self) -> Doing:

@@ -32,6 +32,10 @@ class Channel:
         """Send a value whole."""
         self.send_frame(frame(value))
 
+    def close(self) -> None:
+        """Close this process' copy of it."""
+        self._end.close()
+
     def send_frame(self, data: bytes) -> None:
         """Send a message whole. Ends the process where nobody is left to read it, and where this
         is a second process, which the subject made of this one."""
@@ -65,13 +69,15 @@ def run(
     method: str,
     limits: Limits,
     arguments: tuple[Any, ...],
+    *,
+    keeps_files: bool = False,
 ) -> None:
     """In the new process: settle in it, do the work, and end it whatever was registered to be run
     at its end."""
     code = 1
     try:
         settle(limits, parent)
-        if method == "fork":
+        if method == "fork" and not keeps_files:
             _close_all_but(end.fileno())
         work(Channel(end), *arguments)
         code = 0

@@ -32,7 +32,8 @@ class Process:
     """A process that does some work, as who started it sees it.
 
     `work(channel, *arguments)` runs in it, and tells on the channel what it finds. Started by
-    spawning it must pickle, with its arguments. Raises OSError where no process is to be had.
+    spawning it must pickle, with its arguments. Forked, it `keeps_files` that are open, or has
+    them closed. Raises OSError where no process is to be had.
     """
 
     def __init__(
@@ -42,6 +43,8 @@ class Process:
         arguments: tuple[Any, ...],
         limits: Limits,
         board: Board | None = None,
+        *,
+        keeps_files: bool = False,
     ) -> None:
         self.board = board
         self._limits = limits
@@ -54,6 +57,7 @@ class Process:
         self._process = start.Process(
             target=inside.run,
             args=(work, theirs, os.getpid(), method, limits, arguments),
+            kwargs={"keeps_files": keeps_files},
             daemon=True,
         )
         try:

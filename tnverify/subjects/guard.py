@@ -39,6 +39,8 @@ class Watcher(Protocol):
 
     def calling(self, during: str) -> None: ...
 
+    def asking(self, law: str, plan: int, lane: str, task: str) -> None: ...
+
     def count(self, limit: tuple[float, float, float] | None) -> None: ...
 
     def came_twice(self) -> None: ...
@@ -128,6 +130,12 @@ def watched_by(watcher: Watcher) -> None:
     _watcher = watcher
 
 
+def trying(number: int, task: str) -> None:
+    """Tell who watches that a size is tried, by what task of it; none any more with -1."""
+    if _watcher is not None:
+        _watcher.asking("", number, "", task)
+
+
 def press(_signal: int, _frame: FrameType | None) -> None:
     """The handler of Ctrl-C in a process of a subject's own, whose subject may raise what
     Ctrl-C raises."""
@@ -142,10 +150,10 @@ def only_press_interrupts() -> None:
     _pressed = False
 
 
-def is_second_process() -> None:
-    """Say that this process was made by the subject: it must not go on as the first does."""
+def is_second_process(*, made_by_subject: bool = True) -> None:
+    """Say whether this process was made by the subject: it must not go on as the first does."""
     global _in_second_process  # noqa: PLW0603 - as _watcher
-    _in_second_process = True
+    _in_second_process = made_by_subject
 
 
 def _count(limit: tuple[float, float, float] | None) -> None:

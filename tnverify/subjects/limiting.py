@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from tnverify.contract.limits import Limits, OnlyWidth
 from tnverify.contract.outcomes import SubjectRaised, Violation
 from tnverify.plans.fitting import fitted
+from tnverify.subjects.edges import edge
 from tnverify.subjects.ordinary import ordinary
 from tnverify.subjects.prober import SubjectProber
 
 if TYPE_CHECKING:
+    from tnverify.contract.task import Task
     from tnverify.plans import Plan
     from tnverify.subjects.subject import Subject
 
@@ -36,7 +38,7 @@ def with_limits(subject: Subject, given: Limits) -> Subject:
     usual = replace(ordinary(subject.rank, step), past=1, past_items=(4, 4))
     started = time.perf_counter()
     # A layer that takes none of the plainest sizes may still take items in eights.
-    if not (_takes(subject, usual) or _takes(subject, _of_items(usual, 8))):
+    if not any(_answers(subject, _task(subject, p)) for p in (usual, _of_items(usual, 8))):
         return subject
     if time.perf_counter() - started > _PATIENCE:
         return subject
@@ -53,10 +55,20 @@ def with_limits(subject: Subject, given: Limits) -> Subject:
     return replace(subject, limits=limits, notes=(*subject.notes, note))
 
 
+def _task(subject: Subject, plan: Plan) -> Task:
+    fits = fitted(plan, subject.limits)
+    return fits.build(subject.dtype(subject.lanes[0]), subject.device)
+
+
 def _takes(subject: Subject, plan: Plan) -> bool:
     """Whether the layer answers on the plan's task, its past included; not whether rightly."""
-    fits = fitted(plan, subject.limits)
-    task = fits.build(subject.dtype(subject.lanes[0]), subject.device)
+    task = _task(subject, plan)
+    with edge(task) as is_tried:
+        # What ended a process before is taken, as what hangs is: laws say so.
+        return not is_tried or _answers(subject, task)
+
+
+def _answers(subject: Subject, task: Task) -> bool:
     try:
         SubjectProber(subject).run(task)
     except SubjectRaised as raised:
