@@ -321,7 +321,7 @@ class _Handed(torch.autograd.Function):
         return outputs.new_zeros(())
 
     @staticmethod
-    def backward(ctx: Any, _of_scalar: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]  # one output
+    def backward(ctx: Any, _of_scalar: Tensor) -> tuple[Tensor, None]:
         return ctx.gradient, None
 
 
