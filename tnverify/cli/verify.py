@@ -81,6 +81,12 @@ _PATH = click.Path(path_type=Path)
     metavar="FILE",
     help="Known failures, as TOML. Else [[tool.tnverify.waivers]] of ./pyproject.toml.",
 )
+@click.option(
+    "--durations",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Print which N laws took longest, 0 for all.",
+)
 @color_option
 def command(
     specs: tuple[str, ...],
@@ -98,6 +104,7 @@ def command(
     json_file: Path | None,
     out: Path,
     waivers: Path | None,
+    durations: int | None,
     no_color: bool,
     **sizes: Any,
 ) -> int:
@@ -140,7 +147,7 @@ def command(
         requests = _defaults(claims, adapter, handles, setup, limits)
     with progress(color=not no_color) as shown:
         run = verify(requests, options, shown)
-    written = _hand_over(run, json_file, no_color=no_color)
+    written = _hand_over(run, json_file, durations, no_color=no_color)
     # A report that was asked for and is not there is a failure, but a violation outweighs it.
     return run.exit_code if written or run.exit_code in (1, INTERRUPTED) else BAD_INPUT
 
@@ -175,7 +182,9 @@ def _defaults(
     return default_requests()
 
 
-def _hand_over(run: RunReport, json_file: Path | None, *, no_color: bool) -> bool:
+def _hand_over(
+    run: RunReport, json_file: Path | None, durations: int | None, *, no_color: bool
+) -> bool:
     """Write and print the report; returns whether the file, if any, was written.
 
     JSON first: a reader of stdout that goes away must not cost the file.
@@ -196,5 +205,11 @@ def _hand_over(run: RunReport, json_file: Path | None, *, no_color: bool) -> boo
         return written
     from tnverify.report.terminal import console, print_run
 
-    print_run(run, console(color=not no_color))
+    on = console(color=not no_color)
+    print_run(run, on)
+    if durations is not None:
+        from tnverify.report.durations import duration_lines
+        from tnverify.report.terminal import show
+
+        show(duration_lines(run, durations, on.width), on)
     return written

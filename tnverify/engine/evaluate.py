@@ -19,6 +19,7 @@ from tnverify.contract.surroundings import surroundings
 from tnverify.engine.refusals import is_refusal
 from tnverify.subjects import guard
 from tnverify.subjects.guard import PATIENT, Hang, TooSlow, time_limit
+from tnverify.subjects.prober import formula_clock
 from tnverify.tolerances import measuring
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ class Evaluation:
     exact: bool = True
     hung: bool = False
     seconds: float = 0.0
+    formula_seconds: float = 0.0
+    """Of these seconds, those that the formula in float64 took."""
 
     @property
     def failed(self) -> bool:
@@ -63,10 +66,11 @@ def evaluate(
     `around` is what the process shares, for those who ask many laws; it is the same afterwards.
     """
     around = around or surroundings()
-    started = time.perf_counter()
+    started, formulas = time.perf_counter(), formula_clock.seconds
     ended = _evaluate(law, prober, task)
     around.put_back()  # or what a layer changes would be other laws' findings
     object.__setattr__(ended, "seconds", time.perf_counter() - started)
+    object.__setattr__(ended, "formula_seconds", formula_clock.seconds - formulas)
     return ended
 
 

@@ -55,6 +55,9 @@ class LawVerdict:
     to_detection: int | None = None
     """How many tasks were tried up to and with the one that failed."""
     seconds: float = 0.0
+    """By the clock, over all tasks that were tried."""
+    formula_seconds: float = 0.0
+    """Of these, what the formula in float64 took."""
     margin: float | None = None
     expected: str | None = None
     actual: str | None = None

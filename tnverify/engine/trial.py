@@ -53,6 +53,7 @@ class LawRecord:
     margin: float | None = None
     exact: bool = True
     seconds: float = 0.0
+    formula_seconds: float = 0.0
     given_up: str | None = None
     """Why the law was not asked of all the tasks that it should have been."""
 
@@ -85,6 +86,7 @@ class LawRecord:
         record = self.lanes[lane]
         record.tried += 1
         self.seconds += ended.seconds
+        self.formula_seconds += ended.formula_seconds
         if ended.margin is not None:
             self.margin = ended.margin if self.margin is None else max(self.margin, ended.margin)
         if ended.ending == "not_claimed" and not self.counted:

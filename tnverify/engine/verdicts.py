@@ -29,6 +29,7 @@ def law_verdict(record: LawRecord, smallest: Smallest | None) -> LawVerdict:
             examples=record.counted,
             to_detection=record.tried,
             seconds=record.seconds,
+            formula_seconds=record.formula_seconds,
             margin=record.margin,
             expected=ended.expected,
             actual=ended.actual,
@@ -56,6 +57,7 @@ def law_verdict(record: LawRecord, smallest: Smallest | None) -> LawVerdict:
         held_as=("exact" if record.exact else "rounded") if held else None,
         examples=record.counted,
         seconds=record.seconds,
+        formula_seconds=record.formula_seconds,
         margin=record.margin if held else None,
         refused=record.refused,
     )

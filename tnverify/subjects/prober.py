@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -31,6 +32,23 @@ if TYPE_CHECKING:
     from tnverify.oracle import Answer
     from tnverify.subjects.subject import Subject
     from tnverify.subjects.trace import Trace
+
+
+class FormulaClock:
+    """How many seconds, by the clock, this process has spent on formulas in float64."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._began = 0.0
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._began
+
+
+formula_clock = FormulaClock()
 
 
 class SubjectProber:
@@ -179,18 +197,19 @@ class SubjectProber:
             if groups is None:
                 raise NotClaimed("the layer has no handle on its number of groups")
         try:
-            return oracle.answer(
-                scheme.name,
-                task.context.detach().double().cpu().numpy(),
-                task.targets.detach().double().cpu().numpy(),
-                weight=parameters.weight if self.has("weight") else None,
-                bias=parameters.bias if self.has("bias") else None,
-                eps=self.eps_on(task),
-                variance=claims.variance,
-                alpha=self._alpha(task) if scheme.blends else None,
-                running=running,
-                groups=groups,
-            )
+            with formula_clock:
+                return oracle.answer(
+                    scheme.name,
+                    task.context.detach().double().cpu().numpy(),
+                    task.targets.detach().double().cpu().numpy(),
+                    weight=parameters.weight if self.has("weight") else None,
+                    bias=parameters.bias if self.has("bias") else None,
+                    eps=self.eps_on(task),
+                    variance=claims.variance,
+                    alpha=self._alpha(task) if scheme.blends else None,
+                    running=running,
+                    groups=groups,
+                )
         except oracle.OracleError as error:
             raise NotClaimed(str(error)) from None
 
