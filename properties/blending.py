@@ -40,12 +40,12 @@ _MANY = 300
 
 
 def _blends(claims: Claims) -> str | None:
-    return None if claims.scheme.blends else f"{claims.scheme.name} blends no moments"
+    return None if claims.scheme.blends else f"{claims.scheme.called} blends no moments"
 
 
 def _blends_instance(claims: Claims) -> str | None:
     if claims.scheme.name != "tasknorm_i":
-        return f"{claims.scheme.name} does not pool the context's with instance moments"
+        return f"{claims.scheme.called} does not pool the context's with instance moments"
     if claims.variance != "biased":
         return "the identity holds for the biased variance of eq. (4) only"
     return None

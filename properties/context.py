@@ -36,7 +36,7 @@ def unless_targets_read_it(claims: Claims) -> str | None:
     """Why the law is not claimed: the targets need not read the context."""
     if "context" in claims.must_read("target"):
         return None
-    return f"targets of {claims.scheme.name} need not read the context"
+    return f"targets of {claims.scheme.called} need not read the context"
 
 
 def unless_copies_cancel(claims: Claims) -> str | None:
@@ -45,7 +45,7 @@ def unless_copies_cancel(claims: Claims) -> str | None:
     if not claims.has_formula:
         return "a layer without a formula may read the number of context items"
     if "context" not in scheme.context_reads | scheme.target_reads:
-        return f"{scheme.name} does not read the context"
+        return f"{scheme.called} does not read the context"
     if scheme.name == "reptile_norm":
         return "Reptile normalisation weighs the target against the number of context items"
     if claims.variance == "unbiased":

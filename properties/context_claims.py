@@ -54,21 +54,21 @@ def unless_targets_ignore_it(claims: Claims) -> str | None:
     """Why the law is not claimed: the targets may read the context."""
     if may_not(claims, "target", "context"):
         return None
-    return f"targets of {claims.scheme.name} may read the context"
+    return f"targets of {claims.scheme.called} may read the context"
 
 
 def unless_items_share_it(claims: Claims) -> str | None:
     """Why the law is not claimed: context outputs need not read other context items."""
     if "context" in claims.must_read("context"):
         return None
-    return f"context outputs of {claims.scheme.name} need not read other context items"
+    return f"context outputs of {claims.scheme.called} need not read other context items"
 
 
 def unless_items_keep_apart(claims: Claims) -> str | None:
     """Why the law is not claimed: context outputs may read other context items."""
     if may_not(claims, "context", "context"):
         return None
-    return f"context outputs of {claims.scheme.name} may read other context items"
+    return f"context outputs of {claims.scheme.called} may read other context items"
 
 
 @law(family=FAMILY, kind="exact", source=WHOM, claimed=unless_targets_ignore_it)
@@ -184,14 +184,14 @@ def unless_past_is_unread(claims: Claims) -> str | None:
     """Why the law is not claimed: outputs may read meta-training."""
     if may_not(claims, "target", "past") and may_not(claims, "context", "past"):
         return None
-    return f"{claims.scheme.name} may read what meta-training left behind"
+    return f"{claims.scheme.called} may read what meta-training left behind"
 
 
 def unless_past_is_read(claims: Claims) -> str | None:
     """Why the law is not claimed: outputs need not read meta-training."""
     if "past" in claims.must_read("target"):
         return None
-    return f"{claims.scheme.name} need not read what meta-training left behind"
+    return f"{claims.scheme.called} need not read what meta-training left behind"
 
 
 @law(
@@ -310,7 +310,7 @@ def unless_it_has_a_formula(claims: Claims) -> str | None:
     """Why the law is not claimed: nothing says what other sizes are to give."""
     if claims.scheme.name == "reptile_norm":
         return "reptile_norm is of a context and targets of one size"
-    return None if claims.has_formula else f"{claims.scheme.name} claims no formula"
+    return None if claims.has_formula else f"{claims.scheme.called} claims no formula"
 
 
 @law(

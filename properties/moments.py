@@ -91,8 +91,8 @@ def _cancels(claims: Claims) -> str | None:
     if scheme.name == "none":
         return "none normalises nothing"
     if scheme.mixes_channels:
-        return f"{scheme.name} normalises channels together"
-    return f"{scheme.name} holds moments of its own" if scheme.holds_moments else None
+        return f"{scheme.called} normalises channels together"
+    return f"{scheme.called} holds moments of its own" if scheme.holds_moments else None
 
 
 @law(
@@ -154,7 +154,7 @@ def _of_eps(before: Prober, after: Prober, task: Task) -> str:
 
 def _keeps_channels_apart(claims: Claims) -> str | None:
     mixes = claims.scheme.mixes_channels
-    return f"{claims.scheme.name} may mix channels" if mixes else None
+    return f"{claims.scheme.called} may mix channels" if mixes else None
 
 
 @law(
@@ -256,7 +256,7 @@ def _own_dimensions(claims: Claims, name: str, values: Tensor) -> tuple[int, ...
 
 def _standardises(claims: Claims) -> str | None:
     named = claims.scheme.name in {*_OVER_BATCH, "instance_norm", "layer_norm"}
-    return None if named else f"{claims.scheme.name} does not normalise a set by its own moments"
+    return None if named else f"{claims.scheme.called} does not normalise a set by its own moments"
 
 
 @law(

@@ -36,7 +36,7 @@ _WRONG = 0.25
 
 
 def _no_formula(claims: Claims) -> str | None:
-    return f"{claims.scheme.name} has a formula to be held to" if claims.has_formula else None
+    return f"{claims.scheme.called} has a formula to be held to" if claims.has_formula else None
 
 
 def _allowed(norm: Prober, task: Task) -> Run:

@@ -34,13 +34,13 @@ def unless_it_reads_the_context(claims: Claims) -> str | None:
     """Why the law is not claimed: no output needs to read the context."""
     if "context" in claims.may_read("context") | claims.may_read("target"):
         return None
-    return f"{claims.scheme.name} does not read the context"
+    return f"{claims.scheme.called} does not read the context"
 
 
 def unless_gradients_reach_it(claims: Claims) -> str | None:
     """Why the law is not claimed: targets need not read the context, or not by gradients."""
     if "context" not in claims.must_read("target"):
-        return f"targets of {claims.scheme.name} need not read the context"
+        return f"targets of {claims.scheme.called} need not read the context"
     return "the layer declares detached moments" if claims.detached else None
 
 

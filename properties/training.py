@@ -46,7 +46,7 @@ _HANDLES = ("running_mean", "running_var")
 def unless_it_trains_by_a_formula(claims: Claims) -> str | None:
     """Why the law is not claimed: no formula says what the layer gives in meta-training."""
     if claims.scheme.trains_as is None:
-        return f"{claims.scheme.name} says nothing of meta-training"
+        return f"{claims.scheme.called} says nothing of meta-training"
     return None
 
 
@@ -63,7 +63,7 @@ def unless_it_keeps_moments(claims: Claims) -> str | None:
     """Why the law is not claimed: the scheme keeps no running moments."""
     if claims.has_formula and claims.scheme.reads_past:
         return None
-    return f"{claims.scheme.name} does not claim running moments"
+    return f"{claims.scheme.called} does not claim running moments"
 
 
 @law(

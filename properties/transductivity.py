@@ -40,7 +40,7 @@ def unless_transductive(claims: Claims) -> str | None:
     """Why these laws are not claimed: the scheme reads the other targets, and says so."""
     if may_not(claims, "target", "other_targets"):
         return None
-    return f"{claims.scheme.name} reads the other targets, as it claims"
+    return f"{claims.scheme.called} reads the other targets, as it claims"
 
 
 @law(family=FAMILY, kind="exact", source=SOURCE, claimed=unless_transductive, wide=5)
@@ -259,7 +259,7 @@ def unless_claimed_transductive(claims: Claims) -> str | None:
     """Why the law is not claimed: only a transductive scheme must read the other targets."""
     if "other_targets" in claims.must_read("target"):
         return None
-    return f"{claims.scheme.name} does not claim to read the other targets"
+    return f"{claims.scheme.called} does not claim to read the other targets"
 
 
 @law(

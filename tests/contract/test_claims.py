@@ -43,6 +43,13 @@ def test_inductive_leaves_reading_of_the_context_open_and_others_forbidden() -> 
     assert not claims.has_formula
 
 
+def test_in_a_sentence_none_is_not_nobody() -> None:
+    called = {scheme.called for scheme in SCHEMES.values()}
+    assert "the scheme none" in called
+    assert "none" not in called
+    assert "meta_bn" in called
+
+
 def test_only_one_scheme_reads_other_targets() -> None:
     reading = [s.name for s in SCHEMES.values() if "other_targets" in s.target_reads]
     assert reading == ["transductive_bn"]

@@ -53,6 +53,11 @@ class Scheme:
     """Whether moments are values that the layer holds and no task changes."""
 
     @property
+    def called(self) -> str:
+        """The name as it stands in a sentence, where "none" alone would read as nobody."""
+        return "the scheme none" if self.name == "none" else self.name
+
+    @property
     def blends(self) -> bool:
         return self.secondary is not None
 
