@@ -32,7 +32,10 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda each: each.name)
 def test_a_sound_layer_raises_no_alarm(candidate: Candidate) -> None:
     found = study_one(candidate, "few", 5)
-    assert found.alarms == ()
+    # A law may have nothing to say on so few tasks; that is no blame.
+    silent = [each.reason.startswith("no task counted: ") for each in found.alarms]
+    assert all(silent), found.alarms
+    assert len(silent) <= 1
     assert found.verdict == "conforms"
     assert {"float64", "float32"} <= set(found.checked)
 
