@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import torch
 from makeshift import devices_built_on
 from torch import nn
 
-from tnverify.subjects import Factory, SubjectRequest, Unusable, fitting, resolve
+from tnverify.subjects import Factory, SubjectRequest, Unusable, fitting, guard, resolve
 from tnverify.subjects.detect import detect_adapter
 from tnverify.subjects.ranks import find_rank
 from tnverify.subjects.resolve import drive
@@ -316,3 +317,17 @@ def test_a_layer_that_is_too_slow_to_be_compared_with_every_formula_is_said_to_b
     found = resolve(SubjectRequest("torch.nn:InstanceNorm2d"))
     assert found.subject.claims.scheme.name == "inductive"
     assert any(said.startswith("not compared with every formula") for said in found.subject.notes)
+
+
+def test_a_layer_whose_calls_are_slow_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(guard, "HANG_SECONDS", 0.5)
+    monkeypatch.setattr(sys.modules[drive.__module__], "DETECTION_SECONDS", 0.6)
+    (tmp_path / "slow.py").write_text(
+        "import time\nfrom torch import nn\n\n\nclass Slow(nn.InstanceNorm2d):\n"
+        "    def forward(self, x):\n        time.sleep(0.2)\n        return super().forward(x)\n"
+    )
+    with pytest.raises(Unusable, match=r"its calls are slow: .* longer than 0\.6 s"):
+        resolve(SubjectRequest("slow.py:Slow"))

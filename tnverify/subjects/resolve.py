@@ -83,7 +83,9 @@ def resolve(request: SubjectRequest, device: str = "cpu") -> Inference:
             with time_limit(whole=MEASURING_SECONDS):
                 return infer(with_limits(subject, limits), declared)
         except TooSlow:
-            raise Unusable(f"measuring it took longer than {MEASURING_SECONDS:g} s") from None
+            raise Unusable(
+                f"its calls are slow: measuring it took longer than {MEASURING_SECONDS:g} s"
+            ) from None
 
 
 def _with_coarse(given: Limits, subject: Subject) -> Limits:
@@ -118,8 +120,8 @@ def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None 
         raise Unusable(str(raised)) from None
     except TooSlow:
         raise Unusable(
-            f"finding out how it is called took longer than {DETECTION_SECONDS:g} s: name the"
-            " adapter with --adapter"
+            f"its calls are slow: finding out how it is called took longer than"
+            f" {DETECTION_SECONDS:g} s; where that is known, name it with --adapter"
         ) from None
     except Hang:
         raise Unusable(f"a call of it took longer than {guard.HANG_SECONDS:g} s") from None
