@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hypothesis
+import pytest
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Iterator
 
 pytest_plugins = ["pytester"]
 
@@ -23,6 +25,14 @@ hypothesis.settings.load_profile("tnverify-tests")
 # Sums depend on the number of threads, and workers share the machine's cores. Set before any
 # test imports torch, and handed on to the programs that tests start.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.fixture
+def hears_ctrl_c() -> Iterator[None]:
+    """What a shell starts in the background ignores SIGINT, and so would what a test starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,7 +12,10 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux does")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux does"),
+    pytest.mark.usefixtures("hears_ctrl_c"),
+]
 
 LAYERS = """
 import os, time, torch

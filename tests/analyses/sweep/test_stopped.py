@@ -5,23 +5,14 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from sweep_commands import Command, wait_until
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends signals to process groups")
-
-
-@pytest.fixture(autouse=True)
-def hears_ctrl_c() -> Iterator[None]:
-    """What a shell starts in the background ignores SIGINT, and so would what is started here."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="sends signals to process groups"),
+    pytest.mark.usefixtures("hears_ctrl_c"),
+]
 
 
 def alive(group: int) -> list[str]:
