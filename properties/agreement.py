@@ -56,6 +56,11 @@ def name_of(name: str) -> str:
     return "context outputs" if name == "context" else "target outputs"
 
 
+def computed_in(norm: Prober, task: Task) -> torch.dtype:
+    """Return the dtype in which a layer computes on a task: what it declared, else the task's."""
+    return torch.float32 if norm.claims.float32 else task.dtype
+
+
 def twice(bound: Run) -> Run:
     """The bound of a comparison whose two sides are both the subject's own."""
     return Run(2 * bound.context, 2 * bound.targets)

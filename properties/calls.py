@@ -18,6 +18,7 @@ from tnverify.catalogue import law
 from tnverify.contract import NotClaimed, SubjectRaised
 from tnverify.tolerances import expect_close, expect_same, not_claimed, says_nothing, unit
 
+from .agreement import computed_in
 from .derived import answers, weights_for
 
 if TYPE_CHECKING:
@@ -365,7 +366,7 @@ def a_graph_may_be_used_again(norm: Prober, task: Task, draw: Draw) -> None:
             says_nothing("a graph cannot be gone through twice; no value is wrong")
         return list(found)
 
-    computed = torch.float32 if norm.claims.float32 else task.dtype
+    computed = computed_in(norm, task)
     alone = [gradients(slice(i, i + 1)) for i in range(3)]
     for number, (now, then) in enumerate(zip(weights, before, strict=True)):
         what = f"the gradient that backward of prediction {number + 1} was handed"

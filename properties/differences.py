@@ -22,7 +22,7 @@ from torch.autograd import forward_ad as fwd
 from tnverify.contract import NotClaimed
 from tnverify.tolerances import not_claimed, rounding_bound, unit
 
-from .agreement import tensor, weight_of
+from .agreement import computed_in, tensor, weight_of
 from .alpha_rounding import deviation_errors
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Loss:
     @property
     def _unit(self) -> float:
         """u of the dtype in which the subject computes: what it declared, else the task's."""
-        return unit(torch.float32 if self.norm.claims.float32 else self.task.dtype)
+        return unit(computed_in(self.norm, self.task))
 
     @property
     def step(self) -> float:

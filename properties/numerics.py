@@ -13,6 +13,7 @@ from tnverify.tolerances import expect_finite, not_claimed, says_nothing, unit
 
 from .agreement import (
     CHANNELS_LAST,
+    computed_in,
     deviation,
     expect_defined,
     expect_formula,
@@ -160,7 +161,7 @@ def tiny_and_huge_magnitudes_stay_finite_and_right(norm: Prober, task: Task) -> 
     )
     if not 0 < largest < math.inf:
         says_nothing("every value is zero")
-    computed = torch.float32 if norm.claims.float32 else task.dtype
+    computed = computed_in(norm, task)
     info = torch.finfo(computed)
     count = task.context.numel() + task.targets.numel()
     # Sums of squares of differences stay 2**8 below overflow, squares above underflow.

@@ -10,7 +10,7 @@ import torch
 from tnverify.contract import Draw, Run
 from tnverify.tolerances import expect_close, not_claimed, says_nothing, unit
 
-from .agreement import expect_alike
+from .agreement import computed_in, expect_alike
 from .derived import weights_for
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def _room(norm: Prober, task: Task, ways: tuple[Tensor, Tensor]) -> float:
     for side in answer:
         spread = 1 + float(abs(side.normalized).max()) + float(side.kappa.max())
         errs = max(errs, (8 + side.count) * spread**3)
-    computed = torch.float32 if norm.claims.float32 else task.dtype
+    computed = computed_in(norm, task)
     return 16 * unit(computed) * errs * largest
 
 

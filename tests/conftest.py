@@ -29,7 +29,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 @pytest.fixture
 def hears_ctrl_c() -> Iterator[None]:
-    """What a shell starts in the background ignores SIGINT, and so would what a test starts."""
+    """Let programs that a test starts hear SIGINT, which is ignored by what a shell starts in the
+    background."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

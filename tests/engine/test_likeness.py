@@ -1,4 +1,4 @@
-"""How much a law's failure tells, by the planted faults that it catches."""
+"""Weigh the failure of a law by the planted faults that the law catches."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ FINDINGS = {
     "ClosesFiles": "ended its process",
     "WritesEverywhere": "not its own",
 }
-"""What each is found to do, or is said of it where it never answers."""
+"""Words of the finding of each, or of its one line where it never answers."""
 
 LINES = {
     "StartsThreads": "can't start new thread",

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 QUICK = PROFILES["quick"]
 FEW = Profile("few", tasks=6, corpus=8, native_every=3)
-"""As quick, for what does not depend on how many tasks are asked."""
+"""A smaller budget, for what does not depend on how many tasks are asked."""
 LAYER = '''\
 import os
 import sys

@@ -66,7 +66,7 @@ def test_a_refusal_that_comes_when_the_damage_is_done_is_no_must() -> None:
 
 
 def laws_of(layer: type, names: tuple[str, ...]) -> dict[str, tuple[str, str]]:
-    """How laws end on a task, with their levels."""
+    """Return how laws end on a task, with their levels."""
     found = {}
     for law in training.LAWS:
         if law.name in names:

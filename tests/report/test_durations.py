@@ -1,4 +1,4 @@
-"""What laws cost, as `verify --durations` prints it."""
+"""Check what `verify --durations` prints of the cost of laws."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ class _Case:
         return evaluate(record.law, SubjectProber(subject), task).ending == "held"
 
     def _in_own_dtype(self, name: str) -> bool:
-        """Whether the law was seen to fail in the layer's own dtype."""
+        """Return whether the law was seen to fail in the layer's own dtype."""
         failure = self.open[name].failure
         return failure is not None and failure[1] != "float64"
 

@@ -47,7 +47,7 @@ def _both(subject: Subject, offset: float) -> tuple[Task, Task]:
 
 
 def _parting_in_training(subject: Subject, offset: float) -> bool | None:
-    """Whether the two answers of a training step part; None where that cannot be told."""
+    """Return whether the two answers of a training step part; None where that is not told."""
     answers = []
     try:
         with time_limit(), torch.no_grad():

@@ -1,4 +1,4 @@
-"""What laws cost: the seconds of each over all layers of a run, the slowest first."""
+"""Show what laws cost: the seconds of each over all layers of a run, the slowest first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def duration_lines(run: RunReport, most: int, width: int) -> Iterator[Text]:
-    """The `most` laws that took longest, all where it is 0, and what all took together."""
+    """Yield the `most` laws that took longest, all where it is 0, and what all took together."""
     asked: dict[str, list[LawVerdict]] = defaultdict(list)
     for subject in run.subjects:
         for verdict in subject.laws:
