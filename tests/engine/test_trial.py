@@ -347,3 +347,21 @@ def test_a_law_whose_calls_take_too_long_together_is_not_measured() -> None:
     (record,) = try_laws(SUBJECT, [law_that(takes_too_long)], CORPUS, ALL)
     assert (record.tried, record.counted, record.failure) == (1, 0, None)
     assert record.given_up == "not measured: its calls took over 60 s on one task"
+
+
+def test_what_a_law_leaves_behind_in_the_process_no_other_law_meets() -> None:
+    met: list[torch.dtype] = []
+
+    def changes(_task: Task) -> None:
+        torch.set_default_dtype(torch.float64)
+
+    def looks(_task: Task) -> None:
+        met.append(torch.get_default_dtype())
+
+    before = torch.get_default_dtype()
+    try:
+        try_laws(SUBJECT, [law_that(changes, "first"), law_that(looks, "second")], CORPUS, THREE)
+        assert met == [before] * 3
+        assert torch.get_default_dtype() == before
+    finally:
+        torch.set_default_dtype(before)
