@@ -108,7 +108,7 @@ def test_what_is_not_said_is_as_the_defaults_say(
     assert (run.profile, run.seed, run.subjects) == ("default", 0, ())
     ((catalogue, plans),) = awake
     assert catalogue == load_catalogue()
-    assert plans == corpus(0, 72, rank=2, step=1, allow_past=True)
+    assert plans == corpus(0, 48, rank=2, step=1, allow_past=True)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -113,13 +113,13 @@ def test_the_words_reach_the_census(tnverify: Terminal, taken: Taken) -> None:
 
 
 def test_a_smaller_profile_is_scored_by_the_same_matrix(tnverify: Terminal, taken: Taken) -> None:
-    taken.answer = census(row("Late", Kill("a_law", 60, 40)))
+    taken.answer = census(row("Late", Kill("a_law", 30, 20)))
     lines = tnverify("power").out.splitlines()
     assert any(
         line.split()[:5] == ["quick", str(PROFILES["quick"].tasks), "0", "of", "1"]
         for line in lines
     )
-    assert any(line.split()[:5] == ["default", "52", "1", "of", "1"] for line in lines)
+    assert any(line.split()[:5] == ["default", "32", "1", "of", "1"] for line in lines)
 
 
 def test_a_share_is_never_rounded_up_to_all(tnverify: Terminal, taken: Taken) -> None:

@@ -38,7 +38,7 @@ def test_a_planted_fault_breaks_its_laws(fault: Fault) -> None:
     assert set(fault.kills) <= {law.name for law in LAWS}, "it names a law that is not there"
     laws = [law for law in HERE if law.name in fault.kills]
     assert laws or fault.name in ELSEWHERE, "nothing here is to catch it"
-    records = replay(from_fault(fault), laws, tasks=72, wide=True)
+    records = replay(from_fault(fault), laws, tasks=48, wide=True)
     assert [record.law.name for record in records if record.failure is None] == []
 
 

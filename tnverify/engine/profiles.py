@@ -52,7 +52,7 @@ PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
         Profile("quick", tasks=15, corpus=20, native_every=3, seconds=600.0),
-        Profile("default", tasks=52, corpus=72, native_every=3),
+        Profile("default", tasks=32, corpus=48, native_every=3),
         Profile("thorough", tasks=500, corpus=330, native_every=1, seconds=14400.0, thorough=True),
     )
 }

@@ -1,4 +1,5 @@
-"""From a failing plan to a small one: Hypothesis' shrinker, then each field by itself."""
+"""From a failing plan to a small one: each field by itself, and Hypothesis' shrinker where that
+leaves more than a few values."""
 
 from __future__ import annotations
 
@@ -21,9 +22,18 @@ if TYPE_CHECKING:
 EVALUATIONS = 250
 """Evaluations that each of the two shrinkers may spend on one law."""
 
+FEW = 8
+"""Values in both sets: a plan of no more that fails, and with any one field simpler does not, is
+small enough to read; to look for a smaller one takes longer than all else that is done for a law."""
+
 
 class _Fails(Exception):  # noqa: N818 - it tells Hypothesis that the plan is interesting
     pass
+
+
+class _Spent(BaseException):
+    """Ends Hypothesis, which would go on with plans that are known; no Exception, which it takes
+    for another failure."""
 
 
 class _Judge:
@@ -82,10 +92,13 @@ def shrink_plan(plan: Plan, fails: Callable[[Plan], bool], subject: Subject, at_
 
     judge = _Judge(stays, EVALUATIONS)
     judge.best = plan
-    _by_hypothesis(judge, subject, at_seed)
-    judge.left = EVALUATIONS
     _by_field(judge, subject.channel_step)
     assert judge.best is not None
+    if weight_of(judge.best)[0] > FEW:
+        judge.left = EVALUATIONS
+        _by_hypothesis(judge, subject, at_seed)
+        judge.left = EVALUATIONS
+        _by_field(judge, subject.channel_step)
     return judge.best
 
 
@@ -105,12 +118,14 @@ def _by_hypothesis(judge: _Judge, subject: Subject, at_seed: int) -> None:
     @seed(at_seed)
     @given(plans(rank=subject.rank, step=int(subject.channel_step), allow_past=True))
     def find(plan: Plan) -> None:
+        if judge.left <= 0:
+            raise _Spent
         if judge(plan):
             raise _Fails
 
     # What it found is in judge.best. Hypothesis has no reason to complain; a run must not end if
     # it does.
-    with suppress(_Fails, HypothesisException):  # pragma: no mutate
+    with suppress(_Fails, _Spent, HypothesisException):  # pragma: no mutate
         find()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 import traceback
 from dataclasses import dataclass, replace
 from functools import partial
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
     from tnverify.plans import Plan
     from tnverify.subjects import Subject, SubjectRequest
     from tnverify.subjects.infer import Inference
+
+
+_EVERY = 0.1
+"""Seconds between two messages of how far it is: who reads them has a processor to share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,8 @@ class _Service:
         self._surroundings = surroundings()
         self._told: set[str] = set()
         """Laws of which it was told how they ended."""
+        self._told_at = 0.0
+        """When it was last told how far it is, by the clock."""
 
     def verify(self) -> None:
         errand = self._errand
@@ -240,7 +247,10 @@ class _Service:
 
     def on_plan(self, done: int, total: int) -> None:
         self._put_back()
-        self._channel.send(Told("plan", (done, total)))
+        now = time.monotonic()
+        if done == total or now - self._told_at > _EVERY:
+            self._told_at = now
+            self._channel.send(Told("plan", (done, total)))
         if done == total:
             self._board.enter("shrink")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -75,6 +76,7 @@ def run(
     """In the new process: settle in it, do the work, and end it whatever was registered to be run
     at its end."""
     code = 1
+    gc.freeze()  # what was there before is not looked through again and again
     try:
         settle(limits, parent)
         if method == "fork" and not keeps_files:
