@@ -24,7 +24,8 @@ EVALUATIONS = 250
 
 FEW = 8
 """Values in both sets: a plan of no more that fails, and with any one field simpler does not, is
-small enough to read; to look for a smaller one takes longer than all else that is done for a law."""
+small enough to read: to look for a smaller one takes longer than all else that is done for a law.
+"""
 
 
 class _Fails(Exception):  # noqa: N818 - it tells Hypothesis that the plan is interesting
