@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,22 @@ def hears_ctrl_c() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def few_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the profile quick ask four tasks a law, for what does not depend on how many."""
+    from tnverify.engine.profiles import PROFILES
+
+    monkeypatch.setitem(PROFILES, "quick", replace(PROFILES["quick"], tasks=4, corpus=8))
+
+
+@pytest.fixture
+def programs_are_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no process verify reproducers: to start it takes longer than all else of many runs."""
+    from tnverify.engine import reproducer
+
+    monkeypatch.setattr(reproducer, "_RUN_ALL", "")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from command_line import Terminal
 
+pytestmark = pytest.mark.usefixtures("few_tasks")
+
 ALWAYS_BATCH = "torch.nn:BatchNorm2d(channels, track_running_stats=False)"
 
 

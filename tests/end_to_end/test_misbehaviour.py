@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from command_line import Terminal
 
+pytestmark = pytest.mark.usefixtures("few_tasks", "programs_are_not_run")
+
 _HEAD = "import sys, time, torch\nfrom torch import nn\nclass Layer(nn.InstanceNorm2d):\n"
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from command_line import Terminal
 
-from tnverify.engine import crew, reproducer
+from tnverify.engine import crew
 from tnverify.isolation import Limits
 from tnverify.report.as_json import schema
 from tnverify.subjects import guard
@@ -75,8 +75,6 @@ def ran(
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(guard, "HANG_SECONDS", 8.0)
     monkeypatch.setattr(crew, "LIMITS", SMALL)
-    # Its programs would be run in a process each that they end.
-    monkeypatch.setattr(reproducer, "_RUN_ALL", "")
     shutil.copy(hostile_layers.__file__, tmp_path / "layers.py")
     shutil.copy(hostile_layers.__file__, tmp_path / "gone.py")
     names = [*FINDINGS, *LINES, *(name for name in QUIET if name != "DeletesItsFile")]
@@ -90,6 +88,7 @@ def ran(
     return ended, report
 
 
+@pytest.mark.usefixtures("few_tasks", "programs_are_not_run")
 def test_each_is_told_of_and_no_other_layer_suffers(ran: tuple[Any, dict[str, Any]]) -> None:
     ended, report = ran
     assert ended.code == 1

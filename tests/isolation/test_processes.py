@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from tnverify.engine.results import RunReport, SubjectReport
 
+pytestmark = pytest.mark.usefixtures("few_tasks")
+
 LAW = "a_target_ignores_the_other_targets"
 QUICK = RunOptions(profile="quick", out=None, only=(LAW,))
 SOUND = SubjectRequest("torch.nn:InstanceNorm2d")

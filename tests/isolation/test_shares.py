@@ -20,7 +20,10 @@ from tnverify.isolation.board import Board
 from tnverify.report.as_json import report_dict
 from tnverify.subjects import SubjectRequest, guard
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="shares are forked")
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="shares are forked"),
+    pytest.mark.usefixtures("few_tasks"),
+]
 
 QUICK = RunOptions(profile="quick", only=("transductivity", "task_isolation"), out=None)
 

@@ -10,7 +10,7 @@ from tnverify.catalogue import load_catalogue
 from tnverify.norms import BY_SCHEME
 from tnverify.norms.kernels import between, cpu, dispatch, plain, small
 
-TASKS = 6
+TASKS = 4
 
 
 def centred(monkeypatch) -> None:

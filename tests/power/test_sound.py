@@ -29,7 +29,9 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("few")
-@pytest.mark.parametrize("candidate", CANDIDATES, ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "candidate", [each for each in CANDIDATES if not each.shows], ids=lambda each: each.name
+)
 def test_a_sound_layer_raises_no_alarm(candidate: Candidate) -> None:
     found = study_one(candidate, "few", 5)
     # A law may have nothing to say on so few tasks; that is no blame.
@@ -55,11 +57,19 @@ def test_the_study_has_layers_enough_and_of_every_kind() -> None:
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("layer", [s for s in SOUND if s.shows], ids=lambda each: each.name)
 def test_what_a_sound_layer_is_known_to_show_is_shown(layer: alarms.Candidate) -> None:
+    """And nothing else is said against it; what shows on some tasks may need another seed's."""
     known = next(each for each in CANDIDATES if each.name == layer.name)
-    found = [study_one(replace(known, shows=()), "few", seed) for seed in (5, 6)]
-    shown = {alarm.law for each in found for alarm in each.alarms if alarm.level == "should"}
-    assert shown >= set(layer.shows)
-    assert {each.verdict for each in found} == {"conforms"}
+    shown: set[str] = set()
+    for seed in (5, 6):
+        found = study_one(replace(known, shows=()), "few", seed)
+        assert found.verdict == "conforms"
+        assert {"float64", "float32"} <= set(found.checked)
+        said = [a for a in found.alarms if not a.reason.startswith("no task counted: ")]
+        assert {alarm.law for alarm in said} <= set(layer.shows)
+        shown |= {alarm.law for alarm in said if alarm.level == "should"}
+        if shown >= set(layer.shows):
+            break
+    assert shown == set(layer.shows)
 
 
 @pytest.mark.parametrize(
