@@ -231,6 +231,12 @@ def expect_free_maps(norm: Prober) -> None:
         not_claimed(f"the layer takes {norm.limits.in_words}")
 
 
+def wide_enough(norm: Prober, channels: int) -> int:
+    """So many channels, or the fewest that the layer takes."""
+    step = int(norm.step)
+    return max(channels, step * -(-norm.limits.min_channels // step))
+
+
 def taken(norm: Prober, counts: Sequence[int]) -> list[int]:
     """Those of the counts of items that the layer takes; says nothing where there is none."""
     kept = [count for count in counts if norm.limits.take(items=count)]

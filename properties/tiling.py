@@ -28,6 +28,7 @@ from .tiles import (
     taken,
     turned,
     unless_counts_matter,
+    wide_enough,
 )
 from .transductivity import unless_transductive
 
@@ -74,7 +75,8 @@ def repeated_channels_give_repeated_outputs(norm: Prober, task: Task) -> None:
     if norm.limits.channels is not None:
         not_claimed(f"the layer takes {norm.limits.channels} channels alone")
     step = norm.step
-    few = step * (3 if step == 1 and norm.claims.scheme.name != "group_norm" else 2)
+    times = 3 if step == 1 and norm.claims.scheme.name != "group_norm" else 2
+    few = wide_enough(norm, step * times)
     base = small(task, context=2, targets=2, channels=few, spatial=_little(task))
     if not norm.claims.has_formula:
         _expect_exchangeable(norm, base)
@@ -224,7 +226,7 @@ def repeated_maps_give_repeated_outputs(norm: Prober, task: Task) -> None:
     for sides, times in (((5, 7), ((7, 5), (17, 12))), ((5, 7), ((1, 12),))):
         items = min(taken(norm, (1, 2, 4, 8)))
         spatial = spatial_of(task, sides)
-        channels = min(task.channels, int(2 * norm.step))
+        channels = wide_enough(norm, min(task.channels, int(2 * norm.step)))
         base = small(task, context=items, targets=items, channels=channels, spatial=spatial)
         tiles = [Tile(pixels=repeats(task, t), times=t[0] * t[1]) for t in times]
         expect_repeated(norm, base, tiles, "repeated maps")
@@ -246,7 +248,7 @@ def more_than_65536_values_are_counted(norm: Prober, task: Task) -> None:
     expect_free_maps(norm)
     items = min(taken(norm, (2, 3, 4, 8)))
     if not task.spatial:
-        base = small(task, context=items, targets=items, channels=int(norm.step), spatial=())
+        base = small(task, context=items, targets=items, channels=wide_enough(norm, int(norm.step)), spatial=())
         times = -(-_MANY // items)
         tile = Tile(context=turned(items, times), times=times)
         if _unless_items_matter(norm.claims) is not None:
@@ -257,7 +259,7 @@ def more_than_65536_values_are_counted(norm: Prober, task: Task) -> None:
     each = torch.Size(spatial).numel()
     alone = min(taken(norm, (1, 2, 4, 8)))
     # Of a channel the values of all items count, of an item those of all channels.
-    few, more = int(norm.step), int(4 * norm.step)
+    few, more = (wide_enough(norm, int(count * norm.step)) for count in (1, 4))
     sizes = ((items, few, items), (alone, more, more))
     spoke = False
     for count, channels, alike in sizes:
@@ -296,7 +298,7 @@ def maps_of_width_one_are_like_any_other(norm: Prober, task: Task) -> None:
     items = min(taken(norm, (2, 3, 4, 8)))
     for sides in ((3, 2), (25, 42)):
         spatial = (*sides, 2)[:rank]
-        channels = min(task.channels, int(3 * norm.step))
+        channels = wide_enough(norm, min(task.channels, int(3 * norm.step)))
         base = small(task, context=items, targets=items, channels=channels, spatial=spatial)
         run, bound = norm.run(base), norm.bound(base)
         pixels = torch.Size(spatial).numel()
@@ -334,7 +336,7 @@ def repeated_tasks_have_repeated_gradients(norm: Prober, task: Task) -> None:
     large batches alone.
     """
     few = 3 if norm.step == 1 and norm.claims.scheme.name != "group_norm" else 2
-    channels = int(norm.step * few)
+    channels = wide_enough(norm, int(norm.step * few))
     spatial = spatial_of(task, (5, 3))
     items = min(taken(norm, (3, 4, 8)))
     if norm.limits.channels is not None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 import trials
 from torch import Tensor, nn
 
+from tnverify.contract.limits import Limits
 from tnverify.engine.evaluate import evaluate
 from tnverify.plans import Plan
 from tnverify.properties import tiling
 from tnverify.properties.tiles import Tile, small, turned
 from tnverify.subjects import SubjectProber
+
+if TYPE_CHECKING:
+    from tnverify.catalogue import Law
 
 
 def test_turned_has_every_number_as_often() -> None:
@@ -82,3 +89,18 @@ def test_counts_that_matter_are_not_asked_to_repeat() -> None:
     assert tiling.repeated_context_items_change_nothing.claimed(subject.claims)
     assert tiling.repeated_maps_give_repeated_outputs.claimed(subject.claims)
     assert tiling.repeated_targets_give_repeated_outputs.claimed(subject.claims) is None
+
+
+class AtLeastFive(nn.InstanceNorm2d):
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() > 1 and x.shape[1] < 5:
+            raise ValueError(f"needs five channels, got {x.shape[1]}")
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("law", tiling.LAWS, ids=lambda law: law.name)
+def test_a_layer_is_asked_of_no_fewer_channels_than_it_takes(law: Law) -> None:
+    plain = trials.subject_of(AtLeastFive, "instance_norm")
+    subject = replace(plain, limits=Limits(min_channels=5))
+    task = Plan(context=3, targets=2, channels=6, spatial=(3, 2)).build()
+    assert evaluate(law, SubjectProber(subject), task).ending == "held"
