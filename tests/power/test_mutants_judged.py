@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from torch import nn
 pytest.importorskip("libcst", reason="the extra is not installed here")
 
 from tnverify.engine.profiles import PROFILES, Profile
+from tnverify.power.mutants import advice, judge
 from tnverify.power.mutants import survey as surveys
 from tnverify.power.mutants.behaviours import behaviour_mutants
 from tnverify.power.mutants.differences import _in_one
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 QUICK = PROFILES["quick"]
 FEW = Profile("few", tasks=6, corpus=8, native_every=3)
 """A smaller budget, for what does not depend on how many tasks are asked."""
+FEWER = replace(PROFILES["thorough"], corpus=100)
+"""Of the largest profile no more: mutants that are equivalent are compared on all of its plans."""
 LAYER = '''\
 import os
 import sys
@@ -88,6 +92,9 @@ def spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(PROFILES, FEW.name, FEW)
+    monkeypatch.setitem(PROFILES, FEWER.name, FEWER)
+    for module in (advice, judge):
+        monkeypatch.setattr(module, "MOST_DRAWN", FEWER.corpus)
 
 
 def judged(
@@ -207,7 +214,7 @@ def test_a_survivor_says_how_it_differs_and_what_to_add(
 def test_a_task_that_the_profile_does_not_draw_is_named(
     spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shapes = [(p.targets, p.channels, *p.spatial) for p in tasks_for(0, 330, 2, 1)]
+    shapes = [(p.targets, p.channels, *p.spatial) for p in tasks_for(0, FEWER.corpus, 2, 1)]
     rare = max(shapes[QUICK.corpus :], key=math.prod)
     assert rare not in shapes[: QUICK.corpus]
     (found,) = judged(
@@ -222,7 +229,7 @@ def test_a_task_that_the_profile_does_not_draw_is_named(
 def test_the_smallest_profile_that_draws_a_task_is_named(
     spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shapes = [(p.targets, p.channels, *p.spatial) for p in tasks_for(0, 330, 2, 1)]
+    shapes = [(p.targets, p.channels, *p.spatial) for p in tasks_for(0, FEWER.corpus, 2, 1)]
     rare = max(shapes[QUICK.corpus : PROFILES["default"].corpus], key=math.prod)
     assert rare not in shapes[: QUICK.corpus]
     (found,) = judged(
