@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tnverify.contract import Limits
     from tnverify.engine.options import RunOptions
     from tnverify.engine.results import LawVerdict, RunReport, SubjectReport
-    from tnverify.subjects import SubjectRequest
+    from tnverify.subjects import SubjectRecipe
 
 _WIDTH = 80
 
@@ -200,11 +200,11 @@ def _described(report: SubjectReport) -> str:
     return ". ".join([*report.cautions, text])
 
 
-def _request(config: pytest.Config, spec: str) -> SubjectRequest:
-    from tnverify.subjects import SubjectRequest
+def _request(config: pytest.Config, spec: str) -> SubjectRecipe:
+    from tnverify.subjects import SubjectRecipe
 
     handles = dict(given.split("=", 1) for given in config.getoption("tnverify_handle"))
-    return SubjectRequest(
+    return SubjectRecipe(
         spec,
         config.getoption("tnverify_claims"),
         config.getoption("tnverify_adapter"),

@@ -18,7 +18,7 @@ from tnverify.engine.shares import shares_of
 from tnverify.engine.trial import INTERRUPTED
 from tnverify.isolation.board import Board
 from tnverify.report.as_json import report_dict
-from tnverify.subjects import SubjectRequest, guard
+from tnverify.subjects import SubjectRecipe, guard
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="shares are forked")
 
@@ -105,7 +105,7 @@ def timeless(value: Any) -> Any:
 
 
 def report(folder: Path, name: str, jobs: int, *, shrink: bool = True) -> Any:
-    request = SubjectRequest(f"{folder}/layers.py:{name}")
+    request = SubjectRecipe(f"{folder}/layers.py:{name}")
     return timeless(report_dict(verify([request], replace(QUICK, jobs=jobs, shrink=shrink))))
 
 
@@ -190,7 +190,7 @@ class Interrupting(Silent):
 @pytest.mark.usefixtures("small_shares")
 @pytest.mark.parametrize(("jobs", "part"), [(1, 0.3), (5, 0.9)])
 def test_ctrl_c_keeps_what_shares_found_and_ends_them(folder: Path, jobs: int, part: float) -> None:
-    request = SubjectRequest(f"{folder}/layers.py:Slow")
+    request = SubjectRecipe(f"{folder}/layers.py:Slow")
     run = verify([request], replace(QUICK, jobs=jobs), Interrupting(part))
     assert run.interrupted
     assert "held" in {verdict.outcome for verdict in run.subjects[0].laws}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pytest
 
     from tnverify.engine.options import RunOptions
-    from tnverify.subjects import SubjectRequest
+    from tnverify.subjects import SubjectRecipe
 
 LOADED = (check, run)
 """Imported here, for pytester forgets every module that is first imported while it runs."""
@@ -42,11 +42,11 @@ class Engine:
     """Answers with `VERDICTS`, of the laws that were asked for, and counts how often."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[tuple[SubjectRequest, ...], RunOptions]] = []
+        self.asked: list[tuple[tuple[SubjectRecipe, ...], RunOptions]] = []
         self.changes: dict[str, object] = {}
         self.verdicts: Sequence[LawVerdict] = VERDICTS
 
-    def verify(self, requests: Sequence[SubjectRequest], options: RunOptions) -> RunReport:
+    def verify(self, requests: Sequence[SubjectRecipe], options: RunOptions) -> RunReport:
         self.asked.append((tuple(requests), options))
         laws = tuple(v for v in self.verdicts if v.law.name in options.only)
         subject = replace(

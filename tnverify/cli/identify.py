@@ -30,13 +30,13 @@ def command(
     from tnverify.engine.options import RunOptions
     from tnverify.engine.run import identify
     from tnverify.report.terminal import console, print_identity
-    from tnverify.subjects import SubjectRequest
+    from tnverify.subjects import SubjectRecipe
 
     try:
         check_options(RunOptions(device=device), adapter=adapter, handles=handles)
     except InputError as error:
         raise bad(error) from None
-    request = SubjectRequest(spec, None, adapter, handles, setup, limits_of(sizes))
+    request = SubjectRecipe(spec, None, adapter, handles, setup, limits_of(sizes))
     found = identify(request, device)
     if found.verdict == "unusable":
         raise bad(f"{spec}: {found.reason}")

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tnverify.power.mutants.survey import Survey
-    from tnverify.subjects import SubjectRequest
+    from tnverify.subjects import SubjectRecipe
 
     Tried = Callable[[str, Callable[[], None]], bool]
 
 
 def survey_layer(
-    request: SubjectRequest,
+    request: SubjectRecipe,
     profile: str,
     seed: int,
     *,

@@ -21,7 +21,7 @@ from tnverify.cli.options import (
 if TYPE_CHECKING:
     from tnverify.contract.limits import Limits
     from tnverify.engine.results import RunReport
-    from tnverify.subjects import SubjectRequest
+    from tnverify.subjects import SubjectRecipe
 
 _PATH = click.Path(path_type=Path)
 
@@ -121,7 +121,7 @@ def command(
     from tnverify.engine.run import verify
     from tnverify.isolation.processes import cores
     from tnverify.report.progress import progress
-    from tnverify.subjects import SubjectRequest
+    from tnverify.subjects import SubjectRecipe
 
     if not gc.get_freeze_count():
         # What torch and Hypothesis made when they were imported is there to stay: nothing is
@@ -142,7 +142,7 @@ def command(
     except InputError as error:
         raise bad(error) from None
     if specs:
-        requests = [SubjectRequest(spec, claims, adapter, handles, setup, limits) for spec in specs]
+        requests = [SubjectRecipe(spec, claims, adapter, handles, setup, limits) for spec in specs]
     else:
         requests = _defaults(claims, adapter, handles, setup, limits)
     with progress(color=not no_color) as shown:
@@ -169,7 +169,7 @@ def _defaults(
     handles: dict[str, str],
     setup: str | None,
     limits: Limits,
-) -> list[SubjectRequest]:
+) -> list[SubjectRecipe]:
     from tnverify.contract.limits import Limits
 
     sizes = limits != Limits()

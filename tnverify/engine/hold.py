@@ -18,6 +18,7 @@ from tnverify.engine.trial import LaneRecord, LawRecord, try_laws
 from tnverify.engine.verdicts import law_verdict
 from tnverify.engine.watch import Before, Unwatched
 from tnverify.subjects import SubjectProber
+from tnverify.subjects.rebuilding import with_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from tnverify.engine.progress import Progress
     from tnverify.engine.watch import Crash, Watch
     from tnverify.plans import Plan
-    from tnverify.subjects import Subject, SubjectRequest
+    from tnverify.subjects import Subject, SubjectRecipe
 
     Ask = Callable[[Sequence[Law], float], list[LawRecord]]
     """Asks laws in this process, in a part of the time that the profile gives."""
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 def hold(
     subject: Subject,
-    request: SubjectRequest,
+    request: SubjectRecipe,
     number: int,
     made: RunPlan,
     progress: Progress,
@@ -107,7 +108,7 @@ class _Small:
     """Makes the counterexamples of one subject small."""
 
     subject: Subject
-    request: SubjectRequest
+    request: SubjectRecipe
     number: int
     options: RunOptions
     progress: Progress
@@ -148,11 +149,13 @@ class _Small:
 
     def _with_program(self, smallest: Smallest, record: LawRecord) -> Smallest:
         example, options = smallest.counterexample, self.options
-        text = program(record.law, self.subject, self.request, example, options.seed)
+        recipe = with_found(self.request, self.subject)
+        text = program(record.law, recipe, example, options.seed)
         path = None
         if options.out is not None:
             witness: dict[str, object] = {
                 "plan": example.plan, "context": example.context, "target": example.targets,
+                "subject": recipe.as_json(),
             }  # fmt: skip
             try:
                 path = str(write_program(text, options.out, self.number, record.law, witness))
@@ -162,7 +165,7 @@ class _Small:
 
 
 def _replay_waivers(
-    subject: Subject, request: SubjectRequest, made: RunPlan
+    subject: Subject, request: SubjectRecipe, made: RunPlan
 ) -> dict[str, LawVerdict]:
     """Verdicts on waived laws, from their witnesses alone. An expired waiver waives nothing."""
     found = {}

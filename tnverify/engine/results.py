@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from tnverify.catalogue.laws import Law
     from tnverify.contract.measured import Fingerprint, Nearness
+    from tnverify.subjects.recipe import SubjectRecipe
 
 Outcome = Literal[
     "held", "violated", "broken", "not_claimed", "inconclusive", "waived", "stale_waiver"
@@ -134,6 +135,8 @@ class SubjectReport:
     """Remarks for a person: no float64 lane, output that was captured, and the like."""
     cautions: tuple[str, ...] = ()
     """What a reader must know before the verdict: what was left out, or done to the layer."""
+    recipe: SubjectRecipe | None = None
+    """How it was built and driven; None where that was not found out."""
     bug: str | None = None
     """The file with the traceback where tnverify itself failed while it drove the subject."""
     seconds: float = 0.0

@@ -26,17 +26,17 @@ from tnverify.engine.results import LawVerdict, RunReport, SubjectReport
 from tnverify.engine.single import not_reached, verify_here
 from tnverify.engine.waivers import read_waivers
 from tnverify.plans.strategies import corpus
-from tnverify.subjects import SubjectRequest
+from tnverify.subjects import SubjectRecipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-__all__ = ["RunOptions", "SubjectRequest", "check_device", "environment", "identify", "verify"]
+__all__ = ["RunOptions", "SubjectRecipe", "check_device", "environment", "identify", "verify"]
 
 
 def verify(
-    requests: Sequence[SubjectRequest],
+    requests: Sequence[SubjectRecipe],
     options: RunOptions | None = None,
     progress: Progress | None = None,
 ) -> RunReport:
@@ -80,14 +80,14 @@ _Found = tuple[list[SubjectReport], tuple[str, ...], bool]
 """Every subject's report, the families that sleep, and whether Ctrl-C ended it."""
 
 
-def _apart(requests: Sequence[SubjectRequest], made: RunPlan, progress: Progress) -> _Found:
+def _apart(requests: Sequence[SubjectRecipe], made: RunPlan, progress: Progress) -> _Found:
     """Verify each subject in a process of its own."""
     cases = [Case(request, number) for number, request in enumerate(requests, 1)]
     crew = Crew(cases, made, progress)
     return crew.verify(), crew.asleep, crew.interrupted
 
 
-def _here(requests: Sequence[SubjectRequest], made: RunPlan, progress: Progress) -> _Found:
+def _here(requests: Sequence[SubjectRecipe], made: RunPlan, progress: Progress) -> _Found:
     """Verify all subjects in this process."""
     reports: list[SubjectReport] = []
     interrupted = False
@@ -108,7 +108,7 @@ def _here(requests: Sequence[SubjectRequest], made: RunPlan, progress: Progress)
     return [*reports, *map(not_reached, requests[len(reports) :])], sleeping, interrupted
 
 
-def identify(request: SubjectRequest, device: str = "cpu") -> SubjectReport:
+def identify(request: SubjectRecipe, device: str = "cpu") -> SubjectReport:
     """Measure the fingerprint and the nearest scheme, and check no law.
 
     Ctrl-C is raised again.
