@@ -146,6 +146,7 @@ def test_a_subject_that_conforms_is_reported_whole(awake: list[Any]) -> None:
         evidence=report.evidence,
         asked=report.asked,
         notes=report.notes,
+        recipe=report.recipe,
     )
     assert [v.law.name for v in report.laws] == [LAW]
 

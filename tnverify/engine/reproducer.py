@@ -17,6 +17,7 @@ from tnverify.isolation.limits import Limits
 from tnverify.isolation.processes import end_group
 from tnverify.report.paths import write_atomically
 from tnverify.subjects import guard
+from tnverify.subjects.shown import FUTURE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +35,7 @@ Written by tnverify {version} (seed {seed}). Run it with Python; it needs torch 
 It ends with what was expected and what came, or with nothing once the layer is right.
 """
 
-from tnverify.reproduce import check
+{future}from tnverify.reproduce import check
 {code}
 check(
     law={law!r},
@@ -71,6 +72,7 @@ def program(law: Law, recipe: SubjectRecipe, example: Counterexample, seed: int)
         version=__version__,
         seed=seed,
         subject=literal(subject),
+        future=f"{FUTURE}\n\n" if (recipe.code or "").startswith(FUTURE) else "",
         code="" if recipe.is_named else f"\n{_shown(recipe)}\n",
         layer="" if recipe.is_named else "\n    layer=the_layer,",
         task=literal(task),
@@ -85,7 +87,7 @@ def _shown(recipe: SubjectRecipe) -> str:
     lacks = [f"# Not shown: {what}" for what in recipe.lacks]
     if not recipe.code:
         return "\n".join((*lacks, "the_layer = None  # put the layer here"))
-    return "\n".join((*lacks, recipe.code.rstrip()))
+    return "\n".join((*lacks, recipe.code.removeprefix(FUTURE).strip()))
 
 
 def write_program(
