@@ -116,7 +116,8 @@ def command(
     _check_paths(json_file, out)
     limits = limits_of(sizes)
     # Only now: an unusable path is told at once, torch takes a second to import.
-    from tnverify.engine.check import InputError, check_options
+    from tnverify.bad_input import BadInput
+    from tnverify.engine.check import check_options
     from tnverify.engine.options import RunOptions
     from tnverify.engine.run import verify
     from tnverify.isolation.processes import cores
@@ -139,7 +140,7 @@ def command(
     )
     try:
         check_options(options, claims=claims, adapter=adapter, handles=handles)
-    except InputError as error:
+    except BadInput as error:
         raise bad(error) from None
     if specs:
         requests = [SubjectRecipe(spec, claims, adapter, handles, setup, limits) for spec in specs]

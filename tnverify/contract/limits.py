@@ -54,6 +54,41 @@ class Limits:
     multiple_of: int = 1
     coarse: int = 0
 
+    @classmethod
+    def of(
+        cls,
+        *,
+        shape: Sequence[int] | None = None,
+        channels: int | None = None,
+        rank: int | None = None,
+        **least: int | None,
+    ) -> Limits:
+        """The limits that a user's words spell; `shape` is (items, channels, *sides).
+
+        Raises ValueError, with one line, for a size that is none or sizes that disagree.
+        """
+        for name, value in {"channels": channels, "rank": rank, **least}.items():
+            lowest = 0 if name == "rank" else 1
+            if value is not None and (type(value) is not int or value < lowest):
+                option = name.replace("_", "-")
+                raise ValueError(f"--{option} {value!r}: it must be a number from {lowest} up")
+        if rank is not None and rank > 3:
+            raise ValueError(f"--rank {rank}: it must be a number from 0 to 3")
+        given = {name: value for name, value in least.items() if value is not None}
+        if shape is None:
+            return cls(rank=rank, channels=channels, **given)
+        if not 2 <= len(shape) <= 5 or not all(type(n) is int and n > 0 for n in shape):
+            raise ValueError(
+                f"--shape {','.join(map(str, shape))}: write ITEMS,CHANNELS and up to three sides,"
+                " each at least 1, for example 8,64,7,7"
+            )
+        items, width, *spatial = shape
+        if channels not in (None, width):
+            raise ValueError(
+                f"--channels {channels} and --shape with {width} channels: they must agree"
+            )
+        return cls(rank=rank, items=items, channels=width, spatial=tuple(spatial), **given)
+
     def merged(self, found: Limits) -> Limits:
         """These, with what was found where nothing was said."""
         plain = Limits()

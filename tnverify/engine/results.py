@@ -141,6 +141,24 @@ class SubjectReport:
     """The file with the traceback where tnverify itself failed while it drove the subject."""
     seconds: float = 0.0
 
+    @property
+    def conforms(self) -> bool:
+        """Whether it keeps what it claims, as far as that was asked."""
+        return self.verdict == "conforms"
+
+    @property
+    def failures(self) -> tuple[LawVerdict, ...]:
+        """The must-level laws that it breaks, the most telling first, by cause."""
+        order = [name for cause in self.causes for name in cause.laws]
+        bad = [verdict for verdict in self.laws if verdict.is_bad]
+        place = {name: number for number, name in enumerate(order)}
+        return tuple(sorted(bad, key=lambda verdict: place.get(verdict.law.name, len(place))))
+
+    def __str__(self) -> str:
+        from tnverify.report.terminal import subject_text
+
+        return subject_text(self)
+
     def verdict_of(self, name: str) -> LawVerdict:
         return next(v for v in self.laws if v.law.name == name)
 
@@ -166,6 +184,31 @@ class RunReport:
     """The laws and families that were asked alone, as they were named; empty where all were."""
     skip: tuple[str, ...] = ()
     """The laws and families that were left out, as they were named."""
+
+    @property
+    def conforms(self) -> bool:
+        """Whether every subject does."""
+        return all(subject.conforms for subject in self.subjects)
+
+    @property
+    def failures(self) -> tuple[LawVerdict, ...]:
+        """The must-level laws that subjects break, of each the most telling first."""
+        return tuple(verdict for subject in self.subjects for verdict in subject.failures)
+
+    def to_json(self) -> str:
+        """The report as JSON text, in the form of `report.schema.json`."""
+        from tnverify.report.as_json import report_text
+
+        return report_text(self)
+
+    def __str__(self) -> str:
+        from tnverify.report.terminal import run_text
+
+        return run_text(self)
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{each.spec} {each.verdict}" for each in self.subjects)
+        return f"<RunReport: {told}; print it to read it>"
 
     @property
     def is_partial(self) -> bool:

@@ -29,7 +29,7 @@ from tnverify.plans.strategies import corpus
 from tnverify.subjects import SubjectRecipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 __all__ = ["RunOptions", "SubjectRecipe", "check_device", "environment", "identify", "verify"]
@@ -39,9 +39,12 @@ def verify(
     requests: Sequence[SubjectRecipe],
     options: RunOptions | None = None,
     progress: Progress | None = None,
+    known: Mapping[str, SubjectReport] | None = None,
 ) -> RunReport:
     """Verify each subject. Ctrl-C ends the run and keeps what was found so far.
 
+    `known` has what was measured of subjects before (see `identify`), by what they are called: it
+    is not measured again.
     Raises ValueError (CatalogueError, WaiverError) for options that name nothing, before any
     subject is touched.
     """
@@ -54,7 +57,7 @@ def verify(
     made = RunPlan(options, profile, catalogue, waivers, ())
     with _one_thread():
         if options.isolated:
-            reports, sleeping, interrupted = _apart(requests, made, progress)
+            reports, sleeping, interrupted = _apart(requests, made, progress, known or {})
         else:
             reports, sleeping, interrupted = _here(requests, made, progress)
         try:
@@ -80,9 +83,17 @@ _Found = tuple[list[SubjectReport], tuple[str, ...], bool]
 """Every subject's report, the families that sleep, and whether Ctrl-C ended it."""
 
 
-def _apart(requests: Sequence[SubjectRecipe], made: RunPlan, progress: Progress) -> _Found:
+def _apart(
+    requests: Sequence[SubjectRecipe],
+    made: RunPlan,
+    progress: Progress,
+    known: Mapping[str, SubjectReport],
+) -> _Found:
     """Verify each subject in a process of its own."""
-    cases = [Case(request, number) for number, request in enumerate(requests, 1)]
+    cases = [
+        Case(request, number, report=known.get(request.spec))
+        for number, request in enumerate(requests, 1)
+    ]
     crew = Crew(cases, made, progress)
     return crew.verify(), crew.asleep, crew.interrupted
 

@@ -42,6 +42,17 @@ def print_run(run: RunReport, on: Console) -> None:
     show(run_lines(run, on.width), on)
 
 
+def run_text(run: RunReport, width: int = 80) -> str:
+    """The report as plain text."""
+    return "\n".join(line.plain for line in run_lines(run, width))
+
+
+def subject_text(subject: SubjectReport, width: int = 80) -> str:
+    """One subject as plain text: what it is, and what was found where laws were asked."""
+    lines = subject_lines(subject, width) if subject.laws else identify_lines(subject, width)
+    return "\n".join(line.plain for line in lines)
+
+
 def run_lines(run: RunReport, width: int) -> Iterator[Text]:
     """The lines of `print_run`."""
     several = len(run.subjects) > 1

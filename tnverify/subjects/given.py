@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
+import reprlib
 import sys
 import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tnverify.bad_input import BadInput
 from tnverify.subjects.recipe import SubjectRecipe
 from tnverify.subjects.shown import shown
 
@@ -29,7 +31,8 @@ def recipe_of(
 ) -> SubjectRecipe:
     """The recipe of a SPEC, a class, a function that builds a layer, or a layer that is there.
 
-    What no name leads to in another process is carried as it is, with its source beside it.
+    What no name leads to in another process is carried as it is, with its source beside it. Raises
+    BadInput for what is none of these.
     """
     asked: dict[str, Any] = {"claims": claims, "adapter": adapter, "setup": setup}
     asked["handles"] = dict(handles or {})
@@ -37,6 +40,12 @@ def recipe_of(
         asked["limits"] = limits
     if isinstance(subject, str):
         return SubjectRecipe(subject, **asked)
+    is_layer = hasattr(subject, "condition") or isinstance(subject, list | tuple)
+    if not callable(subject) and not is_layer:
+        raise BadInput(
+            f"{reprlib.repr(subject)} is a {type(subject).__name__}, no layer: give a SPEC, a"
+            " class, a function that builds a layer, or a layer"
+        )
     spec = importable(subject)
     if spec is not None:
         return SubjectRecipe(spec, live=subject, **asked)

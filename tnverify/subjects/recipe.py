@@ -52,6 +52,18 @@ class Found:
     limits: Limits = field(default_factory=Limits)
     device: str = "cpu"
 
+    @property
+    def lanes(self) -> tuple[str, ...]:
+        """The precisions in which it is asked."""
+        return lanes_of(self.has_float64, self.dtype == "float64")
+
+
+def lanes_of(has_float64: bool, is_float64: bool) -> tuple[str, ...]:
+    """The precisions in which a subject is asked: float64, and its own where that is another."""
+    if is_float64:
+        return ("float64",)
+    return ("float64", "native") if has_float64 else ("native",)
+
 
 @dataclass(frozen=True, slots=True)
 class SubjectRecipe:
