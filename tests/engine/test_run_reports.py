@@ -20,12 +20,15 @@ from tnverify.engine.profiles import PROFILES
 from tnverify.engine.results import (
     Cause,
     Counterexample,
+    Flow,
     LawVerdict,
     RunReport,
     SubjectReport,
 )
 from tnverify.engine.run import RunOptions, check_device, environment, identify, verify
 from tnverify.plans.strategies import corpus
+from tnverify.report.as_json import to_json
+from tnverify.report.reading import from_json
 from tnverify.subjects import SubjectRecipe, Unusable
 
 if TYPE_CHECKING:
@@ -143,12 +146,23 @@ def test_a_subject_that_conforms_is_reported_whole(awake: list[Any]) -> None:
         scheme="instance_norm",
         modifiers=("biased",),
         fingerprint=Fingerprint(("itself",), ("itself",), "instance_norm"),
+        flows=report.flows,
         evidence=report.evidence,
         asked=report.asked,
         notes=report.notes,
         recipe=report.recipe,
     )
     assert [v.law.name for v in report.laws] == [LAW]
+    assert Flow("itself", "target", "reads", "must") in report.flows
+    assert Flow("other_targets", "target", "exactly_zero", "may_not") in report.flows
+    assert {flow.found for flow in report.flows if flow.source != "itself"} == {"exactly_zero"}
+
+
+def test_reports_of_runs_are_read_back_as_they_were(awake: list[Any]) -> None:
+    wrong = replace(BATCH, claims="meta_bn,detached", adapter="mode_flag")
+    run = verify([INSTANCE, wrong, SubjectRecipe("no_such:Layer")], QUICK)
+    assert {s.verdict for s in run.subjects} == {"conforms", "violates", "unusable"}
+    assert from_json(to_json(run)) == run
 
 
 def test_what_was_declared_and_given_is_reported(awake: list[Any]) -> None:

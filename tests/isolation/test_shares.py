@@ -100,7 +100,8 @@ def small_shares(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def timeless(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: timeless(v) for k, v in value.items() if k not in ("seconds", "started_at")}
+        times = ("seconds", "formula_seconds", "started_at")
+        return {k: timeless(v) for k, v in value.items() if k not in times}
     return [timeless(each) for each in value] if isinstance(value, list) else value
 
 

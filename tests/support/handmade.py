@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tnverify.catalogue import Law, law
 from tnverify.contract.measured import Fingerprint
 from tnverify.engine.results import (
+    Boundary,
     Cause,
     Counterexample,
     LawVerdict,
@@ -65,15 +67,17 @@ NO_HANDLE = LawVerdict(
     reason="the layer has no handle on scale and offset",
 )
 
+SIZES = (1, 2, 3, 4, 5, 6, 8, 12)
+
 COUNTEREXAMPLE = Counterexample(
-    plan={"lane": "float64", "salt": 0, "scale": float("inf")},
+    plan={"lane": "float64", "salt": 0, "scale": "Infinity"},
     context=[[[[0.0]]]],
-    targets=[[[[0.0]]], [[[float("nan")]]]],
-    boundary={
-        "context": "fails for 1 to 12 context items",
-        "targets": "fails for 2 or more targets, passes for 1",
-        "channels": "fails for 1 to 12 channels",
-    },
+    targets=[[[[0.0]]], [[["NaN"]]]],
+    boundary=(
+        Boundary("context", SIZES),
+        Boundary("targets", SIZES[1:], (1,)),
+        Boundary("channels", SIZES),
+    ),
     reproducer="print('it fails')\n",
     verified=True,
     path="tnverify-out/BatchNorm2d_a_target_ignores_the_other_targets.py",
@@ -186,7 +190,10 @@ def unusable() -> SubjectReport:
 
 
 def run_of(*subjects: SubjectReport, interrupted: bool = False) -> RunReport:
-    """A run of these subjects."""
+    """A run of these subjects, their laws as values, as the engine hands them over."""
+    subjects = tuple(
+        replace(s, laws=tuple(replace(v, law=v.law.facts) for v in s.laws)) for s in subjects
+    )
     return RunReport(
         command="verify",
         environment={

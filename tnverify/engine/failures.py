@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tnverify.catalogue.laws import Law
     from tnverify.contract.task import Task
+    from tnverify.engine.results import Boundary
     from tnverify.plans import Plan
     from tnverify.subjects.subject import Subject
 
@@ -70,13 +71,13 @@ def smallest_failure(
 
     if first.hung or not fails(plan.build(dtype, device)):
         task = plan.build(dtype, device)
-        return Smallest(first, _counterexample(task, plan, lane, {}, ()), task, lane)
+        return Smallest(first, _counterexample(task, plan, lane, (), ()), task, lane)
     for other in beside:
         if other.lane == lane and fails(other.task):
-            return _told(law, subject, other.task, plan, lane, {})
+            return _told(law, subject, other.task, plan, lane, ())
     # Compiling and exporting take seconds a task: there the first failing task must do.
     if law.thorough_only:
-        return _told(law, subject, plan.build(dtype, device), plan, lane, {})
+        return _told(law, subject, plan.build(dtype, device), plan, lane, ())
     with alarms():
         plan = shrink_plan(plan, lambda p: fails(p.build(dtype, device)), subject, seed)
         task = plan.build(dtype, device)
@@ -87,7 +88,7 @@ def smallest_failure(
 
 
 def _told(
-    law: Law, subject: Subject, task: Task, plan: Plan, lane: str, around: dict[str, str]
+    law: Law, subject: Subject, task: Task, plan: Plan, lane: str, around: tuple[Boundary, ...]
 ) -> Smallest:
     """How the law ends on its smallest task, with what it asked of the layer there."""
     trace = Trace()
@@ -96,7 +97,7 @@ def _told(
 
 
 def _counterexample(
-    task: Task, plan: Plan, lane: str, around: dict[str, str], calls: tuple[str, ...]
+    task: Task, plan: Plan, lane: str, around: tuple[Boundary, ...], calls: tuple[str, ...]
 ) -> Counterexample:
     literal = is_literal(task)
     return Counterexample(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tnverify.engine.capture import captured_output
 from tnverify.engine.causes import group_causes
 from tnverify.engine.corpora import plans_for
+from tnverify.engine.flows import flows_of, with_laws
 from tnverify.engine.hold import hold
 from tnverify.engine.likeness import like_faults
 from tnverify.engine.results import SubjectReport
@@ -78,7 +79,8 @@ def concluded(
         report,
         verdict=verdict,
         reason=reason,
-        laws=tuple(verdicts),
+        laws=tuple(replace(v, law=v.law.facts) for v in verdicts),
+        flows=with_laws(report.flows, verdicts),
         causes=group_causes(verdicts),
         like_faults=like_faults(verdicts, declared, made.profile.name),
         notes=(*report.notes, *notes),
@@ -99,6 +101,7 @@ def described(request: SubjectRecipe, found: Inference) -> SubjectReport:
         modifiers=claims.modifiers,
         inferred=claims.inferred,
         fingerprint=found.fingerprint,
+        flows=flows_of(found.fingerprint, claims),
         nearness=found.nearness,
         notes=subject.notes,
         cautions=subject.cautions,
