@@ -13,7 +13,8 @@ import pytest
 
 from tnverify.contract.measured import Fingerprint, Nearness
 from tnverify.engine.results import LawVerdict
-from tnverify.report.as_json import plain, report_dict, schema, to_json, write_json
+from tnverify.report.as_json import plain, report_dict, schema, to_json
+from tnverify.report.forms import Destination, write
 from tnverify.report.paths import OutputError, check_file, check_folder, write_atomically
 
 ALL = handmade.run_of(
@@ -80,7 +81,7 @@ def test_the_same_results_give_the_same_text() -> None:
 def test_writing_replaces_the_file_whole(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text("before")
-    write_json(ALL, path)
+    assert write(ALL, [Destination("json", path)]) == []
     assert json.loads(path.read_text()) == json.loads(to_json(ALL))
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
 

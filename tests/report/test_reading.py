@@ -61,7 +61,9 @@ def full() -> SubjectReport:
         handmade.run_of(full()),
         handmade.run_of(),
         replace(ALL, interrupted=True, asleep=("moments",), only=("a",), skip=("b", "c")),
-        handmade.run_of(replace(handmade.conforming("ünï\n<script>"), reason="\x00 \u2028 'q'")),
+        handmade.run_of(
+            replace(handmade.conforming("ünï\n<script>"), reason="\x00 \u2028 \udc00 'q'")
+        ),
     ],
 )
 def test_what_is_written_is_read_back_as_it_was(run: RunReport) -> None:

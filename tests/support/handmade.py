@@ -203,3 +203,33 @@ def run_of(*subjects: SubjectReport, interrupted: bool = False) -> RunReport:
         profile="quick", seed=0, started_at="2026-01-01T00:00:00+00:00", seconds=2.25,
         subjects=subjects, interrupted=interrupted,
     )  # fmt: skip
+
+
+EVIL = (
+    "</script><script>alert(1)</script><img src=x onerror=alert(1)>\x1b[2J\x00\x07\u202e"
+    " `` ``` | ![x](http://evil.example/x) [a](javascript:alert(1)) @everyone ]]> \udc80"
+    " Пример 例 {{ 7 * 7 }} {% raw %} &amp; $x$ https://evil.example"
+)
+
+
+def hostile() -> RunReport:
+    """A run in which every word is hostile."""
+    subject = transductive()
+    first, second, *others = subject.laws
+    law = replace(first.law.facts, source=EVIL, doc=f"{EVIL}\n\n{EVIL}", why=EVIL, remedy=EVIL)
+    example = replace(
+        COUNTEREXAMPLE, summary=EVIL, calls=(EVIL,), reproducer=f"'''{EVIL}'''\n# ````\n",
+        path=EVIL, standalone=EVIL,
+    )  # fmt: skip
+    told = replace(first, law=law, reason=EVIL, expected=EVIL, actual=EVIL, counterexample=example)
+    bad = replace(
+        subject, spec=EVIL, adapter=EVIL, evidence=EVIL, notes=(EVIL,), cautions=(EVIL,),
+        laws=(told, replace(second, reason=EVIL), *others), like_faults=(EVIL,),
+    )  # fmt: skip
+    titled = replace(
+        bad,
+        causes=(replace(subject.causes[0], title=EVIL),),
+        laws=tuple(replace(v, cause=EVIL) if v.is_bad else v for v in bad.laws),
+    )
+    run = run_of(bad, titled, replace(unusable(), spec=EVIL, reason=EVIL))
+    return replace(run, environment={**run.environment, "platform": EVIL}, only=(EVIL,))

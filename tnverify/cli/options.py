@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -109,6 +110,19 @@ def limits_of(sizes: dict[str, Any]) -> Limits:
         return Limits.of(**sizes)
     except ValueError as error:
         raise bad(error) from None
+
+
+def report_options(command: F) -> F:
+    """--report and --json: in which forms the report is written, and where."""
+    for option in (
+        click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE",
+                     help="The same as --report json:FILE."),
+        click.option("--report", "reports", multiple=True, metavar="FORM:FILE",
+                     help="Write the report as json, html, markdown, junit, sarif, badge or"
+                     " terminal; - is stdout. Repeatable."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
 
 
 def color_option(command: F) -> F:

@@ -13,6 +13,7 @@ from tnverify.cli.options import (
     color_option,
     limits_of,
     processes,
+    report_options,
     size_options,
     subject_options,
     words,
@@ -21,6 +22,7 @@ from tnverify.cli.options import (
 if TYPE_CHECKING:
     from tnverify.contract.limits import Limits
     from tnverify.engine.results import RunReport
+    from tnverify.report.forms import Destination
     from tnverify.subjects import SubjectRecipe
 
 _PATH = click.Path(path_type=Path)
@@ -66,7 +68,7 @@ _PATH = click.Path(path_type=Path)
     help="How many processes verify at a time, auto: one a core. Fewer layers than that share"
     " their laws out; the report is the same.",
 )
-@click.option("--json", "json_file", type=_PATH, metavar="FILE", help="Write the report as JSON.")
+@report_options
 @click.option(
     "--out",
     type=_PATH,
@@ -102,6 +104,7 @@ def command(
     skip: tuple[str, ...],
     jobs: int | None,
     json_file: Path | None,
+    reports: tuple[str, ...],
     out: Path,
     waivers: Path | None,
     durations: int | None,
@@ -113,7 +116,7 @@ def command(
     Ends with 0 where every layer conforms, 1 where one violates its claims, 2 where one cannot
     be used, 3 where nothing was decided.
     """  # fmt: skip
-    _check_paths(json_file, out)
+    destinations = _checked_paths(reports, json_file, out)
     limits = limits_of(sizes)
     # Only now: an unusable path is told at once, torch takes a second to import.
     from tnverify.bad_input import BadInput
@@ -148,20 +151,23 @@ def command(
         requests = _defaults(claims, adapter, handles, setup, limits)
     with progress(color=not no_color) as shown:
         run = verify(requests, options, shown)
-    written = _hand_over(run, json_file, durations, no_color=no_color)
+    written = _hand_over(run, destinations, durations, no_color=no_color)
     # A report that was asked for and is not there is a failure, but a violation outweighs it.
     return run.exit_code if written or run.exit_code in (1, INTERRUPTED) else BAD_INPUT
 
 
-def _check_paths(json_file: Path | None, out: Path) -> None:
-    from tnverify.report.paths import OutputError, check_file, check_folder
+def _checked_paths(
+    reports: tuple[str, ...], json_file: Path | None, out: Path
+) -> tuple[Destination, ...]:
+    from tnverify.report.forms import destinations
+    from tnverify.report.paths import OutputError, check_folder
 
     try:
-        if json_file is not None:
-            check_file(json_file, "--json")
+        found = destinations(reports, json_file)
         check_folder(out, "--out")
     except OutputError as error:
         raise bad(error) from None
+    return found
 
 
 def _defaults(
@@ -184,26 +190,29 @@ def _defaults(
 
 
 def _hand_over(
-    run: RunReport, json_file: Path | None, durations: int | None, *, no_color: bool
+    run: RunReport,
+    destinations: tuple[Destination, ...],
+    durations: int | None,
+    *,
+    no_color: bool,
 ) -> bool:
-    """Write and print the report; returns whether the file, if any, was written.
+    """Write and print the report; returns whether all that was asked for was written.
 
-    JSON first: a reader of stdout that goes away must not cost the file.
+    Files first: a reader of stdout that goes away must not cost them. Where a report goes to
+    stdout, it is all that is printed there.
     """
-    written = True
-    if json_file is not None:
-        from tnverify.report.as_json import write_json
+    from tnverify.report.forms import write
 
-        try:
-            write_json(run, json_file)
-        except OSError as error:
-            complain(f"--json {json_file}: {error.strerror or error}")
-            written = False
     for subject in run.subjects:
         if subject.verdict == "unusable":
             complain(f"{subject.spec}: {subject.reason}")
-    if len(run.subjects) == 1 and run.subjects[0].verdict == "unusable" and not run.interrupted:
-        return written
+    failed = write(run, destinations)
+    for line in failed:
+        complain(line)
+    unusable = [s for s in run.subjects if s.verdict == "unusable"]
+    alone = len(run.subjects) == 1 and bool(unusable) and not run.interrupted
+    if alone or any(each.path is None for each in destinations):
+        return not failed
     from tnverify.report.terminal import console, print_run
 
     on = console(color=not no_color)
@@ -213,4 +222,4 @@ def _hand_over(
         from tnverify.report.terminal import show
 
         show(duration_lines(run, durations, on.width), on)
-    return written
+    return not failed

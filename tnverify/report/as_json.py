@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import asdict
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from tnverify import __version__
 from tnverify.report import words
-from tnverify.report.paths import write_atomically
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tnverify.contract.measured import Fingerprint
     from tnverify.engine.results import (
         Counterexample,
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 2
 
+_HALVES = re.compile("[\\ud800-\\udfff]")
+
 
 def schema() -> dict[str, object]:
     """The JSON schema of the report."""
@@ -36,14 +36,11 @@ def schema() -> dict[str, object]:
     return loaded
 
 
-def write_json(run: RunReport, path: Path) -> None:
-    """Write the report to `path`, whole or not at all. Raises OSError where it cannot."""
-    write_atomically(path, to_json(run))
-
-
 def to_json(run: RunReport) -> str:
     """The report as text: keys in the order of the schema, two spaces, a newline at the end."""
-    return json.dumps(report_dict(run), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(report_dict(run), indent=2, ensure_ascii=False, allow_nan=False)
+    # Halves of a pair of surrogates, which messages may hold, are no UTF-8.
+    return _HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", text) + "\n"
 
 
 def report_dict(run: RunReport) -> dict[str, object]:
