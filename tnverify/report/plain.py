@@ -15,6 +15,9 @@ _LEAK = (
     "accuracy measured on whole target sets will not be had where targets come one item at a time"
 )
 
+_VISIBLE = 1e-6
+"""Effects that are smaller are of the size of rounding, in outputs of about one."""
+
 _SOURCES = {
     "itself": "itself",
     "context": "the context",
@@ -102,6 +105,17 @@ def effect(found: Effect, *, reads: str = "what it may not read") -> str:
     return (
         f"Replacing {reads} moves an output by up to {found.largest:.2g}, median"
         f" {found.median:.2g}, over {tasks}."
+    )
+
+
+def smallness(verdict: LawVerdict) -> str | None:
+    """What to know of the size of the effect on the smallest task; None where it is plain."""
+    example = verdict.counterexample
+    if example is None or example.effect is None or example.effect > _VISIBLE:
+        return None
+    return (
+        f"On this task the output moves by {example.effect:.2g} only: a matter of rounding. It is"
+        " a fault all the same, since nothing may move it."
     )
 
 
