@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _RUNS = pytest.StashKey[list["RunReport"]]()
 """What was found, by this process and by workers of pytest-xdist."""
 
+_REPORT = "--tnverify-report"
+
 _SIZES = (
     ("rank", "the spatial dimensions of their input, 0 to 3"),
     ("channels", "the one number of channels that the layers are built for"),
@@ -154,15 +156,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
         config.workeroutput["tnverify"] = packed(runs)  # type: ignore[attr-defined]  # xdist's
         return
+    from tnverify.report.forms import destination, write
     from tnverify.report.merged import merged
-    from tnverify.report.written import write_report
 
-    for given in config.getoption("tnverify_reports"):
-        try:
-            write_report(merged(runs), given)
-        except OSError as error:
-            print(f"--tnverify-report {given}: {error.strerror or error}", file=sys.stderr)
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+    asked = [destination(each, _REPORT) for each in config.getoption("tnverify_reports")]
+    for failed in write(merged(runs), asked):
+        print(failed, file=sys.stderr)
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -312,13 +312,12 @@ def _check_words(config: pytest.Config) -> None:
         return
     from tnverify.bad_input import BadInput
     from tnverify.engine.check import check_import
+    from tnverify.report.forms import destinations
     from tnverify.report.paths import OutputError
-    from tnverify.report.written import check_report
     from tnverify.subjects import Unusable
 
     try:
-        for given in reports:
-            check_report(given, "--tnverify-report")
+        destinations(reports, option=_REPORT)
         for spec in specs:
             _asked(config, spec)
             check_import(spec)

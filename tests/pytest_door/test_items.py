@@ -13,7 +13,7 @@ import pytest
 from door import SPEC
 
 from tnverify.engine.results import LawVerdict
-from tnverify.report import written
+from tnverify.report import forms
 
 if TYPE_CHECKING:
     from door import Engine
@@ -185,7 +185,7 @@ def test_a_report_that_cannot_be_written_is_said(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(written, "write_atomically", full)
+    monkeypatch.setattr(forms, "write_atomically", full)
     result = run(pytester, "-k", door.HELD.name, "--tnverify-report", "json:report.json")
     assert result.ret == pytest.ExitCode.INTERNAL_ERROR
     result.stderr.fnmatch_lines(["--tnverify-report json:report.json: No space left on device"])
@@ -233,7 +233,7 @@ def test_a_law_whose_family_slept_does_not_pass(pytester: pytest.Pytester, engin
         (["--tnverify-shape", "8,many"], "--shape 8,many: write ITEMS,CHANNELS *"),
         (["--tnverify-report", "json"], "--tnverify-report json: write FORM:FILE, *"),
         (["--tnverify-report", "jsn:a"], "--tnverify-report jsn:a: unknown form 'jsn': *"),
-        (["--tnverify-report", "json:/proc/none/a"], "--tnverify-report /proc/none/a: *"),
+        (["--tnverify-report", "json:/proc/none/a"], "--tnverify-report json:/proc/none/a: *"),
     ],
 )
 def test_bad_input_is_a_usage_error(

@@ -40,7 +40,7 @@ def test_two_workers_run_every_law_once_and_know_what_failed_last(
     # One worker verified the layer, and its report reached who writes it.
     assert len({line.split()[0] for line in lines if door.SPEC in line}) == 1
     (subject,) = json.loads((pytester.path / "report.json").read_text())["subjects"]
-    assert len(subject["properties"]) == len(handmade.LAWS)
+    assert len(subject["laws"]) == len(handmade.LAWS)
 
     again = pytester.runpytest_subprocess("--tnverify", door.SPEC, "--lf")
     again.assert_outcomes(failed=2)

@@ -253,9 +253,15 @@ class RunReport:
 
     def to_json(self) -> str:
         """The report as JSON text, in the form of `report.schema.json`."""
-        from tnverify.report.as_json import report_text
+        from tnverify.report.as_json import to_json
 
-        return report_text(self)
+        return to_json(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the page, in a frame of its own."""
+        from tnverify.report.as_html import framed
+
+        return framed(self)
 
     def __str__(self) -> str:
         from tnverify.report.terminal import run_text

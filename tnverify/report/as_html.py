@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from tnverify.contract.claims import SCHEMES
 from tnverify.report import boundaries, plain, words
 from tnverify.report.budget import budget_text
 from tnverify.report.formulas import formula
+from tnverify.report.layout import printable
 from tnverify.report.page import Page
 from tnverify.report.page.colours import ground, tones
 from tnverify.report.verification.drawing import drawn
@@ -84,6 +86,14 @@ def to_html(run: RunReport) -> str:
     return page
 
 
+def framed(run: RunReport) -> str:
+    """The page in a frame, so that a notebook's styles and the page's leave each other alone."""
+    page = html.escape(to_html(run), quote=True)
+    style = "width: 100%; height: 42rem; border: 1px solid #8886; border-radius: 8px"
+    frame = f'title="tnverify" sandbox="allow-scripts" style="{style}"'
+    return f'<iframe {frame} srcdoc="{page}"></iframe>'
+
+
 def _page(run: RunReport, detail: _Detail) -> str:
     shown = [
         _Shown(
@@ -139,7 +149,7 @@ def _page(run: RunReport, detail: _Detail) -> str:
         "paragraphs": _paragraphs,
         "told_apart": _told_apart,
     }
-    return _PAGE.html([*ground(), *tones()], values, calls)
+    return printable(_PAGE.html([*ground(), *tones()], values, calls))
 
 
 def _ending(found: Any, size: int) -> tuple[str, str]:

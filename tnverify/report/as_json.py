@@ -95,6 +95,7 @@ def _subject(subject: SubjectReport) -> dict[str, object]:
         "verdict": subject.verdict,
         "conforms_as": words.conforming_kind(subject),
         "reason": subject.reason,
+        "recipe": None if subject.recipe is None else plain(subject.recipe.as_json()),
         "seconds": subject.seconds,
         "cautions": list(subject.cautions),
         "notes": list(subject.notes),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Writer = Callable[[RunReport], str]
 
 STDOUT = "-"
-REPORT = "--report"
+REPORT, JSON = "--report", "--json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Destination:
     def given(self) -> str:
         """As it was written on the command line."""
         to = STDOUT if self.path is None else str(self.path)
-        return f"{self.option} {to}" if self.option != REPORT else f"{REPORT} {self.form}:{to}"
+        return f"{self.option} {to}" if self.option == JSON else f"{self.option} {self.form}:{to}"
 
     def check(self) -> None:
         """Raise OutputError, naming the option, unless it can be written."""
@@ -75,26 +75,29 @@ class Destination:
             raise OutputError(f"{self.given}: {str(error).partition(': ')[2]}") from None
 
 
-def destinations(given: Sequence[str], json_file: Path | None = None) -> tuple[Destination, ...]:
-    """What --report and --json name. Raises OutputError unless each can be written, and no two go
-    to one place."""
-    found = [destination(each) for each in given]
+def destinations(
+    given: Sequence[str], json_file: Path | None = None, option: str = REPORT
+) -> tuple[Destination, ...]:
+    """What `option`, FORM:FILE each, and --json name. Raises OutputError unless each can be
+    written, and no two go to one place."""
+    found = [destination(each, option) for each in given]
     if json_file is not None:
-        found.insert(0, Destination("json", json_file, "--json"))
+        found.insert(0, Destination("json", json_file, JSON))
     check(found)
     return tuple(found)
 
 
-def destination(given: str) -> Destination:
+def destination(given: str, option: str = REPORT) -> Destination:
     """What FORM:FILE names. Raises OutputError for a form that there is none of, or no file."""
     form, colon, file = given.partition(":")
     if form not in FORMS:
         from tnverify.contract.claims import nearest  # brings torch: only once something is wrong
 
-        raise OutputError(f"--report {given}: unknown form {form!r}: {nearest(form, tuple(FORMS))}")
+        hint = nearest(form, tuple(FORMS))
+        raise OutputError(f"{option} {given}: unknown form {form!r}: {hint}")
     if not colon or not file:
-        raise OutputError(f"--report {given}: write FORM:FILE, such as {form}:FILE, or {form}:-")
-    return Destination(form, None if file == STDOUT else Path(file))
+        raise OutputError(f"{option} {given}: write FORM:FILE, such as {form}:FILE, or {form}:-")
+    return Destination(form, None if file == STDOUT else Path(file), option)
 
 
 def check(destinations: Sequence[Destination]) -> None:

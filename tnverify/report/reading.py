@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, get_args
 
+from tnverify.bad_input import BadInput
 from tnverify.catalogue.laws import Kind, LawFacts, Level
 from tnverify.contract.measured import Fingerprint, Nearness
 from tnverify.engine.results import (
@@ -27,12 +28,13 @@ from tnverify.engine.results import (
 )
 from tnverify.report.as_json import SCHEMA_VERSION
 from tnverify.report.fields import FieldError, Fields
+from tnverify.subjects.recipe import SubjectRecipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-class ReportError(ValueError):
+class ReportError(BadInput):
     """A file that holds no report that can be read; the message is one line."""
 
 
@@ -111,6 +113,7 @@ def _subject(fields: Fields, texts: Fields) -> SubjectReport:
         like_faults=fields.texts("like_faults"),
         notes=fields.texts("notes"),
         cautions=fields.texts("cautions"),
+        recipe=fields.maybe("recipe", lambda n: SubjectRecipe.from_json(fields.inner(n).values)),
         bug=fields.maybe_text("bug"),
         seconds=fields.number("seconds"),
     )
