@@ -8,3 +8,6 @@ class BadInput(ValueError):  # noqa: N818 - named for what it is about, as a use
 
     The message is the one line that the command line prints: the value, the rule, what to do.
     """
+
+
+BadInput.__module__ = "tnverify"  # as users name it

@@ -189,18 +189,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    found: dict[str, str] = {}
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            found.update(
-                (_layer_of(report.nodeid), value)
-                for name, value in getattr(report, "user_properties", ())
-                if name == "tnverify"
-            )
+    reports = [report for kind in terminalreporter.stats.values() for report in kind]
+    told = [each for report in reports for each in getattr(report, "user_properties", ())]
+    found = dict.fromkeys(value for name, value in told if name == "tnverify")
     if found:
         terminalreporter.section("tnverify")
-        for spec, text in found.items():
-            terminalreporter.line(f"{spec}: {text}")
+        for line in found:
+            terminalreporter.line(line)
 
 
 class _Layer(pytest.Collector):
@@ -239,7 +234,7 @@ class _LawItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Path, None, str]:
         # Not the node's id: pytest takes the dots of a name that ends an id for Python's.
-        return self.path, None, f"{self.name} of {_layer_of(self.nodeid)}"
+        return self.path, None, f"{self.name} of {self.verification.spec}"
 
 
 def _law_of(item: pytest.Item) -> tuple[str, Verification | None]:
@@ -256,11 +251,6 @@ def _law_of(item: pytest.Item) -> tuple[str, Verification | None]:
     return "", None
 
 
-def _layer_of(nodeid: str) -> str:
-    """The layer, or the test, that an item's id begins with."""
-    return nodeid.rpartition("::")[0]
-
-
 def _described(report: SubjectReport) -> str:
     """How the layer was driven, what it claims and whom its targets read, in a line."""
     from tnverify.report import words
@@ -270,7 +260,7 @@ def _described(report: SubjectReport) -> str:
         text += f", targets read {words.reads(report.fingerprint.target_reads)}"
     if report.nearness is not None:
         text += f"; {words.nearness(report.nearness)}"
-    return ". ".join([*report.cautions, text])
+    return f"{report.spec}: {'. '.join([*report.cautions, text])}"
 
 
 def _asked(config: pytest.Config, spec: str) -> Asked:

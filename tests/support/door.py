@@ -96,6 +96,6 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Engine:
     engine = Engine()
     monkeypatch.setattr(run, "verify", engine.verify)
     monkeypatch.setattr(run, "identify", engine.identify)
-    for module in (tnverify.catalogue, tnverify.verification, check):
+    for module in (tnverify.catalogue, tnverify.verification, tnverify.parametrized, check):
         monkeypatch.setattr(module, "load_catalogue", catalogue)
     return engine
