@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tnverify.contract.limits import Limits
     from tnverify.engine.results import RunReport
     from tnverify.report.forms import Destination
-    from tnverify.subjects import SubjectRecipe
 
 _PATH = click.Path(path_type=Path)
 
@@ -89,6 +88,9 @@ _PATH = click.Path(path_type=Path)
     metavar="N",
     help="Print which N laws took longest, 0 for all.",
 )
+@click.option(
+    "--installed", is_flag=True, help="Verify the layers that installed packages announce."
+)
 @color_option
 def command(
     specs: tuple[str, ...],
@@ -108,10 +110,12 @@ def command(
     out: Path,
     waivers: Path | None,
     durations: int | None,
+    installed: bool,
     no_color: bool,
     **sizes: Any,
 ) -> int:
-    """Verify layers. No SPEC: the reference layers and torch's own.
+    """Verify layers. No SPEC: those of [tool.tnverify] in ./pyproject.toml, or, where it names
+    none, the reference layers and torch's own.
 
     Ends with 0 where every layer conforms, 1 where one violates its claims, 2 where one cannot
     be used, 3 where nothing was decided.
@@ -120,6 +124,7 @@ def command(
     limits = limits_of(sizes)
     # Only now: an unusable path is told at once, torch takes a second to import.
     from tnverify.bad_input import BadInput
+    from tnverify.cli.unnamed import not_named
     from tnverify.engine.check import check_options
     from tnverify.engine.options import RunOptions
     from tnverify.engine.run import verify
@@ -145,10 +150,13 @@ def command(
         check_options(options, claims=claims, adapter=adapter, handles=handles)
     except BadInput as error:
         raise bad(error) from None
-    if specs:
-        requests = [SubjectRecipe(spec, claims, adapter, handles, setup, limits) for spec in specs]
-    else:
-        requests = _defaults(claims, adapter, handles, setup, limits)
+    requests = [SubjectRecipe(spec, claims, adapter, handles, setup, limits) for spec in specs]
+    if not requests:
+        _expect_nothing_said(claims, adapter, handles, setup, limits)
+        requests, options, more = not_named(options, installed=installed)
+        destinations = _checked_paths(reports or more, json_file, options.out or out)
+    elif installed:
+        raise bad("--installed verifies what packages announce: name no SPEC beside it")
     with progress(color=not no_color) as shown:
         run = verify(requests, options, shown)
     written = _hand_over(run, destinations, durations, no_color=no_color)
@@ -170,13 +178,14 @@ def _checked_paths(
     return found
 
 
-def _defaults(
+def _expect_nothing_said(
     claims: str | None,
     adapter: str | None,
     handles: dict[str, str],
     setup: str | None,
     limits: Limits,
-) -> list[SubjectRecipe]:
+) -> None:
+    """Refuse what says how one layer is verified, where none is named."""
     from tnverify.contract.limits import Limits
 
     sizes = limits != Limits()
@@ -184,9 +193,6 @@ def _defaults(
     for option, value in (*given.items(), ("a size of input", sizes)):
         if value:
             raise bad(f"{option} says how a layer is to be verified: name the layer too")
-    from tnverify.cli.defaults import default_requests
-
-    return default_requests()
 
 
 def _hand_over(

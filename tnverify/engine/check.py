@@ -46,6 +46,19 @@ def check_options(
         catalogue = load_catalogue()
         catalogue.select(options.only, options.skip)
         read_waivers(options.waivers, catalogue)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    check_subject(claims=claims, adapter=adapter, handles=handles)
+
+
+def check_subject(
+    *,
+    claims: str | None = None,
+    adapter: str | None = None,
+    handles: Mapping[str, str] | None = None,
+) -> None:
+    """Raise BadInput unless the words that say how a layer is verified name things."""
+    try:
         if claims is not None:
             parse_claims(claims)
         if adapter is not None:

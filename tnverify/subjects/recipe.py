@@ -11,8 +11,9 @@ from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tnverify.contract.claims import nearest, parse_claims
+from tnverify.contract.claims import parse_claims
 from tnverify.contract.limits import Limits
+from tnverify.keys import check_keys
 from tnverify.subjects.spec import Spec, Unusable, parse_spec
 
 if TYPE_CHECKING:
@@ -174,12 +175,10 @@ def _default(default: Any, factory: Callable[[], Any] | Any) -> Any:
 
 
 def _check_keys(data: Any, kind: type, what: str, without: frozenset[str] = frozenset()) -> None:
-    if not hasattr(data, "items"):
-        raise RecipeError(f"{what} must be a table, not {data!r}"[:200])
-    known = tuple(each.name for each in fields(kind) if each.name not in without)
-    for key in data:
-        if key not in known:
-            raise RecipeError(f"{what} has no {key!r}: {nearest(str(key), known)}")
+    try:
+        check_keys(data, (f.name for f in fields(kind) if f.name not in without), what)
+    except ValueError as error:
+        raise RecipeError(str(error)) from None
 
 
 def _absolute(spec: str) -> str:
