@@ -20,7 +20,7 @@ def to_badge(run: RunReport) -> str:
 
 def _told(run: RunReport) -> tuple[str, str]:
     total = len(run.subjects)
-    counted = [subject.verdict for subject in run.subjects]
+    counted: list[str] = [subject.verdict for subject in run.subjects]
     for verdict, word, several, colour in (
         ("violates", "violates", "violate", "red"),
         ("unusable", "unusable", "unusable", "red"),

@@ -18,7 +18,7 @@ from tnverify.report.verification.drawing import drawn
 from tnverify.report.verification.reading import COLUMNS, LEGEND, marks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from tnverify.catalogue.laws import LawFacts
     from tnverify.engine.results import Cause, LawVerdict, RunReport, SubjectReport
@@ -124,7 +124,7 @@ def _page(run: RunReport, detail: _Detail) -> str:
         "outcomes": OUTCOMES,
         "schemes": SCHEMES,
     }
-    calls = {
+    calls: dict[str, Callable[..., Any]] = {
         "sentence": plain.sentence,
         "finding": plain.finding,
         "effect": plain.effect,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tnverify.report import words
+from tnverify.report.layout import clipped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +90,7 @@ def finding(cause: Cause, group: Sequence[LawVerdict]) -> str:
     """What is wrong, as a sentence: what the layer does, else the law that does not hold."""
     title = cause.title or group[0].cause
     if title is not None:
-        return _ended(f"The layer {words.clipped(title, 200)}")
+        return _ended(f"The layer {clipped(title, 200)}")
     verdict = group[0]
     if verdict.outcome == "stale_waiver":
         return f"A waiver is out of date: {_ended(verdict.reason or verdict.law.name)}"
