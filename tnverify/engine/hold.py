@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tnverify.engine.attribution import attributed
 from tnverify.engine.causes import group_causes
 from tnverify.engine.corpora import plans_for
+from tnverify.engine.effects import measured
 from tnverify.engine.evaluate import Evaluation, evaluate
 from tnverify.engine.failures import Smallest, smallest_failure
 from tnverify.engine.reproducer import program, write_program
@@ -83,7 +84,7 @@ def hold(
     if not made.interruptions:
         found = attributed(found, records, subject)
     if options.shrink and not made.interruptions:
-        small = _Small(subject, request, number, options, progress, watch, before)
+        small = _Small(subject, request, number, options, progress, watch, before, plans.usual)
         found |= small.of(records, found)
     return [found[law.name] for law in made.catalogue]
 
@@ -114,6 +115,7 @@ class _Small:
     progress: Progress
     watch: Watch
     before: Before
+    plans: Sequence[Plan]
 
     def of(self, records: list[LawRecord], found: dict[str, LawVerdict]) -> dict[str, LawVerdict]:
         """The verdicts on laws that failed, with their counterexamples.
@@ -141,11 +143,15 @@ class _Small:
         if any(c.law == name and c.stage == "shrink" for c in self.before.crashes):
             first = replace(first, hung=True)  # a smaller task ended the process: it stays as it is
         self.watch.asking(name, -1, lane, plan.build())
+        effects = None
+        if first.symptom == "flow" and not first.hung and not beside:
+            effects = measured(record.law, self.subject, self.plans, lane)
         smallest = smallest_failure(
-            record.law, self.subject, (plan, lane, first), self.options.seed, beside
+            record.law, self.subject, (plan, lane, first), self.options.seed, beside, effects
         )
         beside.append(smallest)
-        return law_verdict(record, self._with_program(smallest, record))
+        verdict = law_verdict(record, self._with_program(smallest, record))
+        return replace(verdict, effect=None if effects is None else effects.effect)
 
     def _with_program(self, smallest: Smallest, record: LawRecord) -> Smallest:
         example, options = smallest.counterexample, self.options
