@@ -290,9 +290,9 @@ def test_a_stale_waiver_does_not_keep_others_of_its_cause_from_being_made_small(
 def test_failures_are_made_small_from_the_seed_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     seeds = []
 
-    def noted(law: Law, layer: Subject, failure: Any, seed: int, beside: Any) -> Smallest:
+    def noted(law: Law, layer: Subject, failure: Any, seed: int, *more: Any) -> Smallest:
         seeds.append(seed)
-        return smallest_failure(law, layer, failure, seed, beside)
+        return smallest_failure(law, layer, failure, seed, *more)
 
     monkeypatch.setattr(holding, "smallest_failure", noted)
     made = RunPlan(RunOptions(seed=31, out=None), FEW, Catalogue((TWO_ITEMS,)), (), ())
