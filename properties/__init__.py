@@ -27,6 +27,7 @@ from . import (
     training,
     transductivity,
 )
+from .words import in_words
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -49,4 +50,4 @@ FAMILIES: tuple[ModuleType, ...] = (
 )
 """The modules of laws, in the catalogue's order."""
 
-LAWS: tuple[Law, ...] = tuple(law for family in FAMILIES for law in family.LAWS)
+LAWS: tuple[Law, ...] = tuple(in_words(law) for family in FAMILIES for law in family.LAWS)

@@ -6,7 +6,15 @@ lives here in every run, and a user who does not ask for tnverify must not pay f
 
 from __future__ import annotations
 
+import importlib as _importlib
 from pathlib import Path as _Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tnverify.api import identify, verify
+    from tnverify.bad_input import BadInput
+    from tnverify.drawn import tasks
+    from tnverify.parametrized import parametrize
 
 __version__ = "0.1.0"
 
@@ -16,4 +24,26 @@ _root = _Path(__file__).resolve().parent.parent
 if (_root / "pyproject.toml").is_file() and (_root / "properties" / "__init__.py").is_file():
     __path__.append(str(_root))
 
-__all__ = ["__version__"]
+_HOMES = {
+    "BadInput": "tnverify.bad_input",
+    "identify": "tnverify.api",
+    "parametrize": "tnverify.parametrized",
+    "tasks": "tnverify.drawn",
+    "verify": "tnverify.api",
+}
+"""Where each public name lives: imported when it is first asked for."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found: object = getattr(_importlib.import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
+
+
+__all__ = ["BadInput", "__version__", "identify", "parametrize", "tasks", "verify"]

@@ -1,46 +1,59 @@
 """pytest's door to the engine: `pytest --tnverify SPEC` gives one item per law.
 
-An item's id is `SPEC::law`, so `-k a_target_ignores` picks laws by name. A layer is verified
-once, when its first item runs, on the laws that were picked; each item then tells what became
-of its law:
+An item's id is `SPEC::law`, so `-k a_target_ignores` picks laws by name, and `-m tnverify` picks
+laws alone. Tests that `tnverify.parametrize` makes are treated alike. A layer is measured when its
+laws are collected, and what it does not claim is deselected. It is verified once, before the first
+of its laws, on those that were picked; each item then tells what became of its law:
 
 - a must-level law that is violated or broken, or a stale waiver, fails;
 - a should-level law that does not hold, and a waived one, are expected failures (xfail);
-- a law that is not claimed, or that could not be decided, is skipped with the reason.
+- a law that could not be decided is skipped with the reason.
 
-pytest loads this module in every run of every project, so nothing heavy is imported until
-`--tnverify` is given.
+pytest loads this module in every run of every project, so nothing heavy is imported until a layer
+is asked about.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
-    from tnverify.contract import Limits
-    from tnverify.engine.options import RunOptions
-    from tnverify.engine.results import LawVerdict, RunReport, SubjectReport
-    from tnverify.subjects import SubjectRequest
+    from tnverify.api import Asked
+    from tnverify.engine.results import RunReport, SubjectReport
+    from tnverify.verification import Verification
 
-_WIDTH = 80
+_RUNS = pytest.StashKey[list["RunReport"]]()
+"""What was found, by this process and by workers of pytest-xdist."""
+
+_REPORT = "--tnverify-report"
+
+_SIZES = (
+    ("rank", "the spatial dimensions of their input, 0 to 3"),
+    ("channels", "the one number of channels that the layers are built for"),
+    ("min-channels", "the fewest channels that the layers take"),
+    ("min-items", "the fewest items of a context, and of targets"),
+    ("min-side", "the shortest side of a map"),
+    ("multiple-of", "what every number of items must be a multiple of"),
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tnverify", "verification of normalisation layers")
-    group.addoption(
-        "--tnverify",
-        action="append",
-        default=[],
-        metavar="SPEC",
-        dest="tnverify_specs",
-        help="verify this layer, one item per law; without paths, collect nothing else"
-        " (repeatable)",
-    )
+    for name, dest, metavar, text in (
+        ("", "specs", "SPEC", "verify this layer too, one item per law (repeatable)"),
+        ("-handle", "handle", "HANDLE=ATTRIBUTE",
+         "map a parameter where names differ, such as scale=a (repeatable)"),
+        ("-report", "reports", "FORM:FILE",
+         "write what was found, of all workers together, such as json:report.json (repeatable)"),
+    ):  # fmt: skip
+        group.addoption(f"--tnverify{name}", action="append", default=[], metavar=metavar,
+                        dest=f"tnverify_{dest}", help=text)  # fmt: skip
     for name, metavar, default, text in (
         ("claims", "SCHEME[,MODIFIER...]", None, "what the layers claim to be, else measured"),
         ("adapter", "NAME", None, "how the layers are called, else detected"),
@@ -48,144 +61,194 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ("profile", "NAME", "default", "quick, default or thorough"),
         ("device", "NAME", "cpu", "cpu or cuda"),
         ("out", "DIR", "tnverify-out", "where programs that fail as the layer did are written"),
+        ("shape", "ITEMS,CHANNELS,H,W", None, "the one shape that layers take"),
     ):
         group.addoption(f"--tnverify-{name}", metavar=metavar, default=default, help=text)
-    group.addoption(
-        "--tnverify-handle",
-        action="append",
-        default=[],
-        metavar="HANDLE=ATTRIBUTE",
-        help="map a parameter where names differ, such as scale=a (repeatable)",
-    )
-    for name, text in (
-        ("rank", "the spatial dimensions of their input, 0 to 3"),
-        ("channels", "the one number of channels that the layers are built for"),
-        ("min-channels", "the fewest channels that the layers take"),
-        ("min-items", "the fewest items of a context, and of targets"),
-        ("min-side", "the shortest side of a map"),
-        ("multiple-of", "what every number of items must be a multiple of"),
-    ):
+    for name, text in _SIZES:
         group.addoption(f"--tnverify-{name}", type=int, metavar="N", help=text)
-    group.addoption(
-        "--tnverify-shape", metavar="ITEMS,CHANNELS,H,W", help="the one shape that layers take"
-    )
     group.addoption(
         "--tnverify-seed", type=int, default=0, metavar="N", help="the same seed, the same run"
     )  # fmt: skip
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_RUNS] = []
+    config.addinivalue_line("markers", "tnverify: a law of a normalisation layer")
+    if not config.pluginmanager.hasplugin("xdist"):
+        config.addinivalue_line("markers", "xdist_group(name): what one worker is to run")
     # A worker of xdist was started by a process that has checked the same words.
-    if config.getoption("tnverify_specs") and not hasattr(config, "workerinput"):
+    if not hasattr(config, "workerinput"):
         _check_words(config)
 
 
-def pytest_ignore_collect(config: pytest.Config) -> bool | None:
-    paths_named = config.args_source is pytest.Config.ArgsSource.ARGS
-    return True if config.getoption("tnverify_specs") and not paths_named else None
-
-
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
     """Add the laws before `-k`, `--lf` and the like choose among the items."""
-    for spec in dict.fromkeys(session.config.getoption("tnverify_specs")):
+    for spec in dict.fromkeys(config.getoption("tnverify_specs")):
         layer = _Layer.from_parent(session, name=spec, nodeid=spec)
         items.extend(session.genitems(layer))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Take out what is not claimed of the laws that were chosen."""
+    config, items = session.config, session.items
+    picked: dict[Verification, dict[str, list[pytest.Item]]] = {}
+    for item in items:
+        law, verification = _law_of(item)
+        if verification is not None:
+            picked.setdefault(verification, {}).setdefault(law, []).append(item)
+    for verification, found in picked.items():
+        silent = set() if config.option.collectonly else set(found) & set(verification.unclaimed())
+        verification.picked = set(found) - silent
+        gone = [item for law in silent for item in found[law]]
+        if gone:
+            config.hook.pytest_deselected(items=gone)
+            items[:] = [item for item in items if item not in gone]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Verify the layer, before the first of its laws."""
+    _, verification = _law_of(item)
+    if verification is None or verification.is_known:
+        return
+    from tnverify.bad_input import BadInput
+
+    try:
+        item.config.stash[_RUNS].append(verification.verify())
+    except BadInput:
+        return  # its laws say so
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Charge each law with its own seconds, and the rest to what comes before the first of them."""
+    report = yield
+    law, verification = _law_of(item)
+    if verification is None or verification.run is None or not verification.run.subjects[0].laws:
+        return report
+    subject = verification.run.subjects[0]
+    if report.when == "setup" and not verification.is_charged:
+        verification.is_charged = True
+        report.duration = max(0.0, report.duration - sum(v.seconds for v in subject.laws))
+    if report.when == "call":
+        verdict = subject.verdict_of(law)
+        report.duration = verdict.seconds
+        report.user_properties.append(("tnverify", _described(subject)))
+        report.user_properties.append(("tnverify_tasks", verdict.examples))
+        if verdict.margin is not None:
+            report.user_properties.append(("tnverify_margin", verdict.margin))
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand over what was found: to the process that started this one, or to files."""
+    config, runs = session.config, session.config.stash[_RUNS]
+    if not runs:
+        return
+    if hasattr(config, "workerinput"):
+        from tnverify.isolation.messages import packed
+
+        config.workeroutput["tnverify"] = packed(runs)  # type: ignore[attr-defined]  # xdist's
+        return
+    from tnverify.report.forms import destination, write
+    from tnverify.report.merged import merged
+
+    asked = [destination(each, _REPORT) for each in config.getoption("tnverify_reports")]
+    for failed in write(merged(runs), asked):
+        print(failed, file=sys.stderr)
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a worker of pytest-xdist found."""
+    data = getattr(node, "workeroutput", {}).get("tnverify")
+    if data is None:
+        return
+    from tnverify.catalogue import load_catalogue
+    from tnverify.isolation.messages import value_of
+
+    node.config.stash[_RUNS].extend(value_of(data, load_catalogue().named))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give all laws of a layer to one worker, which verifies it once; other tests as ever."""
+    specs = config.getoption("tnverify_specs")
+    if not specs or config.getoption("dist") != "load":
+        return None
+    from tnverify.scheduling import by_layer
+
+    return by_layer(config, log, tuple(specs))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    found: dict[str, str] = {}
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            found.update(
-                (report.nodeid.split("::")[0], value)
-                for name, value in getattr(report, "user_properties", ())
-                if name == "tnverify"
-            )
+    reports = [report for kind in terminalreporter.stats.values() for report in kind]
+    told = [each for report in reports for each in getattr(report, "user_properties", ())]
+    found = dict.fromkeys(value for name, value in told if name == "tnverify")
     if found:
         terminalreporter.section("tnverify")
-        for spec, text in found.items():
-            terminalreporter.line(f"{spec}: {text}")
+        for line in found:
+            terminalreporter.line(line)
 
 
 class _Layer(pytest.Collector):
-    """A subject: verified once, when the first of its laws is run."""
-
-    report: SubjectReport | None = None
-    asleep: tuple[str, ...] = ()
+    """A layer that was named on the command line."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        from tnverify.catalogue import load_catalogue
+        from tnverify.verification import Verification
 
-        for law in load_catalogue():
-            yield _LawItem.from_parent(self, name=law.name)
-
-    def verdict(self, law: str) -> LawVerdict:
-        """What became of a law; the first call verifies the layer on every law picked."""
-        if self.report is None:
-            picked = tuple(item.name for item in self.session.items if item.parent is self)
-            run = _verify(self.config, self.name, picked)
-            if run.interrupted:
-                raise KeyboardInterrupt
-            self.report, self.asleep = run.subjects[0], run.asleep
-        elif self.report.verdict == "unusable":
-            pytest.skip("the layer is unusable, as said above")
-        if self.report.verdict == "unusable":
-            raise _LawFailedError(f"unusable: {self.report.reason}")
-        return self.report.verdict_of(law)
-
-
-class _LawFailedError(Exception):
-    """Carries the text to show in the place of a traceback."""
+        verification = Verification(_asked(self.config, self.name))
+        for law in verification.laws:
+            item = _LawItem.from_parent(self, name=law)
+            item.verification = verification
+            item.add_marker("tnverify")
+            yield item
 
 
 class _LawItem(pytest.Item):
     """One law for one layer."""
 
+    verification: Verification
+
     def runtest(self) -> None:
-        layer = self.parent
-        assert isinstance(layer, _Layer)
-        verdict = layer.verdict(self.name)
-        assert layer.report is not None
-        self.user_properties.append(("tnverify", _described(layer.report)))
-        self.user_properties.append(("tnverify_tasks", verdict.examples))
-        if verdict.margin is not None:
-            self.user_properties.append(("tnverify_margin", verdict.margin))
-        if verdict.outcome == "held" and verdict.law.family in layer.asleep:
-            pytest.skip("inconclusive: the suite did not catch its own known-bad layer")
-        _tell(verdict)
+        from tnverify.parametrized import end_as
+
+        end_as(self.name, self.verification)
 
     def repr_failure(
         self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None
-    ) -> Any:  # str, or what pytest makes of an exception: that type has no public name
-        if isinstance(excinfo.value, _LawFailedError):
-            return str(excinfo.value)
+    ) -> Any:  # what pytest makes of an exception: that type has no public name
+        from tnverify.bad_input import BadInput
+        from tnverify.verification import LawFailed
+
+        if isinstance(excinfo.value, LawFailed | BadInput):
+            return excinfo.getrepr(style="value")
         return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, None, str]:
         # Not the node's id: pytest takes the dots of a name that ends an id for Python's.
-        return self.path, None, f"{self.name} of {self._spec}"
-
-    @property
-    def _spec(self) -> str:
-        return self.nodeid.split("::")[0]
+        return self.path, None, f"{self.name} of {self.verification.spec}"
 
 
-def _tell(verdict: LawVerdict) -> None:
-    """End the item as its law ended."""
-    from tnverify.report.cause import cause_text
+def _law_of(item: pytest.Item) -> tuple[str, Verification | None]:
+    """The law that an item is about, and its layer; None where it is about none."""
+    if isinstance(item, _LawItem):
+        return item.name, item.verification
+    given = getattr(getattr(item, "callspec", None), "params", {})
+    if given and "tnverify.parametrized" in sys.modules:
+        from tnverify.parametrized import LawOfSubject
 
-    reason = verdict.reason or "no reason was given"
-    if verdict.outcome == "not_claimed":
-        pytest.skip(f"not claimed: {reason}")
-    if verdict.outcome == "inconclusive":
-        pytest.skip(f"inconclusive: {reason}")
-    if verdict.outcome == "waived":
-        pytest.xfail(f"waived: {reason}")
-    if verdict.is_shown:
-        if not verdict.is_bad:
-            pytest.xfail(f"should-level: {reason}")
-        raise _LawFailedError(cause_text([verdict], _WIDTH))
+        for value in given.values():
+            if isinstance(value, LawOfSubject):
+                return value.name, value.verification
+    return "", None
 
 
 def _described(report: SubjectReport) -> str:
@@ -197,78 +260,56 @@ def _described(report: SubjectReport) -> str:
         text += f", targets read {words.reads(report.fingerprint.target_reads)}"
     if report.nearness is not None:
         text += f"; {words.nearness(report.nearness)}"
-    return ". ".join([*report.cautions, text])
+    return f"{report.spec}: {'. '.join([*report.cautions, text])}"
 
 
-def _request(config: pytest.Config, spec: str) -> SubjectRequest:
-    from tnverify.subjects import SubjectRequest
+def _asked(config: pytest.Config, spec: str) -> Asked:
+    """What is asked of a layer. Raises BadInput for words that name nothing."""
+    from tnverify.api import ask
+    from tnverify.parametrized import jobs_here
 
-    handles = dict(given.split("=", 1) for given in config.getoption("tnverify_handle"))
-    return SubjectRequest(
-        spec,
-        config.getoption("tnverify_claims"),
-        config.getoption("tnverify_adapter"),
-        handles,
-        config.getoption("tnverify_setup"),
-        _limits(config),
-    )
+    def option(name: str) -> Any:
+        return config.getoption(f"tnverify_{name.replace('-', '_')}")
 
-
-def _limits(config: pytest.Config) -> Limits:
-    """The sizes that the layers take; raises UsageError for a number or shape that is none."""
-    import click
-
-    from tnverify.cli.options import limits_of, shape_of
-
-    names = ("rank", "channels", "min_channels", "min_items", "min_side", "multiple_of")
-    sizes = {name: config.getoption(f"tnverify_{name}") for name in names}
-    for name, value in sizes.items():
-        if value is not None and value < (name != "rank"):
-            option = name.replace("_", "-")
-            raise pytest.UsageError(f"--tnverify-{option} {value}: it must be at least 1")
-    try:
-        return limits_of(sizes | {"shape": shape_of(config.getoption("tnverify_shape"))})
-    except click.ClickException as error:
-        raise pytest.UsageError(f"--tnverify: {error.message}") from None
-
-
-def _options(config: pytest.Config, only: tuple[str, ...] = ()) -> RunOptions:
-    from tnverify.engine.options import RunOptions
-
-    out = Path(config.getoption("tnverify_out"))
-    # Each worker verifies for itself: two must not write the same program at once.
-    worker = getattr(config, "workerinput", {}).get("workerid")
-    return RunOptions(
-        profile=config.getoption("tnverify_profile"),
-        seed=config.getoption("tnverify_seed"),
-        only=only,
-        device=config.getoption("tnverify_device"),
-        out=out / worker if worker else out,
+    shape = option("shape")
+    sides = shape and [int(p) if p.strip().isdecimal() else p for p in shape.split(",")]
+    # Two workers must not write the same program at once.
+    worker = getattr(config, "workerinput", {}).get("workerid", "")
+    return ask(
+        (spec,),
+        claims=option("claims"),
+        adapter=option("adapter"),
+        handles=dict(given.split("=", 1) for given in option("handle")),
+        setup=option("setup"),
+        profile=option("profile"),
+        seed=option("seed"),
+        device=option("device"),
+        out=Path(option("out"), worker),
+        jobs=jobs_here(len(set(option("specs")))),
+        progress=False,
+        shape=sides,
+        **{name.replace("-", "_"): option(name) for name, _ in _SIZES},
     )
 
 
 def _check_words(config: pytest.Config) -> None:
     """Raise UsageError, in one line, for an option that names nothing or cannot be used."""
-    from tnverify.engine.check import InputError, check_import, check_options
-    from tnverify.report.paths import OutputError, check_folder
-    from tnverify.subjects import Unusable
-
     for given in config.getoption("tnverify_handle"):
         if "=" not in given:
             raise pytest.UsageError(f"--tnverify-handle {given}: write HANDLE=ATTRIBUTE")
+    specs, reports = config.getoption("tnverify_specs"), config.getoption("tnverify_reports")
+    if not specs and not reports:
+        return
+    from tnverify.bad_input import BadInput
+    from tnverify.engine.check import check_import
+    from tnverify.report.forms import destinations
+    from tnverify.report.paths import OutputError
+    from tnverify.subjects import Unusable
+
     try:
-        check_folder(Path(config.getoption("tnverify_out")), "--tnverify-out")
-        for spec in config.getoption("tnverify_specs"):
-            asked = _request(config, spec)
-            check_options(
-                _options(config), claims=asked.claims, adapter=asked.adapter, handles=asked.handles
-            )
+        destinations(reports, option=_REPORT)
+        for spec in specs:
+            _asked(config, spec)
             check_import(spec)
-    except (InputError, Unusable, OutputError) as error:
+    except (BadInput, Unusable, OutputError) as error:
         raise pytest.UsageError(str(error)) from None
-
-
-def _verify(config: pytest.Config, spec: str, laws: tuple[str, ...]) -> RunReport:
-    from tnverify.engine.run import verify
-
-    return verify([_request(config, spec)], _options(config, laws))

@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tnverify.catalogue import load_catalogue
-from tnverify.contract.claims import parse_claims
-from tnverify.contract.limits import Limits
 from tnverify.contract.outcomes import SubjectRaised, Violation
 from tnverify.engine.evaluate import Evaluation, evaluate
 from tnverify.engine.tasks_json import rebuild
-from tnverify.subjects.handles import handles_of
 from tnverify.subjects.prober import SubjectProber
-from tnverify.subjects.resolve import SubjectRequest, drive
+from tnverify.subjects.recipe import SubjectRecipe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,30 +23,21 @@ if TYPE_CHECKING:
 def check(
     *,
     law: str,
-    spec: str,
-    claims: str,
-    adapter: str,
-    recipe: Mapping[str, Any],
+    subject: Mapping[str, Any],
+    task: Mapping[str, Any],
     context: list[Any],
     target: list[Any],
-    handles: Mapping[str, str] | None = None,
-    setup: str | None = None,
-    eps: float = 1e-5,
-    device: str = "cpu",
-    channels: int | None = None,
-    rank: int | None = None,
+    layer: object = None,
 ) -> None:
     """Ask one law of one subject on one task.
 
-    `context` and `target` are nested lists of shape (items, channels, *spatial); where they are
-    empty the plan in `recipe` rebuilds them. `channels` is the one width that the layer is built
-    for, None where it takes any; `rank` counts the spatial dimensions of its input. Raises
-    Violation where the law fails, and SubjectRaised where the subject does.
+    `subject` is its recipe. `layer` is the class or the function that builds it, where no name
+    leads to it. `context` and `target` are nested lists of shape (items, channels, *spatial); where
+    they are empty the plan in `task` rebuilds them. Raises Violation where the law fails, and
+    SubjectRaised where the subject does.
     """
-    ended = _evaluation(
-        law, spec, claims, adapter, recipe, context, target, handles or {}, setup, eps, device,
-        Limits(rank=rank, channels=channels),
-    )  # fmt: skip
+    recipe = replace(SubjectRecipe.from_json(subject), live=layer)
+    ended = _evaluation(law, recipe, task, context, target)
     if ended.ending == "violated":
         raise Violation(
             str(ended.reason),
@@ -63,25 +51,15 @@ def check(
 
 def _evaluation(
     law: str,
-    spec: str,
-    claims: str,
-    adapter: str,
-    recipe: Mapping[str, Any],
+    recipe: SubjectRecipe,
+    task: Mapping[str, Any],
     context: list[Any],
     target: list[Any],
-    handles: Mapping[str, str],
-    setup: str | None,
-    eps: float,
-    device: str,
-    limits: Limits,
 ) -> Evaluation:
     torch.set_num_threads(1)
-    request = SubjectRequest(spec, claims, adapter, handles, setup, limits)
-    subject = drive(request, device)
-    declared = parse_claims(claims)
-    subject = replace(subject, claims=declared, eps=eps, handles=handles_of(subject, declared))
-    task = rebuild(recipe, context, target, subject)
-    ended = evaluate(load_catalogue().named(law), SubjectProber(subject), task)
+    subject = recipe.build()
+    rebuilt = rebuild(task, context, target, subject)
+    ended = evaluate(load_catalogue().named(law), SubjectProber(subject), rebuilt)
     if _collected is not None:
         _collected.append(ended)
     return ended

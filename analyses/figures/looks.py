@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tnverify.report.page.colours import BAD, GOOD, GRID, INK, MUTED, PAPER, UNSURE, ground
+
+__all__ = [
+    "BATCHINGS", "FORMS", "GRID", "INK", "LAYERS", "LEARNERS", "LOOKS", "MUTED", "ORDER",
+    "OUTCOMES", "PAPER", "Look", "look_of", "name_of", "place_of", "sentence", "themed", "titled",
+    "variables",
+]  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -51,9 +59,9 @@ BATCHINGS = {
 }
 
 OUTCOMES = {
-    "reproduced": Look("reproduced", "#1a7a36", "#66c983", "o"),
-    "contradicted": Look("contradicted", "#cf4318", "#ff8f66", "X"),
-    "undecided": Look("undecided", "#7d6200", "#e3bf4c", "D"),
+    "reproduced": Look("reproduced", *GOOD, "o"),
+    "contradicted": Look("contradicted", *BAD, "X"),
+    "undecided": Look("undecided", *UNSURE, "D"),
     "not measured": Look("not measured", "#686e76", "#a0a8b3", "d"),
 }
 
@@ -73,9 +81,6 @@ LEARNERS = {
     "cnaps": "CNAPs",
     "pixels": "Raw pixels",
 }
-
-INK, MUTED, GRID, PAPER = "#1d2228", "#59616b", "#d9dde2", "#fefefe"
-"""Text and axes, lesser text, grid lines, and what lies behind all of it."""
 
 
 def name_of(scheme: str) -> str:
@@ -109,16 +114,12 @@ def variables() -> list[tuple[str, str, str]]:
     looks = [*LOOKS.items(), *((f"outcome-{k}", look) for k, look in OUTCOMES.items())]
     looks += [(look.name, look) for look in LAYERS]
     made = [(_variable(name), look.colour, look.dark) for name, look in looks]
-    ground = (("ink", INK), ("muted", MUTED), ("grid", GRID), ("paper", PAPER))
-    return [*made, *((_variable(name), light, _GROUND_DARK[light]) for name, light in ground)]
+    return [*made, *ground()]
 
 
 def themed() -> dict[str, str]:
     """Of every colour of a figure that is another on dark paper, the variable that holds it."""
     return {light: name for name, light, _ in reversed(variables())}
-
-
-_GROUND_DARK = {INK: "#f0f3f6", MUTED: "#a9b2bd", GRID: "#363d46", PAPER: "#14181d"}
 
 
 def _variable(name: str) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from tnverify.analyses.figures.looks import variables
 from tnverify.analyses.report.content import Sheet, Table
+from tnverify.report.page import Page
 
 if TYPE_CHECKING:
     from tnverify.analyses.report.content import Content, Part
+
+_PAGE = Page("tnverify.analyses.report", "page.html.j2", "page.css")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +31,6 @@ class Heading:
 
 def html(content: Content, heading: Heading) -> str:
     """The page. All words are escaped; only figures and the style sheet go in as they are."""
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-    # A style sheet is no HTML: nothing in it is to be escaped, and no word of a user goes in.
-    plain = Environment(autoescape=False, undefined=StrictUndefined)  # noqa: S701 - see above
-    css = plain.from_string(_text("page.css")).render(colours=variables())
     sections = [
         {
             "title": section.title,
@@ -43,11 +39,13 @@ def html(content: Content, heading: Heading) -> str:
         }
         for section in content.sections
     ]
-    page: str = environment.from_string(_text("page.html.j2")).render(
-        css=css, sections=sections, statements=content.statements, methods=content.methods,
+    values = {
+        "sections": sections,
+        "statements": content.statements,
+        "methods": content.methods,
         **{name: getattr(heading, name) for name in Heading.__slots__},
-    )  # fmt: skip
-    return page
+    }
+    return _PAGE.html(variables(), values, {})
 
 
 def _beside(parts: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
@@ -71,7 +69,3 @@ def _shown(part: Part) -> Any:
         fields = {name: getattr(part, name) for name in Table.__slots__}
         return fields | {"marks": marks}
     return part
-
-
-def _text(name: str) -> str:
-    return files("tnverify.analyses.report").joinpath(name).read_text(encoding="utf-8")

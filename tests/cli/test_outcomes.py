@@ -112,7 +112,7 @@ def test_json_that_cannot_be_written_after_all_keeps_the_report(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tnverify.report.as_json.write_atomically", full)
+    monkeypatch.setattr("tnverify.report.forms.write_atomically", full)
     engine.answer = handmade.run_of(subject)
     ended = tnverify("verify", "a:B", "--json", "report.json")
     assert ended.complaint == "--json report.json: No space left on device"

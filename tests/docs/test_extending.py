@@ -13,7 +13,7 @@ from command_line import Terminal
 
 from tnverify.engine.evaluate import evaluate
 from tnverify.plans import Plan
-from tnverify.subjects import SubjectProber, SubjectRequest, resolve
+from tnverify.subjects import SubjectProber, SubjectRecipe, resolve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,7 @@ def test_the_law_holds_for_a_sound_layer_and_fails_for_one_that_sees_places(page
     )
     task = Plan(context=3, targets=2, channels=2, spatial=(3, 3), profile="normal").build()
     endings = [
-        evaluate(law, SubjectProber(resolve(SubjectRequest(spec)).subject), task).ending
+        evaluate(law, SubjectProber(resolve(SubjectRecipe(spec)).subject), task).ending
         for spec in ("torch.nn:InstanceNorm2d", "places.py:Places")
     ]
     assert endings == ["held", "violated"]

@@ -60,7 +60,7 @@ def test_trained_on_the_context_and_then_evaluated_is_no_scheme_and_leaks(
     assert subject["claims"]["scheme"] == "inductive"
     assert subject["fingerprint"]["target_reads"] == ["itself", "context", "past"]
     assert subject["fingerprint"]["nearest_scheme"] is None
-    failed = {p["name"] for p in subject["properties"] if p["outcome"] == "violated"}
+    failed = {p["name"] for p in subject["laws"] if p["outcome"] == "violated"}
     assert "a_task_forgets_the_task_before" in failed
     assert "no scheme" in shown
     assert "past tasks" in shown
@@ -82,9 +82,7 @@ def test_batch_statistics_are_reported_as_transductive_with_a_readable_counterex
     assert (code, subject["verdict"]) == (1, "violates")
     assert "other_targets" in subject["fingerprint"]["target_reads"]
     assert "other targets: transductive" in shown
-    law = next(
-        p for p in subject["properties"] if p["name"] == "a_target_ignores_the_other_targets"
-    )
+    law = next(p for p in subject["laws"] if p["name"] == "a_target_ignores_the_other_targets")
     assert law["outcome"] == "violated"
     example = law["counterexample"]
     assert sum(str(example["context"]).count(c) for c in "0123456789") <= 8

@@ -57,14 +57,14 @@ def test_it_is_recognised_by_itself(found: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("law", sorted(WRONG))
 def test_what_is_wrong_is_found(found: dict[str, Any], law: str) -> None:
-    outcome = next(p["outcome"] for p in found["properties"] if p["name"] == law)
+    outcome = next(p["outcome"] for p in found["laws"] if p["name"] == law)
     assert outcome in ("violated", "broken")
 
 
 def test_nothing_else_is_said_against_it(found: dict[str, Any]) -> None:
     said = {
         p["name"]: p["reason"]
-        for p in found["properties"]
+        for p in found["laws"]
         if p["outcome"] in ("violated", "broken", "inconclusive")
     }
     # What follows from the same: pickling fails where copying does, a target before any context

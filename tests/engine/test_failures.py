@@ -12,7 +12,7 @@ from makeshift import devices_built_on, law_of, normalizing, subject
 from tnverify.contract import Violation
 from tnverify.engine.evaluate import Evaluation
 from tnverify.engine.failures import Smallest, smallest_failure
-from tnverify.engine.results import Counterexample
+from tnverify.engine.results import Boundary, Counterexample
 from tnverify.faults.plain import PlainNorm
 from tnverify.plans import Plan
 
@@ -57,13 +57,11 @@ def test_a_failure_is_made_small_and_told() -> None:
     assert example.context == [[[[0.0]]]] * 3
     assert example.targets == [[[[0.0]]]]
     assert example.summary == "context [0, 0, 0], target [0]"
-    assert example.boundary == {
-        "context": "fails for 3 or more context items, passes for 1 to 2",
-        "targets": "fails for 1 to 12 targets",
-        "channels": "fails for 1 to 12 channels",
-        "height": "fails for 1 to 12 rows",
-        "width": "fails for 1 to 12 columns",
-    }
+    sizes = (1, 2, 3, 4, 5, 6, 8, 12)
+    assert example.boundary == (
+        Boundary("context", sizes[2:], sizes[:2]),
+        *(Boundary(name, sizes) for name in ("targets", "channels", "height", "width")),
+    )
     assert [call.split("->")[0] for call in example.calls] == [
         "layer 1: condition [0, 0, 0] ",
         "layer 1: normalize [0] ",
@@ -107,7 +105,7 @@ def test_a_failure_that_does_not_come_again_is_kept_as_it_was_found() -> None:
     assert smallest.ended is FIRST
     expect_task_of(smallest, FOUND, torch.float32)
     assert smallest.lane == smallest.counterexample.plan["lane"] == "native"
-    assert (smallest.counterexample.calls, smallest.counterexample.boundary) == ((), {})
+    assert (smallest.counterexample.calls, smallest.counterexample.boundary) == ((), ())
 
 
 def test_a_failure_that_ends_otherwise_now_is_kept_as_it_was_found() -> None:
@@ -138,7 +136,7 @@ def test_a_law_whose_tasks_take_seconds_is_told_on_the_first_task_that_failed() 
     assert len(asked) == 2
     expect_task_of(smallest, found)
     assert len(smallest.counterexample.calls) == 2
-    assert smallest.counterexample.boundary == {}
+    assert smallest.counterexample.boundary == ()
 
 
 def beside(plan: Plan, lane: str) -> Smallest:
@@ -154,7 +152,7 @@ def test_a_task_on_which_another_law_fails_is_taken_as_it_is() -> None:
     assert smallest.task is others[1].task
     assert smallest.ended.reason == "fails with 4 context items"
     assert smallest.counterexample.context == others[1].task.context.tolist()
-    assert smallest.counterexample.boundary == {}
+    assert smallest.counterexample.boundary == ()
     assert smallest.counterexample.calls
     assert len(asked) == 4
 
@@ -176,7 +174,7 @@ def test_a_task_too_large_to_write_out_is_told_by_its_plan() -> None:
     assert smallest.ended.failed
     assert (example.context, example.targets) == ([], [])
     assert set(example.plan) == {"lane", "drawn"}
-    assert any("passes for" in said for said in example.boundary.values())
+    assert any(found.passing for found in example.boundary)
 
 
 @pytest.mark.parametrize(

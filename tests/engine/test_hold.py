@@ -21,7 +21,7 @@ from tnverify.engine.profiles import Profile
 from tnverify.engine.waivers import Waiver, read_waivers
 from tnverify.faults.plain import PlainNorm
 from tnverify.plans.strategies import corpus
-from tnverify.subjects import SubjectRequest
+from tnverify.subjects import SubjectRecipe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tnverify.engine.results import LawVerdict
     from tnverify.subjects import Subject
 
-REQUEST = SubjectRequest("plain:Norm")
+REQUEST = SubjectRecipe("plain:Norm")
 FEW = Profile("few", tasks=3, corpus=8, native_every=2)
 WITNESS: dict[str, Any] = {
     "plan": {
@@ -112,9 +112,11 @@ def test_the_program_and_the_witness_are_written_side_by_side(tmp_path: Path) ->
     assert example.path == str(path)
     assert path.read_text(encoding="utf-8") == example.reproducer
     assert example.reproducer.startswith('"""fails_for_two_targets fails for plain:Norm\n')
+    written = json.loads(path.with_suffix(".json").read_text())
+    recipe = SubjectRecipe.from_json(written.pop("subject"))
+    assert (recipe.spec, recipe.found is not None) == ("plain:Norm", True)
     witness = {"plan": example.plan, "context": example.context, "target": example.targets}
-    written = path.with_suffix(".json").read_text()
-    assert written == json.dumps(witness, indent=1) + "\n"
+    assert written == json.loads(json.dumps(witness))
     assert sorted(p.name for p in path.parent.iterdir()) == [
         "07_fails_for_two_targets.json",
         "07_fails_for_two_targets.py",
@@ -288,9 +290,9 @@ def test_a_stale_waiver_does_not_keep_others_of_its_cause_from_being_made_small(
 def test_failures_are_made_small_from_the_seed_of_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     seeds = []
 
-    def noted(law: Law, layer: Subject, failure: Any, seed: int, beside: Any) -> Smallest:
+    def noted(law: Law, layer: Subject, failure: Any, seed: int, *more: Any) -> Smallest:
         seeds.append(seed)
-        return smallest_failure(law, layer, failure, seed, beside)
+        return smallest_failure(law, layer, failure, seed, *more)
 
     monkeypatch.setattr(holding, "smallest_failure", noted)
     made = RunPlan(RunOptions(seed=31, out=None), FEW, Catalogue((TWO_ITEMS,)), (), ())

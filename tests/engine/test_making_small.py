@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from makeshift import subject
 
@@ -11,6 +13,10 @@ from tnverify.engine.shrink import shrink_plan, weight_of
 from tnverify.engine.sweep import boundary
 from tnverify.faults.plain import PlainNorm
 from tnverify.plans import Plan
+from tnverify.report.boundaries import sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BIG = Plan(
     context=9,
@@ -76,13 +82,17 @@ def test_reduction_ends_where_everything_fails() -> None:
     assert small.targets.flatten().tolist() == [0.0]
 
 
+def told(task: Task, fails: Callable[[Task], bool | None]) -> dict[str, str]:
+    return {found.dimension: sentence(found) for found in boundary(task, fails, 1)}
+
+
 def test_the_boundary_says_where_failing_starts_and_stops() -> None:
     task = Plan(context=4, targets=2, channels=1, spatial=(1, 3)).build()
-    found = boundary(task, lambda t: len(t.context) >= 4, 1)
+    found = told(task, lambda t: len(t.context) >= 4)
     assert found["context"] == "fails for 4 or more context items, passes for 1 to 3"
-    found = boundary(task, lambda t: len(t.targets) == 1, 1)
+    found = told(task, lambda t: len(t.targets) == 1)
     assert found["targets"] == "fails for 1 target, passes for 2 or more"
-    found = boundary(task, lambda t: t.spatial[1] in (2, 5), 1)
+    found = told(task, lambda t: t.spatial[1] in (2, 5))
     assert found["width"] == "fails for 2, 5 columns, passes for 1, 3, 4, 6, 8, 12"
     assert found["height"].startswith("passes for 1 to 12")
 

@@ -16,7 +16,8 @@ from tnverify.engine import reproducer
 from tnverify.engine.reproducer import program, run_programs, write_program
 from tnverify.engine.results import Counterexample
 from tnverify.faults.plain import PlainNorm
-from tnverify.subjects import SubjectRequest
+from tnverify.subjects import SubjectRecipe
+from tnverify.subjects.rebuilding import with_found
 
 if TYPE_CHECKING:
     from tnverify.contract import Prober, Task
@@ -30,7 +31,7 @@ def sums_are_kept(norm: Prober, task: Task) -> None:
 
 
 LAW = law_of(sums_are_kept)
-REQUEST = SubjectRequest("torch.nn:LayerNorm(4)", handles={"scale": "b", "eps": "a"}, setup="begin")
+REQUEST = SubjectRecipe("torch.nn:LayerNorm(4)", handles={"scale": "b", "eps": "a"}, setup="begin")
 SMALL = Counterexample(
     plan={
         "lane": "float64",
@@ -45,9 +46,9 @@ SMALL = Counterexample(
 )
 
 
-def text_of(example: Counterexample, request: SubjectRequest = REQUEST) -> str:
+def text_of(example: Counterexample, request: SubjectRecipe = REQUEST) -> str:
     layer = replace(subject(PlainNorm, "meta_bn,unbiased"), eps=0.125)
-    return program(LAW, layer, request, example, seed=31)
+    return program(LAW, with_found(request, layer), example, seed=31)
 
 
 TEXT = f'''\
@@ -67,17 +68,28 @@ from tnverify.reproduce import check
 
 check(
     law='sums_are_kept',
-    spec='torch.nn:LayerNorm(4)',
-    claims='meta_bn,unbiased',
-    adapter='explicit_state',
-    handles={{'scale': 'b', 'eps': 'a'}},
-    setup='begin',
-    eps=0.125,
-    device='cpu',
-    rank=2,
+    # How the layer is built and called, as it was given and as it was found.
+    subject={{'spec': 'torch.nn:LayerNorm(4)',
+     'handles': {{'scale': 'b', 'eps': 'a'}},
+     'setup': 'begin',
+     'found': {{'adapter': 'explicit_state',
+               'claims': 'meta_bn,unbiased',
+               'handles': {{'bias': 'bias', 'eps': 'eps', 'weight': 'weight'}},
+               'rank': 2,
+               'channel_step': 1,
+               'one_width': False,
+               'one_shape': None,
+               'dtype': 'float32',
+               'has_float64': True,
+               'eps': 0.125,
+               'eps_of_dtype': False,
+               'lazy': False,
+               'unseeded': False,
+               'limits': {{}},
+               'device': 'cpu'}}}},
     # What belongs to the task beside its values: the layer's parameters, earlier tasks of
     # meta-training, and the salt from which the law makes further values.
-    recipe={{'lane': 'float64',
+    task={{'lane': 'float64',
      'weight': [0.30000000000000004, 0.6000000000000001, 0.8999999999999999],
      'bias': [],
      'past': []}},
@@ -111,7 +123,7 @@ def test_the_program_hands_over_what_was_found(
 ) -> None:
     given = given_by(text_of(SMALL), monkeypatch, tmp_path)
     assert (given["context"], given["target"]) == (SMALL.context, SMALL.targets)
-    assert given["recipe"] == {k: v for k, v in SMALL.plan.items() if k != "drawn"}
+    assert given["task"] == {k: v for k, v in SMALL.plan.items() if k != "drawn"}
 
 
 def test_a_task_too_large_to_write_out_goes_as_the_plan_that_draws_it(
@@ -119,7 +131,7 @@ def test_a_task_too_large_to_write_out_goes_as_the_plan_that_draws_it(
 ) -> None:
     large = replace(SMALL, plan={"lane": "native", "drawn": {"seed": 5}}, context=[], targets=[])
     given = given_by(text_of(large), monkeypatch, tmp_path)
-    assert given["recipe"] == {"lane": "native", "drawn": {"seed": 5}}
+    assert given["task"] == {"lane": "native", "drawn": {"seed": 5}}
     assert (given["context"], given["target"]) == ([], [])
 
 
@@ -159,7 +171,7 @@ def test_a_file_is_named_so_that_every_directory_finds_it(
     monkeypatch.chdir(tmp_path)
     expected = absolute.format(here=tmp_path.resolve())
     given = given_by(text_of(SMALL, replace(REQUEST, spec=spec)), monkeypatch, tmp_path)
-    assert given["spec"] == expected
+    assert given["subject"]["spec"] == expected
 
 
 def test_an_adapter_of_the_users_own_is_named_in_full(
@@ -168,8 +180,8 @@ def test_an_adapter_of_the_users_own_is_named_in_full(
     monkeypatch.chdir(tmp_path)
     layer = subject(PlainNorm)
     layer = replace(layer, adapter=replace(layer.adapter, name="mine.py:Adapter"))
-    given = given_by(program(LAW, layer, REQUEST, SMALL, 0), monkeypatch, tmp_path)
-    assert given["adapter"] == f"{tmp_path.resolve()}/mine.py:Adapter"
+    given = given_by(program(LAW, with_found(REQUEST, layer), SMALL, 0), monkeypatch, tmp_path)
+    assert given["subject"]["found"]["adapter"] == f"{tmp_path.resolve()}/mine.py:Adapter"
 
 
 def test_a_program_is_named_for_its_subject_and_law(tmp_path: Path) -> None:
@@ -197,9 +209,10 @@ def test_a_program_is_in_utf_8_whatever_the_system_writes(
 FAILING = """
 from tnverify.reproduce import check
 check(law="a_target_ignores_the_other_targets",
-      spec="torch.nn:BatchNorm2d(channels, track_running_stats=False)", claims="meta_bn",
-      adapter="mode_flag", recipe={"lane": "float64", "weight": [1.0], "bias": [0.0], "scale": 0.0,
-      "offset": 0.0, "salt": 0, "past": []}, context=[[[[0.0]]], [[[1.0]]]],
+      subject={"spec": "torch.nn:BatchNorm2d(channels, track_running_stats=False)",
+      "found": {"claims": "meta_bn", "adapter": "mode_flag"}},
+      task={"lane": "float64", "weight": [1.0], "bias": [0.0], "scale": 0.0, "offset": 0.0,
+      "salt": 0, "past": []}, context=[[[[0.0]]], [[[1.0]]]],
       target=[[[[0.0]]], [[[1.0]]]])
 """
 

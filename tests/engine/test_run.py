@@ -13,14 +13,14 @@ import torch
 from tnverify.catalogue import CatalogueError
 from tnverify.engine import canaries
 from tnverify.engine.run import RunOptions, identify, verify
-from tnverify.subjects import SubjectRequest
+from tnverify.subjects import SubjectRecipe
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tnverify.engine.results import LawVerdict, SubjectReport
 
-BATCH = SubjectRequest("torch.nn:BatchNorm2d(channels, track_running_stats=False)")
+BATCH = SubjectRecipe("torch.nn:BatchNorm2d(channels, track_running_stats=False)")
 LAW = "a_target_ignores_the_other_targets"
 QUICK = RunOptions(profile="quick", out=None)
 
@@ -68,7 +68,7 @@ def test_a_program_of_a_layer_that_was_mended_ends_with_nothing(tmp_path: Path) 
         "from torch.nn import BatchNorm2d\n"
         "def Layer(c): return BatchNorm2d(c, track_running_stats=False)\n"
     )
-    run = verify([SubjectRequest(f"{path}:Layer")], replace(QUICK, only=(LAW,), out=tmp_path))
+    run = verify([SubjectRecipe(f"{path}:Layer")], replace(QUICK, only=(LAW,), out=tmp_path))
     example = run.subjects[0].verdict_of(LAW).counterexample
     assert example is not None
     assert example.path is not None
@@ -79,7 +79,7 @@ def test_a_program_of_a_layer_that_was_mended_ends_with_nothing(tmp_path: Path) 
 
 def test_one_unusable_subject_leaves_the_others_their_results() -> None:
     run = verify(
-        [SubjectRequest("no_such:Layer"), SubjectRequest("torch.nn:InstanceNorm2d")],
+        [SubjectRecipe("no_such:Layer"), SubjectRecipe("torch.nn:InstanceNorm2d")],
         replace(QUICK, only=("transductivity",)),
     )
     assert [s.verdict for s in run.subjects] == ["unusable", "conforms"]
@@ -105,7 +105,7 @@ class InterruptedAfter:
 
 
 def test_ctrl_c_keeps_what_was_found() -> None:
-    requests = [SubjectRequest("torch.nn:InstanceNorm2d"), BATCH, SubjectRequest("never:Reached")]
+    requests = [SubjectRecipe("torch.nn:InstanceNorm2d"), BATCH, SubjectRecipe("never:Reached")]
     # In one process: another would be further by the time that it is interrupted.
     names = (LAW, "parameters_do_not_change_in_forward")
     options = replace(QUICK, only=names, isolated=False)
@@ -134,7 +134,7 @@ def test_a_suite_that_misses_its_own_canary_is_inconclusive(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(canaries, "asleep", lambda catalogue, plans: ["moments"])
-    run = verify([SubjectRequest("torch.nn:InstanceNorm2d")], replace(QUICK, only=(LAW,)))
+    run = verify([SubjectRecipe("torch.nn:InstanceNorm2d")], replace(QUICK, only=(LAW,)))
     assert run.exit_code == 3
     assert "known-bad layer of moments" in str(run.subjects[0].reason)
 
@@ -148,14 +148,14 @@ def test_what_a_layer_prints_is_captured_and_told(
         "    def forward(self, x):\n        print('hello from the layer')\n"
         "        warnings.warn('and a warning')\n        return super().forward(x)\n"
     )
-    report = verify([SubjectRequest(f"{path}:Chatty")], replace(QUICK, only=(LAW,))).subjects[0]
+    report = verify([SubjectRecipe(f"{path}:Chatty")], replace(QUICK, only=(LAW,))).subjects[0]
     assert report.verdict == "conforms"
     assert "hello from the layer" in " ".join(report.notes)
     assert capfd.readouterr() == ("", "")
 
 
 def test_identify_measures_and_checks_no_law() -> None:
-    report = identify(SubjectRequest("torch.nn:BatchNorm2d"))
+    report = identify(SubjectRecipe("torch.nn:BatchNorm2d"))
     assert report.laws == ()
     assert report.fingerprint is not None
     assert report.fingerprint.target_reads == ("itself", "past")
@@ -166,7 +166,7 @@ def test_the_threads_of_torch_are_left_as_they_were() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        verify([SubjectRequest("torch.nn:InstanceNorm2d")], replace(QUICK, only=(LAW,)))
+        verify([SubjectRecipe("torch.nn:InstanceNorm2d")], replace(QUICK, only=(LAW,)))
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

@@ -20,13 +20,16 @@ from tnverify.engine.profiles import PROFILES
 from tnverify.engine.results import (
     Cause,
     Counterexample,
+    Flow,
     LawVerdict,
     RunReport,
     SubjectReport,
 )
 from tnverify.engine.run import RunOptions, check_device, environment, identify, verify
 from tnverify.plans.strategies import corpus
-from tnverify.subjects import SubjectRequest, Unusable
+from tnverify.report.as_json import to_json
+from tnverify.report.reading import from_json
+from tnverify.subjects import SubjectRecipe, Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +38,8 @@ if TYPE_CHECKING:
     from tnverify.catalogue import Catalogue
     from tnverify.plans import Plan
 
-BATCH = SubjectRequest("torch.nn:BatchNorm2d(channels, track_running_stats=False)")
-INSTANCE = SubjectRequest("torch.nn:InstanceNorm2d")
+BATCH = SubjectRecipe("torch.nn:BatchNorm2d(channels, track_running_stats=False)")
+INSTANCE = SubjectRecipe("torch.nn:InstanceNorm2d")
 LAW = "a_target_ignores_the_other_targets"
 STEADY = "parameters_do_not_change_in_forward"
 QUICK = RunOptions(profile="quick", out=None, only=(LAW,), isolated=False)
@@ -126,7 +129,7 @@ def test_progress_is_told_of_each_subject_and_one_thread_computes(awake: list[An
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        verify([INSTANCE, SubjectRequest("no_such:Layer")], QUICK, watching)
+        verify([INSTANCE, SubjectRecipe("no_such:Layer")], QUICK, watching)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -143,11 +146,23 @@ def test_a_subject_that_conforms_is_reported_whole(awake: list[Any]) -> None:
         scheme="instance_norm",
         modifiers=("biased",),
         fingerprint=Fingerprint(("itself",), ("itself",), "instance_norm"),
+        flows=report.flows,
         evidence=report.evidence,
         asked=report.asked,
         notes=report.notes,
+        recipe=report.recipe,
     )
     assert [v.law.name for v in report.laws] == [LAW]
+    assert Flow("itself", "target", "reads", "must") in report.flows
+    assert Flow("other_targets", "target", "exactly_zero", "may_not") in report.flows
+    assert {flow.found for flow in report.flows if flow.source != "itself"} == {"exactly_zero"}
+
+
+def test_reports_of_runs_are_read_back_as_they_were(awake: list[Any]) -> None:
+    wrong = replace(BATCH, claims="meta_bn,detached", adapter="mode_flag")
+    run = verify([INSTANCE, wrong, SubjectRecipe("no_such:Layer")], QUICK)
+    assert {s.verdict for s in run.subjects} == {"conforms", "violates", "unusable"}
+    assert from_json(to_json(run)) == run
 
 
 def test_what_was_declared_and_given_is_reported(awake: list[Any]) -> None:
@@ -167,7 +182,7 @@ def test_a_sound_subject_of_which_few_laws_were_asked_conforms_in_part(awake: li
 
 
 def test_an_unusable_subject_says_why_and_how_long_it_took(awake: list[Any]) -> None:
-    run = verify([SubjectRequest("no_such:Layer")], QUICK)
+    run = verify([SubjectRecipe("no_such:Layer")], QUICK)
     report = run.subjects[0]
     assert report == SubjectReport(
         "no_such:Layer",
@@ -193,7 +208,7 @@ def test_remarks_on_the_layer_stand_before_what_it_printed(
     awake: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "noisy.py").write_text(NOISY)
-    report = verify([SubjectRequest(f"{tmp_path}/noisy.py:Noisy")], QUICK).subjects[0]
+    report = verify([SubjectRecipe(f"{tmp_path}/noisy.py:Noisy")], QUICK).subjects[0]
     first, second = report.notes
     assert first == "not checked in float64, where the layer raises TypeError: float32 only"
     assert second.startswith("printed ")
@@ -312,7 +327,7 @@ def test_identifying_says_how_long_it_took_and_gives_no_verdict() -> None:
 
 
 def test_what_cannot_be_identified_is_unusable() -> None:
-    report = identify(SubjectRequest("torch.nn:NoSuchNorm"))
+    report = identify(SubjectRecipe("torch.nn:NoSuchNorm"))
     assert report.verdict == "unusable"
     assert str(report.reason).startswith("torch.nn has no 'NoSuchNorm'")
 
@@ -321,7 +336,7 @@ def test_what_cannot_be_identified_is_unusable() -> None:
 def told_where(monkeypatch: pytest.MonkeyPatch) -> None:
     """No layer is usable: the reason is where it was to be built, and in how many threads."""
 
-    def resolve(request: SubjectRequest, device: str) -> Any:
+    def resolve(request: SubjectRecipe, device: str) -> Any:
         raise Unusable(f"on {device} in {torch.get_num_threads()}")
 
     monkeypatch.setattr(single, "resolve", resolve)
@@ -345,7 +360,7 @@ def test_what_a_layer_prints_while_it_is_identified_is_not_shown(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "noisy.py").write_text(NOISY)
-    report = identify(SubjectRequest(f"{tmp_path}/noisy.py:Noisy"))
+    report = identify(SubjectRecipe(f"{tmp_path}/noisy.py:Noisy"))
     assert report.notes == (
         "not checked in float64, where the layer raises TypeError: float32 only",
     )
@@ -377,7 +392,7 @@ def test_a_device_that_is_not_there_is_refused(
         return
     for refuses in (
         lambda: check_device(device),
-        lambda: identify(SubjectRequest("no_such:Layer"), device),
+        lambda: identify(SubjectRecipe("no_such:Layer"), device),
         lambda: verify([], replace(QUICK, device=device)),
     ):
         with pytest.raises(ValueError, match=r"^--device ") as raised:

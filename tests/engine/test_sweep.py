@@ -10,9 +10,18 @@ import torch
 from tnverify.contract import Parameters, Task
 from tnverify.engine.sweep import boundary
 from tnverify.plans import Plan
+from tnverify.report.boundaries import sentence
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
+
+
+def told(task: Task, fails: Callable[[Task], bool | None], step: int = 1) -> dict[str, str]:
+    """The sentence for each dimension."""
+    return {found.dimension: sentence(found) for found in boundary(task, fails, step)}
+
 
 SIZES = (1, 2, 3, 4, 5, 6, 8, 12)
 SPATIAL = {
@@ -28,7 +37,7 @@ SPATIAL = {
 
 
 @pytest.mark.parametrize(
-    ("failing", "sentence"),
+    ("failing", "said"),
     [
         (SIZES, "fails for 1 to 12 context items"),
         ((), "passes for 1 to 12 context items"),
@@ -45,13 +54,13 @@ SPATIAL = {
         ((1, 2, 4, 5, 6, 8, 12), "fails for 1, 2, 4, 5, 6, 8, 12 context items, passes for 3"),
     ],
 )
-def test_where_it_fails_and_passes_is_a_sentence(failing: tuple[int, ...], sentence: str) -> None:
+def test_where_it_fails_and_passes_is_a_sentence(failing: tuple[int, ...], said: str) -> None:
     task = Plan(context=3, targets=1).build()
-    assert boundary(task, lambda t: len(t.context) in failing, 1)["context"] == sentence
+    assert told(task, lambda t: len(t.context) in failing)["context"] == said
 
 
 @pytest.mark.parametrize(
-    ("failing", "passing", "sentence"),
+    ("failing", "passing", "said"),
     [
         (SIZES[1:], (), "fails for 2 or more context items, cannot be decided for 1 context item"),
         (
@@ -70,17 +79,17 @@ def test_where_it_fails_and_passes_is_a_sentence(failing: tuple[int, ...], sente
     ],
 )
 def test_what_says_nothing_has_not_passed(
-    failing: tuple[int, ...], passing: tuple[int, ...], sentence: str
+    failing: tuple[int, ...], passing: tuple[int, ...], said: str
 ) -> None:
     def fails(task: Task) -> bool | None:
         size = len(task.context)
         return size in failing if size in (*failing, *passing) else None
 
-    assert boundary(Plan(context=3, targets=1).build(), fails, 1)["context"] == sentence
+    assert told(Plan(context=3, targets=1).build(), fails)["context"] == said
 
 
 @pytest.mark.parametrize(
-    ("fails", "sentence"),
+    ("fails", "said"),
     [
         (lambda n: n % 4, "fails unless the number of channels is a multiple of 4"),
         (lambda n: n % 2 == 0, "fails where the number of channels is a multiple of 2"),
@@ -88,9 +97,9 @@ def test_what_says_nothing_has_not_passed(
         (lambda n: n > 12, "fails for 16 or more channels, passes for 1 to 12"),
     ],
 )
-def test_thresholds_and_divisors_of_large_tasks_are_told(fails: Any, sentence: str) -> None:
+def test_thresholds_and_divisors_of_large_tasks_are_told(fails: Any, said: str) -> None:
     task = Plan(context=2, targets=1, channels=33).build()
-    assert boundary(task, lambda t: bool(fails(t.channels)), 1)["channels"] == sentence
+    assert told(task, lambda t: bool(fails(t.channels)))["channels"] == said
 
 
 def test_a_task_is_not_doubled_beyond_measure() -> None:
@@ -115,18 +124,18 @@ def test_every_dimension_is_swept_in_its_own_words(rank: int) -> None:
         return task.context.shape[1 + list(words)[2:].index(name)]
 
     for name, (one, many) in words.items():
-        found = boundary(plan.build(), lambda t, name=name: size_of(t, name) == 1, 1)
+        found = told(plan.build(), lambda t, name=name: size_of(t, name) == 1)
         assert list(found) == list(words)
         assert found.pop(name) == f"fails for 1 {one}, passes for 2 or more"
         assert found == {n: f"passes for 1 to 12 {words[n][1]}" for n in found}
-        found = boundary(plan.build(), lambda t, name=name: size_of(t, name) > 3, 1)
+        found = told(plan.build(), lambda t, name=name: size_of(t, name) > 3)
         assert found[name] == f"fails for 4 or more {many}, passes for 1 to 3"
 
 
 def test_channels_are_swept_in_steps_of_the_layer() -> None:
     task = Plan(context=2, targets=1, channels=4).build()
     seen: list[Task] = []
-    found = boundary(task, lambda t: seen.append(t) is not None or t.channels >= 8, 4)
+    found = told(task, lambda t: seen.append(t) is not None or t.channels >= 8, 4)
     assert found["channels"] == "fails for 8 or more channels, passes for 4"
     assert found["context"] == "passes for 1 to 12 context items"
     assert sorted({t.channels for t in seen}) == [4 * size for size in SIZES]

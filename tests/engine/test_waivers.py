@@ -11,7 +11,7 @@ import pytest
 from tnverify.catalogue import CatalogueError, load_catalogue
 from tnverify.engine.run import RunOptions, verify
 from tnverify.engine.waivers import WaiverError, read_waivers
-from tnverify.subjects import SubjectRequest
+from tnverify.subjects import SubjectRecipe
 
 LAW = "a_target_ignores_the_other_targets"
 BATCH = "torch.nn:BatchNorm2d(channels, track_running_stats=False)"
@@ -33,14 +33,14 @@ def only(path: Path, spec: str) -> RunOptions:
 
 def test_a_waived_law_is_replayed_on_its_witness_alone(tmp_path: Path) -> None:
     path = written(tmp_path, f'[[waivers]]\nlaw = "{LAW}"\nreason = "known"\n{WITNESS}')
-    report = verify([SubjectRequest(BATCH)], only(path, BATCH)).subjects[0]
+    report = verify([SubjectRecipe(BATCH)], only(path, BATCH)).subjects[0]
     assert report.verdict_of(LAW).outcome == "waived"
     assert report.verdict_of(LAW).examples == 1
 
 
 def test_a_waiver_whose_law_holds_on_the_witness_is_stale_and_fails(tmp_path: Path) -> None:
     path = written(tmp_path, f'[[waivers]]\nlaw = "{LAW}"\nreason = "known"\n{WITNESS}')
-    run = verify([SubjectRequest("torch.nn:InstanceNorm2d")], only(path, ""))
+    run = verify([SubjectRecipe("torch.nn:InstanceNorm2d")], only(path, ""))
     assert run.subjects[0].verdict_of(LAW).outcome == "stale_waiver"
     assert run.exit_code == 1
 
@@ -52,7 +52,7 @@ def test_a_waiver_whose_law_holds_on_the_witness_is_stale_and_fails(tmp_path: Pa
 )
 def test_a_waiver_that_does_not_apply_waives_nothing(tmp_path: Path, line: str) -> None:
     path = written(tmp_path, f'[[waivers]]\nlaw = "{LAW}"\nreason = "known"\n{line}\n{WITNESS}')
-    report = verify([SubjectRequest(BATCH)], only(path, BATCH)).subjects[0]
+    report = verify([SubjectRecipe(BATCH)], only(path, BATCH)).subjects[0]
     assert report.verdict_of(LAW).outcome == "violated"
 
 

@@ -95,14 +95,14 @@ def test_each_is_told_of_and_no_other_layer_suffers(ran: tuple[Any, dict[str, An
     assert "Traceback" not in ended.out + ended.err
     first, *hostile, last = report["subjects"]
     for sound in (first, last):
-        failed = [law for law in sound["properties"] if law["outcome"] not in FINE]
+        failed = [law for law in sound["laws"] if law["outcome"] not in FINE]
         assert (sound["verdict"], sound["reason"], failed) == ("conforms", None, [])
     found = {each["spec"].partition(":")[2]: each for each in hostile}
     for name, says in FINDINGS.items():
         if found[name]["verdict"] == "unusable":
             assert says in found[name]["reason"], name  # one clear line, where it never answers
             continue
-        bad = [law for law in found[name]["properties"] if law["outcome"] in ("violated", "broken")]
+        bad = [law for law in found[name]["laws"] if law["outcome"] in ("violated", "broken")]
         assert found[name]["verdict"] == "violates", name
         assert any(law["level"] == "must" for law in bad), name
         said = [(law["name"], law["reason"]) for law in bad]

@@ -14,7 +14,7 @@ from command_line import Terminal
 from tnverify.engine.run import RunOptions, verify
 from tnverify.report import paths
 from tnverify.report.paths import write_atomically
-from tnverify.subjects import SubjectRequest
+from tnverify.subjects import SubjectRecipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def test_on_a_full_disk_verdicts_and_counterexamples_are_there(
     isolated: bool, full: None, tmp_path: Path
 ) -> None:
     options = RunOptions(profile="quick", only=(LAW,), out=tmp_path / "out", isolated=isolated)
-    (report,) = verify([SubjectRequest(LEAKS)], options).subjects
+    (report,) = verify([SubjectRecipe(LEAKS)], options).subjects
     assert report.verdict == "violates"
     example = report.verdict_of(LAW).counterexample
     assert example is not None
@@ -75,7 +75,7 @@ def test_a_folder_that_a_layer_takes_away_costs_the_programs_alone(tmp_path: Pat
         f"        pathlib.Path({str(out)!r}).touch()\n"
     )
     options = RunOptions(profile="quick", only=(LAW,), out=out)
-    (report,) = verify([SubjectRequest(f"{tmp_path}/layers.py:Layer")], options).subjects
+    (report,) = verify([SubjectRecipe(f"{tmp_path}/layers.py:Layer")], options).subjects
     assert report.verdict == "violates"
     assert any("could not be written" in caution for caution in report.cautions)
 
@@ -83,7 +83,7 @@ def test_a_folder_that_a_layer_takes_away_costs_the_programs_alone(tmp_path: Pat
 def test_two_runs_in_one_folder_leave_whole_files(tmp_path: Path) -> None:
     options = RunOptions(profile="quick", only=(LAW,), out=tmp_path)
     for _ in range(2):
-        verify([SubjectRequest(LEAKS)], options)
+        verify([SubjectRecipe(LEAKS)], options)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         f"01_{LAW}.json",
         f"01_{LAW}.py",

@@ -13,7 +13,7 @@ import pytest
 from tnverify.engine import crew
 from tnverify.engine.run import RunOptions, identify, verify
 from tnverify.isolation.board import Board
-from tnverify.subjects import SubjectRequest
+from tnverify.subjects import SubjectRecipe
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.usefixtures("few_tasks")
 
 LAW = "a_target_ignores_the_other_targets"
 QUICK = RunOptions(profile="quick", out=None, only=(LAW,))
-SOUND = SubjectRequest("torch.nn:InstanceNorm2d")
-LEAKS = SubjectRequest("torch.nn:BatchNorm2d(channels, track_running_stats=False)")
+SOUND = SubjectRecipe("torch.nn:InstanceNorm2d")
+LEAKS = SubjectRecipe("torch.nn:BatchNorm2d(channels, track_running_stats=False)")
 
 
 def timeless(run: RunReport) -> list[SubjectReport]:
@@ -36,7 +36,7 @@ def timeless(run: RunReport) -> list[SubjectReport]:
 
 
 def test_any_number_of_jobs_and_no_process_at_all_give_the_same_report() -> None:
-    requests = [SOUND, LEAKS, SubjectRequest("no_such:Layer"), SOUND]
+    requests = [SOUND, LEAKS, SubjectRecipe("no_such:Layer"), SOUND]
     runs = [
         verify(requests, options)
         for options in (QUICK, replace(QUICK, jobs=3), replace(QUICK, isolated=False))
@@ -80,7 +80,7 @@ def test_a_layer_that_crashes_now_and_then_is_asked_on(tmp_path: Path) -> None:
     (tmp_path / "now.py").write_text(CRASHES.format(ends))
     only = (LAW, "calls_come_back", "parameters_do_not_change_in_forward", "input_is_not_modified")
     (report,) = verify(
-        [SubjectRequest(f"{tmp_path}/now.py:Layer")], replace(QUICK, only=only, out=tmp_path)
+        [SubjectRecipe(f"{tmp_path}/now.py:Layer")], replace(QUICK, only=only, out=tmp_path)
     ).subjects
     assert report.verdict == "violates"
     assert report.fingerprint is not None
@@ -97,7 +97,7 @@ def test_what_crashes_at_an_edge_alone_is_measured_and_asked_on(edge: str, tmp_p
     (tmp_path / "edge.py").write_text(CRASHES.format(f"if {edge}: os._exit(3)"))
     only = (LAW, "batch_size", "parameters_do_not_change_in_forward", "input_is_not_modified")
     (report,) = verify(
-        [SubjectRequest(f"{tmp_path}/edge.py:Layer")], replace(QUICK, only=only, shrink=False)
+        [SubjectRecipe(f"{tmp_path}/edge.py:Layer")], replace(QUICK, only=only, shrink=False)
     ).subjects
     assert report.verdict == "violates"
     assert report.fingerprint is not None
@@ -108,13 +108,13 @@ def test_what_crashes_at_an_edge_alone_is_measured_and_asked_on(edge: str, tmp_p
 SCRIPT = """
 import torch
 from tnverify.engine.run import RunOptions, verify
-from tnverify.subjects import SubjectRequest
+from tnverify.subjects import SubjectRecipe
 
 class Own(torch.nn.InstanceNorm2d): pass
 make = lambda channels: torch.nn.BatchNorm2d(channels, track_running_stats=False)
 
 options = RunOptions(profile="quick", only=("transductivity",), out=None)
-run = verify([SubjectRequest("__main__:Own"), SubjectRequest("__main__:make")], options)
+run = verify([SubjectRecipe("__main__:Own"), SubjectRecipe("__main__:make")], options)
 print([subject.verdict for subject in run.subjects])
 """
 
@@ -141,7 +141,7 @@ def test_what_ends_the_process_when_it_is_imported_cannot_be_used(
     source: str, says: str, tmp_path: Path
 ) -> None:
     (tmp_path / "bad.py").write_text(f"{source}\nclass Layer: pass\n")
-    request = SubjectRequest(f"{tmp_path}/bad.py:Layer")
+    request = SubjectRecipe(f"{tmp_path}/bad.py:Layer")
     run = verify([request, SOUND], QUICK)
     assert [s.verdict for s in run.subjects] == ["unusable", "conforms"]
     assert says in str(run.subjects[0].reason)
@@ -155,7 +155,7 @@ def test_each_layer_has_the_helper_beside_it(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / "helper.py").write_text(f"from torch.nn import {base} as Base\n")
         (folder / "layers.py").write_text("from helper import Base\nclass Layer(Base): pass\n")
-        requests.append(SubjectRequest(f"{folder}/layers.py:Layer"))
+        requests.append(SubjectRecipe(f"{folder}/layers.py:Layer"))
     schemes = [report.scheme for report in verify(requests, QUICK).subjects]
     assert schemes == ["instance_norm", "none"]
 

@@ -18,7 +18,7 @@ from tnverify.engine.shares import shares_of
 from tnverify.engine.trial import INTERRUPTED
 from tnverify.isolation.board import Board
 from tnverify.report.as_json import report_dict
-from tnverify.subjects import SubjectRequest, guard
+from tnverify.subjects import SubjectRecipe, guard
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="shares are forked"),
@@ -103,12 +103,13 @@ def small_shares(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def timeless(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: timeless(v) for k, v in value.items() if k not in ("seconds", "started_at")}
+        times = ("seconds", "formula_seconds", "started_at")
+        return {k: timeless(v) for k, v in value.items() if k not in times}
     return [timeless(each) for each in value] if isinstance(value, list) else value
 
 
 def report(folder: Path, name: str, jobs: int, *, shrink: bool = True) -> Any:
-    request = SubjectRequest(f"{folder}/layers.py:{name}")
+    request = SubjectRecipe(f"{folder}/layers.py:{name}")
     return timeless(report_dict(verify([request], replace(QUICK, jobs=jobs, shrink=shrink))))
 
 
@@ -193,7 +194,7 @@ class Interrupting(Silent):
 @pytest.mark.usefixtures("small_shares")
 @pytest.mark.parametrize(("jobs", "part"), [(1, 0.3), (5, 0.9)])
 def test_ctrl_c_keeps_what_shares_found_and_ends_them(folder: Path, jobs: int, part: float) -> None:
-    request = SubjectRequest(f"{folder}/layers.py:Slow")
+    request = SubjectRecipe(f"{folder}/layers.py:Slow")
     run = verify([request], replace(QUICK, jobs=jobs), Interrupting(part))
     assert run.interrupted
     assert "held" in {verdict.outcome for verdict in run.subjects[0].laws}

@@ -10,17 +10,16 @@ import pytest
 from command_line import Terminal
 from jsonschema import Draft202012Validator
 
-from tnverify.contract import parse_claims
 from tnverify.engine.profiles import PROFILES
 from tnverify.isolation import Ended, Limits
 from tnverify.power.mutants.as_json import schema
-from tnverify.power.mutants.form import Form, Home
+from tnverify.power.mutants.home import Home
 from tnverify.power.mutants.judge import Original
 from tnverify.power.mutants.mutant import Judged, Mutant
 from tnverify.power.mutants.survey import Survey
 from tnverify.power.rows import Kill
-from tnverify.subjects import SubjectRequest
-from tnverify.subjects.handles import Handles
+from tnverify.subjects import SubjectRecipe
+from tnverify.subjects.recipe import Found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 pytest.importorskip("libcst", reason="the extra is not installed here")
 
-import torch
 
 DIFF = "--- a.py\n+++ a.py\n@@ -1 +1 @@\n-x + 1\n+x - 1"
 CAUGHT = (
@@ -47,12 +45,9 @@ ALIKE = (Mutant("3: > becomes >=", "comparison", 3, DIFF), Judged("equivalent"))
 UNBORN = (Mutant("4: 2 becomes 3", "constant", 4, DIFF), Judged("stillborn", why="raises KeyError"))
 STOPPED = (Mutant("5: left out: i += 1", "statement", 5, DIFF), Judged("stopped", why="hangs"))
 
-REQUEST = SubjectRequest("a.py:A", "meta_bn")
-FORM = Form(
-    REQUEST, "mode_flag", parse_claims("meta_bn"), Handles(), 2, 1, torch.float32, True, 1e-5,
-    torch.device("cpu"),
-)  # fmt: skip
-ORIGINAL = Original(FORM, Home("/a.py", "a", "A"), "conforms", 51, (), (), 1.0)
+REQUEST = SubjectRecipe("a.py:A", "meta_bn")
+RECIPE = replace(REQUEST, found=Found("mode_flag", "meta_bn"))
+ORIGINAL = Original(RECIPE, Home("/a.py", "a", "A"), "conforms", 51, (), (), 1.0)
 
 
 def surveyed(*found: tuple[Mutant, Judged], **changes: object) -> Survey:
@@ -181,7 +176,7 @@ def test_the_words_reach_the_survey(tnverify: Terminal, made: Made) -> None:
     tnverify("power", "a.py:A", "--claims", "meta_bn", "--adapter", "mode_flag", "--setup", "go",
              "--handle", "scale=a", "--profile", "quick", "--seed", "3", "--jobs", "2",
              "--device", "cpu:0")  # fmt: skip
-    request = SubjectRequest("a.py:A", "meta_bn", "mode_flag", {"scale": "a"}, "go")
+    request = SubjectRecipe("a.py:A", "meta_bn", "mode_flag", {"scale": "a"}, "go")
     assert made.asked == (request, PROFILES["quick"], 3)
     assert (made.how["jobs"], made.how["matrix"], made.how["device"]) == (2, False, "cpu:0")
     tnverify("power", "a.py:A", "--matrix")

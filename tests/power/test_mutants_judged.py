@@ -21,12 +21,13 @@ from tnverify.power.mutants import advice, judge
 from tnverify.power.mutants import survey as surveys
 from tnverify.power.mutants.behaviours import behaviour_mutants
 from tnverify.power.mutants.differences import _in_one
-from tnverify.power.mutants.form import Home, form_of, home_of, subject_of
+from tnverify.power.mutants.home import Home, home_of
 from tnverify.power.mutants.judge import Original, _answers_nothing, look
 from tnverify.power.mutants.mutant import Judged, Mutant
 from tnverify.power.mutants.survey import Survey, survey
 from tnverify.power.replay import tasks_for
-from tnverify.subjects import SubjectRequest, Unusable, resolve
+from tnverify.subjects import SubjectRecipe, Unusable, resolve
+from tnverify.subjects.rebuilding import with_found
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +107,7 @@ def judged(
 ) -> tuple[Judged, ...]:
     """What becomes of these mutants of the layer."""
     monkeypatch.setattr(surveys, "_mutants", lambda original: (mutants, None))
-    found = survey(SubjectRequest(spec, claims), profile, 0)
+    found = survey(SubjectRecipe(spec, claims), profile, 0)
     assert found.made == len(found.found) == len(mutants)
     return tuple(each for _, each in found.found)
 
@@ -130,7 +131,7 @@ def test_laws_catch_what_is_wrong_and_not_what_is_right(
 def test_a_matrix_has_every_law_that_catches(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = mutant("mixes items", "range(2, x.dim())", "(0, *range(2, x.dim()))")
     monkeypatch.setattr(surveys, "_mutants", lambda original: ((wrong,), None))
-    found = survey(SubjectRequest(spec), FEW, 0, matrix=True)
+    found = survey(SubjectRecipe(spec), FEW, 0, matrix=True)
     ((_, whole),) = found.found
     assert {"a_target_ignores_the_other_targets", "outputs_agree_with_the_formula"} <= {
         kill.law for kill in whole.kills
@@ -288,9 +289,9 @@ def test_mutants_are_judged_on_the_device_that_is_named(
     spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No machine has a second device for sure: what is built for one is built beside it."""
-    original = look(SubjectRequest(spec, "instance_norm"), "few", 0, "cpu:0")
-    assert original.form.device == torch.device("cpu:0")
-    layer = subject_of(original.form)
+    original = look(SubjectRecipe(spec, "instance_norm"), "few", 0, "cpu:0")
+    assert original.found.device == "cpu:0"
+    layer = original.recipe.build()
     devices = devices_built_on(monkeypatch)
     assert _answers_nothing(layer) is None
     assert devices == {"cpu:0"}
@@ -319,7 +320,7 @@ def test_the_users_files_are_left_alone(spec: str, monkeypatch: pytest.MonkeyPat
 
 def small(spec: str, tmp_path: Path, text: str) -> Survey:
     (tmp_path / "small.py").write_text(text)
-    return survey(SubjectRequest(spec), FEW, 0, jobs=2)
+    return survey(SubjectRecipe(spec), FEW, 0, jobs=2)
 
 
 def test_a_whole_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -344,7 +345,7 @@ def test_a_whole_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     }
     assert found.score == 1.0
     assert found.original.verdict == "conforms"
-    assert str(found.original.form.claims) == "none"
+    assert str(found.original.recipe.held_to) == "none"
 
 
 def test_a_layer_without_source_is_changed_in_what_it_does() -> None:
@@ -356,9 +357,9 @@ def test_a_layer_without_source_is_changed_in_what_it_does() -> None:
     found = home_of(nn.Identity)
     assert isinstance(found, Home)
     assert (found.module, found.qualname) == ("torch.nn.modules.linear", "Identity")
-    request = SubjectRequest("torch.nn:Identity()")
-    form = form_of(resolve(request).subject, request)
-    original = Original(form, "no source of it is to be found", "conforms", 1, (), (), 1.0)
+    request = SubjectRecipe("torch.nn:Identity()")
+    recipe = with_found(request, resolve(request).subject)
+    original = Original(recipe, "no source of it is to be found", "conforms", 1, (), (), 1.0)
     assert surveys._mutants(original) == (behaviour_mutants(), original.home)
 
 
@@ -369,7 +370,7 @@ def test_laws_that_the_layer_fails_itself_count_for_nothing(
     monkeypatch.setattr(surveys, "_mutants", lambda original: ((edit,), None))
     mixing = LAYER.replace("range(2, x.dim())", "(0, *range(2, x.dim()))")
     Path("layers/own.py").write_text(mixing)
-    found = survey(SubjectRequest(spec, "instance_norm"), FEW, 0)
+    found = survey(SubjectRecipe(spec, "instance_norm"), FEW, 0)
     assert found.original.verdict == "violates"
     assert "a_target_ignores_the_other_targets" in found.original.fails
     assert [judged.fate for _, judged in found.found] == ["equivalent"]
@@ -380,7 +381,7 @@ def test_a_layer_that_cannot_be_used_is_no_subject(
 ) -> None:
     Path("layers/beside.py").write_text("raise SystemExit(3)\n")
     with pytest.raises(Unusable, match="does not import: SystemExit"):
-        survey(SubjectRequest(spec), FEW, 0)
+        survey(SubjectRecipe(spec), FEW, 0)
     Path("layers/beside.py").write_text("import os\nos._exit(4)\n")
     with pytest.raises(Unusable, match="it ended its process with exit code 4"):
-        survey(SubjectRequest(spec), FEW, 0)
+        survey(SubjectRecipe(spec), FEW, 0)

@@ -14,7 +14,7 @@ from tnverify.faults import faults_of
 from tnverify.power import alarms
 from tnverify.power.alarms import Candidate, candidates, study, study_one
 from tnverify.power.sound import all_sound, sound
-from tnverify.subjects import SubjectRequest, resolve
+from tnverify.subjects import SubjectRecipe, resolve
 
 KIND: alarms.Kind = "other formulations"
 FEW = Profile("few", tasks=4, corpus=5, native_every=3)
@@ -79,7 +79,7 @@ def test_what_a_sound_layer_is_known_to_show_is_shown(layer: alarms.Candidate) -
     ids=lambda each: each.name,
 )  # fmt: skip
 def test_what_a_sound_layer_is_can_be_measured(layer: Candidate) -> None:
-    found = resolve(SubjectRequest(layer.spec, adapter=layer.adapter))
+    found = resolve(SubjectRecipe(layer.spec, adapter=layer.adapter))
     assert str(found.subject.claims) == layer.claims
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import door
@@ -11,6 +13,7 @@ import pytest
 from door import SPEC
 
 from tnverify.engine.results import LawVerdict
+from tnverify.report import forms
 
 if TYPE_CHECKING:
     from door import Engine
@@ -34,15 +37,42 @@ def test_an_item_is_named_as_a_person_would_type_it(
 
 
 def test_the_laws_are_counted_as_collected(pytester: pytest.Pytester) -> None:
-    run(pytester).stdout.fnmatch_lines([f"collected {len(handmade.LAWS)} items"])
+    count = len(handmade.LAWS)
+    run(pytester).stdout.fnmatch_lines(
+        [f"collected {count} items / 1 deselected / {count - 1} selected"]
+    )
+
+
+def test_what_is_not_claimed_is_deselected(pytester: pytest.Pytester, engine: Engine) -> None:
+    result = run(pytester, "-v")
+    result.assert_outcomes(passed=1, failed=2, skipped=1, xfailed=1, deselected=1)
+    assert door.NOT_CLAIMED.name not in result.stdout.str()
+    assert engine.measured == [SPEC]
+    # What was measured then is not measured again, and the report is of all laws.
+    ((known, (_, options)),) = zip(engine.known, engine.asked, strict=True)
+    assert list(known) == [SPEC]
+    assert options.only == ()
+
+
+def test_a_layer_with_the_handles_that_a_law_needs_is_asked(
+    pytester: pytest.Pytester, engine: Engine
+) -> None:
+    engine.changes["handles"] = {"scale": "a", "offset": "b"}
+    run(pytester, "-k", door.NOT_CLAIMED.name).assert_outcomes(skipped=1)
+
+
+def test_nothing_is_measured_where_no_law_is_picked(
+    pytester: pytest.Pytester, engine: Engine
+) -> None:
+    run(pytester, "-k", "nothing_is_called_so")
+    assert engine.measured == []
 
 
 def test_each_outcome_ends_its_item_in_its_own_way(pytester: pytest.Pytester) -> None:
     result = run(pytester, "-rsxX")
-    result.assert_outcomes(passed=1, failed=2, skipped=2, xfailed=1)
+    result.assert_outcomes(passed=1, failed=2, skipped=1, xfailed=1, deselected=1)
     result.stdout.fnmatch_lines_random(
         [
-            "SKIPPED * not claimed: the layer has no handle on scale",
             "SKIPPED * inconclusive: no task counted",
             f"XFAIL {SPEC}::{door.SHOULD.name} - should-level: a copy forgets its task".replace(
                 "[", "[[]"
@@ -82,6 +112,27 @@ def test_the_layer_is_verified_once_on_the_laws_that_were_picked(
     assert options.only == (door.HELD.name, door.VIOLATED.name)
 
 
+def test_failures_of_one_cause_are_told_once(pytester: pytest.Pytester) -> None:
+    result = run(pytester)
+    text = result.stdout.str()
+    assert f"also fails  {door.BROKEN.name}: raised" in text
+    assert f"of the same cause as {door.VIOLATED.name}: raised RuntimeError in backward: no" in text
+    assert text.count(door.VIOLATED.statement) == 1
+
+
+def test_each_law_is_charged_with_its_own_seconds(
+    pytester: pytest.Pytester, engine: Engine
+) -> None:
+    engine.verdicts = tuple(
+        replace(verdict, seconds=2.0 + number) for number, verdict in enumerate(door.VERDICTS)
+    )
+    result = run(pytester, "--durations=0", "-vv")
+    for number, law in enumerate((door.HELD, door.VIOLATED, door.BROKEN)):
+        result.stdout.re_match_lines_random([rf"{2 + number}\.00s call .*::{law.name}"])
+    # What was spent beside the laws is never less than nothing.
+    assert not re.search(r"-\d+\.\d+s", result.stdout.str())
+
+
 def test_x_stops_at_the_first_failure(pytester: pytest.Pytester) -> None:
     run(pytester, "-x").assert_outcomes(passed=1, failed=1)
 
@@ -106,15 +157,38 @@ def test_options_reach_the_engine(pytester: pytest.Pytester, engine: Engine) -> 
     assert (options.profile, options.seed, str(options.out)) == ("quick", 7, "here")
 
 
-def test_without_paths_only_laws_are_collected(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize("path", [(), (".",), ("test_of_their_own.py",)])
+def test_the_projects_own_tests_are_collected_as_ever(
+    pytester: pytest.Pytester, path: tuple[str, ...]
+) -> None:
+    pytester.makepyfile(test_of_their_own="def test_of_the_project(): pass")
+    result = run(pytester, *path)
+    result.assert_outcomes(passed=2, failed=2, skipped=1, xfailed=1, deselected=1)
+
+
+def test_laws_alone_are_picked_by_their_mark(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_of_the_project(): pass")
-    run(pytester).assert_outcomes(passed=1, failed=2, skipped=2, xfailed=1)
+    result = run(pytester, "-m", "tnverify", "--strict-markers")
+    result.assert_outcomes(passed=1, failed=2, skipped=1, xfailed=1, deselected=2)
 
 
-@pytest.mark.parametrize("path", [".", "test_with_paths_their_tests_run_too.py"])
-def test_with_paths_their_tests_run_too(pytester: pytest.Pytester, path: str) -> None:
-    pytester.makepyfile(test_with_paths_their_tests_run_too="def test_of_the_project(): pass")
-    run(pytester, path).assert_outcomes(passed=2, failed=2, skipped=2, xfailed=1)
+def test_the_report_is_written_where_it_is_asked_for(pytester: pytest.Pytester) -> None:
+    result = run(pytester, "--tnverify-report", "json:report.json")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    (subject,) = json.loads((pytester.path / "report.json").read_text())["subjects"]
+    assert (subject["spec"], subject["verdict"]) == (SPEC, "violates")
+
+
+def test_a_report_that_cannot_be_written_is_said(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(forms, "write_atomically", full)
+    result = run(pytester, "-k", door.HELD.name, "--tnverify-report", "json:report.json")
+    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+    result.stderr.fnmatch_lines(["--tnverify-report json:report.json: No space left on device"])
 
 
 def test_without_the_option_the_plug_in_does_nothing(
@@ -135,7 +209,7 @@ def test_an_unusable_layer_is_said_once(pytester: pytest.Pytester, engine: Engin
     engine.changes["unusable"] = True
     result = run(pytester)
     result.assert_outcomes(failed=1, skipped=len(handmade.LAWS) - 1)
-    result.stdout.fnmatch_lines(["unusable: nowhere does not import: *"])
+    result.stdout.fnmatch_lines([f"{SPEC}: nowhere does not import: *"])
 
 
 def test_a_law_whose_family_slept_does_not_pass(pytester: pytest.Pytester, engine: Engine) -> None:
@@ -154,7 +228,12 @@ def test_a_law_whose_family_slept_does_not_pass(pytester: pytest.Pytester, engin
         (["--tnverify-adapter", "frozn"], "unknown adapter 'frozn': did you mean 'frozen'[?]"),
         (["--tnverify-profile", "quik"], "unknown profile 'quik': did you mean 'quick'[?]"),
         (["--tnverify-handle", "scale"], "--tnverify-handle scale: write HANDLE=ATTRIBUTE"),
-        (["--tnverify-out", "/proc/none"], "--tnverify-out /proc/none: *"),
+        (["--tnverify-out", "/proc/none"], "--out /proc/none: *"),
+        (["--tnverify-channels", "0"], "--channels 0: it must be a number from 1 up"),
+        (["--tnverify-shape", "8,many"], "--shape 8,many: write ITEMS,CHANNELS *"),
+        (["--tnverify-report", "json"], "--tnverify-report json: write FORM:FILE, *"),
+        (["--tnverify-report", "jsn:a"], "--tnverify-report jsn:a: unknown form 'jsn': *"),
+        (["--tnverify-report", "json:/proc/none/a"], "--tnverify-report json:/proc/none/a: *"),
     ],
 )
 def test_bad_input_is_a_usage_error(

@@ -13,7 +13,8 @@ import pytest
 
 from tnverify.contract.measured import Fingerprint, Nearness
 from tnverify.engine.results import LawVerdict
-from tnverify.report.as_json import plain, report_dict, report_text, schema, write_json
+from tnverify.report.as_json import plain, report_dict, schema, to_json
+from tnverify.report.forms import Destination, write
 from tnverify.report.paths import OutputError, check_file, check_folder, write_atomically
 
 ALL = handmade.run_of(
@@ -28,12 +29,12 @@ def validate(report: object) -> None:
 
 
 def test_every_verdict_and_outcome_has_the_form_of_the_schema() -> None:
-    validate(json.loads(report_text(ALL)))
+    validate(json.loads(to_json(ALL)))
 
 
 def test_a_report_of_another_form_is_noticed() -> None:
-    report: Any = json.loads(report_text(ALL))
-    report["subjects"][0]["properties"][0]["outcome"] = "passed"
+    report: Any = json.loads(to_json(ALL))
+    report["subjects"][0]["laws"][0]["outcome"] = "passed"
     with pytest.raises(jsonschema.ValidationError, match="passed"):
         validate(report)
 
@@ -54,7 +55,7 @@ def test_nothing_is_written_that_the_schema_does_not_name() -> None:
 def test_numbers_that_json_lacks_are_strings() -> None:
     nested = {"a": [float("nan"), (float("inf"), -float("inf")), 1.5, None, True]}
     assert plain(nested) == {"a": ["NaN", ["Infinity", "-Infinity"], 1.5, None, True]}
-    example = json.loads(report_text(ALL))["subjects"][0]["properties"][0]["counterexample"]
+    example = json.loads(to_json(ALL))["subjects"][0]["laws"][0]["counterexample"]
     assert example["target"] == [[[[0.0]]], [[["NaN"]]]]
     assert example["plan"]["scale"] == "Infinity"
 
@@ -64,24 +65,24 @@ def test_a_margin_beyond_all_bounds_stays_a_violation(margin: float) -> None:
     verdict = LawVerdict(handmade.outputs_agree_with_the_formula, "violated", margin=margin)
     subject = replace(handmade.conforming(), laws=(verdict,))
     report: Any = report_dict(handmade.run_of(subject))
-    written = report["subjects"][0]["properties"][0]["margin"]
+    written = report["subjects"][0]["laws"][0]["margin"]
     assert written > 1
     json.dumps(written, allow_nan=False)
 
 
 def test_the_same_results_give_the_same_text() -> None:
-    assert report_text(ALL) == report_text(ALL)
+    assert to_json(ALL) == to_json(ALL)
     assert list(report_dict(ALL)) == [
         "schema_version", "tnverify_version", "command", "environment", "profile", "seed",
-        "started_at", "seconds", "partial", "interrupted", "subjects",
+        "started_at", "seconds", "partial", "interrupted", "asleep", "catalogue", "subjects",
     ]  # fmt: skip
 
 
 def test_writing_replaces_the_file_whole(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
     path.write_text("before")
-    write_json(ALL, path)
-    assert json.loads(path.read_text()) == json.loads(report_text(ALL))
+    assert write(ALL, [Destination("json", path)]) == []
+    assert json.loads(path.read_text()) == json.loads(to_json(ALL))
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.json"]
 
 
@@ -129,7 +130,7 @@ def test_what_a_verdict_stands_on_is_in_the_report() -> None:
         nearness=Nearness("tasknorm_i", 0.1, 3, 4),
     )
     run = replace(handmade.run_of(subject, handmade.transductive()), only=("moments",))
-    report: Any = json.loads(report_text(run))
+    report: Any = json.loads(to_json(run))
     validate(report)
     first, second = report["subjects"]
     assert report["partial"] == {"only": ["moments"], "skip": []}
@@ -139,7 +140,7 @@ def test_what_a_verdict_stands_on_is_in_the_report() -> None:
         "scheme": "tasknorm_i", "largest": 0.1, "differing": 3, "tasks": 4,
     }  # fmt: skip
     assert first["fingerprint"]["target_unmeasured"] == ["past"]
-    assert first["properties"][0]["refused"] == 0
+    assert first["laws"][0]["refused"] == 0
     assert second["causes"] == [
         {"title": None, "laws": list(handmade.transductive().causes[0].laws), "undecided": []}
     ]

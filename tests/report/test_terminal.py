@@ -12,7 +12,7 @@ from tnverify.contract.measured import Fingerprint, Nearness
 from tnverify.engine.results import Cause, LawVerdict, SubjectReport
 from tnverify.report.cause import cause_text
 from tnverify.report.terminal import console, identify_lines, print_run, run_lines
-from tnverify.report.words import boundary, reads
+from tnverify.report.words import reads
 
 
 def text_of(*subjects: SubjectReport, width: int = 80) -> str:
@@ -215,34 +215,6 @@ def test_identifying_shows_the_flow_and_the_nearest_scheme() -> None:
     assert "read itself, other targets: transductive" in text
     assert "nearest     transductive_bn" in text
     assert "law" not in text
-
-
-def test_dimensions_that_do_not_matter_share_a_line() -> None:
-    assert boundary(
-        {
-            "context": "fails for 4 or more context items, passes for 1 to 3",
-            "targets": "fails for 1 to 12 targets",
-            "height": "fails for 1 to 12 rows",
-            "width": "fails for 1 to 12 columns",
-        }
-    ) == [
-        "fails for 4 or more context items, passes for 1 to 3",
-        "fails for every number of targets, rows and columns that was tried",
-    ]
-
-
-def test_sizes_are_told_however_they_decide() -> None:
-    found = {
-        "channels": "fails unless the number of channels is a multiple of 4",
-        "width": "fails from 33 columns on",
-        "height": "passes for 1 to 12 rows",
-        "targets": "fails for 1 to 1,025 targets",
-    }
-    assert boundary(found) == [
-        "fails unless the number of channels is a multiple of 4",
-        "fails from 33 columns on",
-        "fails for every number of targets that was tried",
-    ]
 
 
 def caused(subject: SubjectReport, cause: str) -> SubjectReport:

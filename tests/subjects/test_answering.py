@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tnverify.subjects import SubjectRequest, Unusable, resolve
+from tnverify.subjects import SubjectRecipe, Unusable, resolve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +62,7 @@ def test_a_layer_that_never_answers_is_unusable(
     path = tmp_path / "layers.py"
     path.write_text(LAYERS)
     with pytest.raises(Unusable) as raised:
-        resolve(SubjectRequest(f"{path}:{name}"))
+        resolve(SubjectRecipe(f"{path}:{name}"))
     message = str(raised.value)
     assert all(words in message for words in says)
     assert "\n" not in message
@@ -71,5 +71,5 @@ def test_a_layer_that_never_answers_is_unusable(
 def test_what_helps_helps(tmp_path: Path) -> None:
     path = tmp_path / "layers.py"
     path.write_text(LAYERS)
-    found = resolve(SubjectRequest(f"{path}:NeedsSetup", setup="make_weights"))
+    found = resolve(SubjectRecipe(f"{path}:NeedsSetup", setup="make_weights"))
     assert found.target_reads == ("itself",)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tnverify.contract.claims import parse_claims
-from tnverify.subjects import SubjectProber, SubjectRequest, Unusable
+from tnverify.subjects import SubjectProber, SubjectRecipe, Unusable
 from tnverify.subjects.ordinary import ordinary
 from tnverify.subjects.resolve import drive, find_adapter, resolve
 
@@ -26,7 +26,7 @@ LAYERS = [
 
 
 def driven(name: str, **asked: Any) -> Any:
-    return drive(SubjectRequest(f"{FILE}:{name}", **asked))
+    return drive(SubjectRecipe(f"{FILE}:{name}", **asked))
 
 
 @pytest.mark.parametrize(("layer", "adapter"), LAYERS)
@@ -78,7 +78,7 @@ def test_of_the_conventions_that_fit_the_one_that_the_claim_allows_is_taken(
     claims: str, layer: str, adapter: str
 ) -> None:
     declared = parse_claims(claims)
-    assert drive(SubjectRequest(layer, claims), declared=declared).adapter.name == adapter
+    assert drive(SubjectRecipe(layer, claims), declared=declared).adapter.name == adapter
 
 
 def test_a_convention_that_fits_nearly_as_well_is_named() -> None:
@@ -94,7 +94,7 @@ class LeftAlone(torch.nn.InstanceNorm2d):
 
 
 def test_an_optional_argument_that_may_tell_a_mode_is_said_to_be_left_alone() -> None:
-    said = drive(SubjectRequest(f"{__file__}:LeftAlone")).cautions
+    said = drive(SubjectRecipe(f"{__file__}:LeftAlone")).cautions
     assert [words[:40] for words in said] == [
         "Its argument task was left at its defaul",
         "Its argument phase was left at its defau",
@@ -103,7 +103,7 @@ def test_an_optional_argument_that_may_tell_a_mode_is_said_to_be_left_alone() ->
 
 def test_a_buffer_that_training_moves_whatever_it_sees_is_named() -> None:
     """Power iteration goes on with every call in train(), and knows no input."""
-    found = drive(SubjectRequest(f"{__file__}:Spectral"))
+    found = drive(SubjectRecipe(f"{__file__}:Spectral"))
     assert found.adapter.name == "frozen"
     assert str(found.evidence).endswith(": each call moves conv.weight_u, conv.weight_v")
 
@@ -122,10 +122,10 @@ class StartsAsIdentity(torch.nn.Module):
 
 
 def test_a_gain_that_starts_at_zero_does_not_hide_the_convention() -> None:
-    found = drive(SubjectRequest(f"{__file__}:StartsAsIdentity"))
+    found = drive(SubjectRecipe(f"{__file__}:StartsAsIdentity"))
     assert found.adapter.name == "frozen"
     assert (
-        "other_targets" not in resolve(SubjectRequest(f"{__file__}:StartsAsIdentity")).target_reads
+        "other_targets" not in resolve(SubjectRecipe(f"{__file__}:StartsAsIdentity")).target_reads
     )
 
 
@@ -156,12 +156,12 @@ class LearnsWhereTold(LearnsUnlessTold):
 def test_an_option_that_lets_targets_read_each_other_when_it_is_left_out_is_cautioned_about() -> (
     None
 ):
-    found = drive(SubjectRequest(f"{__file__}:LearnsUnlessTold"))
+    found = drive(SubjectRecipe(f"{__file__}:LearnsUnlessTold"))
     assert found.adapter.name == "option[training=True,False]+frozen"
     assert [said.partition("; ")[0] for said in found.cautions] == [
         "Where training is left out (True by default) its outputs read other targets, in eval() too"
     ]
-    assert not drive(SubjectRequest(f"{__file__}:LearnsWhereTold")).cautions
+    assert not drive(SubjectRecipe(f"{__file__}:LearnsWhereTold")).cautions
 
 
 class Wants(torch.nn.Module):
@@ -174,7 +174,7 @@ class Wants(torch.nn.Module):
 
 def test_a_call_that_no_adapter_takes_names_the_nearest_and_where_to_read_on() -> None:
     with pytest.raises(Unusable) as raised:
-        drive(SubjectRequest(f"{__file__}:Wants"))
+        drive(SubjectRecipe(f"{__file__}:Wants"))
     said = str(raised.value)
     assert "wants x, edges, num_stepp; nearest are step (for num_stepp)" in said
     assert "list adapters" in said

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from tnverify.subjects.resolve import SubjectRequest, drive, factory_of
+from tnverify.subjects.resolve import SubjectRecipe, drive, factory_of
 from tnverify.subjects.spec import parse_spec
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def expected(values: torch.Tensor) -> torch.Tensor:
 
 def test_jax_is_not_imported_for_other_layers() -> None:
     code = (
-        "import sys; from tnverify.subjects.resolve import SubjectRequest, drive;"
-        "drive(SubjectRequest('torch.nn:LayerNorm')); assert 'jax' not in sys.modules"
+        "import sys; from tnverify.subjects.resolve import SubjectRecipe, drive;"
+        "drive(SubjectRecipe('torch.nn:LayerNorm')); assert 'jax' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -81,7 +81,7 @@ def test_running_moments_move_and_answer(spec: str) -> None:
 @needs_jax
 @pytest.mark.parametrize("spec", BATCH_NORMS)
 def test_handles_have_the_names_of_torch_and_are_read(spec: str) -> None:
-    subject = drive(SubjectRequest(spec))
+    subject = drive(SubjectRecipe(spec))
     assert {"weight", "bias", "eps", "running_mean", "running_var"} <= {
         name for name, _ in subject.handles.paths
     }
@@ -96,7 +96,7 @@ def test_handles_have_the_names_of_torch_and_are_read(spec: str) -> None:
 @needs_jax
 @pytest.mark.parametrize("spec", BATCH_NORMS)
 def test_an_eps_that_is_set_is_used(spec: str) -> None:
-    subject = drive(SubjectRequest(spec))
+    subject = drive(SubjectRecipe(spec))
     layer = built(spec)
     subject.handles.with_eps(layer, 1e6)
     assert layer(maps(torch.float32), **BATCH_NORMS[spec]).abs().max() < 0.1
@@ -106,7 +106,7 @@ def test_an_eps_that_is_set_is_used(spec: str) -> None:
 @pytest.mark.parametrize("spec", BATCH_NORMS)
 def test_the_option_is_found(spec: str) -> None:
     name = next(iter(BATCH_NORMS[spec]))
-    assert drive(SubjectRequest(spec)).adapter.name.startswith(f"option[{name}=")
+    assert drive(SubjectRecipe(spec)).adapter.name.startswith(f"option[{name}=")
 
 
 @needs_jax
@@ -114,7 +114,7 @@ def test_the_option_is_found(spec: str) -> None:
     "spec", ["flax.nnx:LayerNorm", "flax.linen:LayerNorm", "haiku:LayerNorm", "haiku:InstanceNorm"]
 )
 def test_layers_without_modes_are_just_called(spec: str) -> None:
-    assert drive(SubjectRequest(spec)).adapter.name == "no_context"
+    assert drive(SubjectRecipe(spec)).adapter.name == "no_context"
 
 
 @needs_jax
@@ -170,7 +170,7 @@ def test_a_layer_of_a_users_file_is_driven(tmp_path: Path) -> None:
         "            mean.value = x.mean(tuple(range(x.ndim - 1)))\n"
         "        return x - mean.value\n"
     )
-    subject = drive(SubjectRequest(f"{path}:Centred"))
+    subject = drive(SubjectRecipe(f"{path}:Centred"))
     assert subject.adapter.name == "option[train=True,False]+mode_flag"
     layer = subject.factory(3, (4, 3))
     x = maps(torch.float32).requires_grad_()

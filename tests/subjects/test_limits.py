@@ -10,7 +10,7 @@ from torch import nn
 
 from tnverify.contract import Limits
 from tnverify.contract.limits import OnlyWidth
-from tnverify.subjects import SubjectRequest, resolve
+from tnverify.subjects import SubjectRecipe, resolve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +69,7 @@ class Sides(Refuses):
 
 
 def limits_of(name: str, **given: int) -> Limits:
-    request = SubjectRequest(f"{__file__}:{name}", limits=Limits(**given))
+    request = SubjectRecipe(f"{__file__}:{name}", limits=Limits(**given))
     return resolve(request).subject.limits
 
 
@@ -94,7 +94,7 @@ def test_what_was_given_goes_before_what_is_found() -> None:
 
 @pytest.mark.parametrize("spec", ["torch.nn:BatchNorm2d(8)", "torch.nn:GroupNorm(2, 8)"])
 def test_a_width_in_the_spec_is_the_only_one(spec: str, tmp_path: Path) -> None:
-    subject = resolve(SubjectRequest(spec)).subject
+    subject = resolve(SubjectRecipe(spec)).subject
     assert subject.limits.channels == 8
     assert subject.channel_step == 8
 
@@ -118,10 +118,10 @@ class Beyond32(Refuses):
 
 
 def test_a_scheme_that_fits_wide_layers_goes_before_one_that_fits_narrow_ones_alone() -> None:
-    found = resolve(SubjectRequest(f"{__file__}:GroupsOf32AtMost")).subject
+    found = resolve(SubjectRecipe(f"{__file__}:GroupsOf32AtMost")).subject
     assert found.claims.scheme.name == "group_norm"
     # Where none fits so wide, the layer is held to what it is while it is narrow.
-    assert resolve(SubjectRequest(f"{__file__}:Beyond32")).subject.claims.scheme.name == (
+    assert resolve(SubjectRecipe(f"{__file__}:Beyond32")).subject.claims.scheme.name == (
         "instance_norm"
     )
 

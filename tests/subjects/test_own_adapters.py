@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from tnverify.subjects import SubjectRequest, Unusable
+from tnverify.subjects import SubjectRecipe, Unusable
 from tnverify.subjects.resolve import drive
 
 
@@ -89,7 +89,7 @@ class Layer(torch.nn.InstanceNorm2d):
 
 
 def driven(name: str) -> Any:
-    return drive(SubjectRequest("torch.nn:InstanceNorm2d", adapter=f"{__file__}:{name}"))
+    return drive(SubjectRecipe("torch.nn:InstanceNorm2d", adapter=f"{__file__}:{name}"))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from tnverify.contract.limits import Limits
 from tnverify.plans import Plan
 from tnverify.plans.fitting import fitted
 from tnverify.subjects.prober import SubjectProber
-from tnverify.subjects.resolve import SubjectRequest, drive, resolve
+from tnverify.subjects.resolve import SubjectRecipe, drive, resolve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,55 +112,55 @@ def layers(tmp_path: Path) -> Path:
 
 
 def test_a_class_without_a_constructor_is_given_nothing(layers: Path) -> None:
-    assert drive(SubjectRequest(f"{layers}:NoConstructor")).adapter.name == "no_context"
+    assert drive(SubjectRecipe(f"{layers}:NoConstructor")).adapter.name == "no_context"
 
 
 def test_a_layer_that_casts_to_float32_is_held_to_float32(layers: Path) -> None:
-    claims = resolve(SubjectRequest(f"{layers}:FloatInside")).subject.claims
+    claims = resolve(SubjectRecipe(f"{layers}:FloatInside")).subject.claims
     assert (claims.scheme.name, claims.float32) == ("rms_norm", True)
 
 
 def test_moments_in_float32_are_seen_behind_values_in_float64(layers: Path) -> None:
-    assert resolve(SubjectRequest(f"{layers}:FloatMoments")).subject.claims.float32
+    assert resolve(SubjectRecipe(f"{layers}:FloatMoments")).subject.claims.float32
 
 
 @pytest.mark.parametrize("name", ["BatchNorm2d", "LayerNorm", "InstanceNorm2d"])
 def test_float64_is_not_taken_for_float32(name: str) -> None:
-    assert not resolve(SubjectRequest(f"torch.nn:{name}")).subject.claims.float32
+    assert not resolve(SubjectRecipe(f"torch.nn:{name}")).subject.claims.float32
 
 
 def test_groups_that_only_calls_ask_for_make_the_step(layers: Path) -> None:
-    assert drive(SubjectRequest(f"{layers}:GroupsOfCalls")).channel_step == 8
+    assert drive(SubjectRecipe(f"{layers}:GroupsOfCalls")).channel_step == 8
 
 
 def test_a_norm_of_nodes_is_not_held_to_maps_on_which_it_runs(layers: Path) -> None:
-    found = drive(SubjectRequest(f"{layers}:OfNodes"))
+    found = drive(SubjectRecipe(f"{layers}:OfNodes"))
     assert found.rank == 0
     assert any("asked about (items, channels) alone" in said for said in found.notes)
     for name in ("NoConstructor", "OfMapsWithAFault", "OfMapsThatDraws"):
-        other = drive(SubjectRequest(f"{layers}:{name}"))
+        other = drive(SubjectRecipe(f"{layers}:{name}"))
         assert other.rank == 2, name
         assert not any("(items, channels) alone" in said for said in other.notes)
 
 
 def test_what_was_built_in_eval_is_called_as_it_was_built(layers: Path) -> None:
-    found = resolve(SubjectRequest(f"{layers}:MixedStatistics"))
+    found = resolve(SubjectRecipe(f"{layers}:MixedStatistics"))
     assert found.subject.adapter.name == "no_context"
     assert "other_targets" in found.target_reads
 
 
 def test_an_answer_in_another_shape_promises_no_rank(layers: Path) -> None:
-    prober = SubjectProber(drive(SubjectRequest(f"{layers}:AnswersVectorsByAccident")))
+    prober = SubjectProber(drive(SubjectRecipe(f"{layers}:AnswersVectorsByAccident")))
     assert prober.takes(2)
     assert not prober.takes(0)
 
 
 def test_torch_s_lazy_instance_norm_answers_once_it_is_initialised() -> None:
-    assert drive(SubjectRequest("torch.nn:LazyInstanceNorm2d")).lazy
+    assert drive(SubjectRecipe("torch.nn:LazyInstanceNorm2d")).lazy
 
 
 def test_a_window_s_size_is_not_passed_channels_without_a_word() -> None:
-    (note,) = drive(SubjectRequest("torch.nn:LocalResponseNorm")).notes
+    (note,) = drive(SubjectRecipe("torch.nn:LocalResponseNorm")).notes
     assert "passed as its argument size, which may be something else" in note
 
 

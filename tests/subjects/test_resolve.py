@@ -11,7 +11,7 @@ import torch
 from makeshift import devices_built_on
 from torch import nn
 
-from tnverify.subjects import Factory, SubjectRequest, Unusable, fitting, guard, resolve
+from tnverify.subjects import Factory, SubjectRecipe, Unusable, fitting, guard, resolve
 from tnverify.subjects.detect import detect_adapter
 from tnverify.subjects.ranks import find_rank
 from tnverify.subjects.resolve import drive
@@ -73,7 +73,7 @@ KNOWN = [
 
 @pytest.mark.parametrize("known", KNOWN, ids=lambda k: f"{k.spec} {k.given or ''}".strip())
 def test_a_layer_of_torch_is_recognised(known: Known) -> None:
-    found = resolve(SubjectRequest(known.spec, adapter=known.given))
+    found = resolve(SubjectRecipe(known.spec, adapter=known.given))
     assert found.subject.adapter.name == known.adapter
     assert str(found.subject.claims) == known.claims
     assert found.target_reads == known.targets
@@ -81,38 +81,38 @@ def test_a_layer_of_torch_is_recognised(known: Known) -> None:
 
 
 def test_always_batch_statistics_are_nearest_to_the_transductive_scheme() -> None:
-    request = SubjectRequest("torch.nn:BatchNorm2d(channels, track_running_stats=False)")
+    request = SubjectRecipe("torch.nn:BatchNorm2d(channels, track_running_stats=False)")
     found = resolve(request)
     assert found.nearest == "transductive_bn"
     assert found.subject.claims.inferred
 
 
 def test_declared_claims_are_kept_though_the_layer_does_otherwise() -> None:
-    found = resolve(SubjectRequest("torch.nn:InstanceNorm2d", claims="meta_bn"))
+    found = resolve(SubjectRecipe("torch.nn:InstanceNorm2d", claims="meta_bn"))
     assert str(found.subject.claims) == "meta_bn"
     assert not found.subject.claims.inferred
 
 
 def test_the_channels_of_a_group_norm_come_in_multiples_of_its_groups() -> None:
-    assert resolve(SubjectRequest("torch.nn:GroupNorm(4, channels)")).subject.channel_step == 4
+    assert resolve(SubjectRecipe("torch.nn:GroupNorm(4, channels)")).subject.channel_step == 4
 
 
 @pytest.mark.parametrize(
     ("request_", "says"),
     [
-        (SubjectRequest("torch.nn:Conv2d"), "constructor does not take these arguments"),
-        (SubjectRequest("torch.nn:BatchNorm2d", claims="meta_nb"), "did you mean 'meta_bn'"),
-        (SubjectRequest("torch.nn:BatchNorm2d", claims="meta_bn,baised"), "did you mean 'biased'"),
-        (SubjectRequest("torch.nn:BatchNorm2d", adapter="modeflag"), "did you mean 'mode_flag'"),
-        (SubjectRequest("torch.nn:BatchNorm2d", handles={"weight": "w"}), "no attribute 'w'"),
-        (SubjectRequest("torch.nn:BatchNorm2d", handles={"wieght": "weight"}), "'weight'"),
-        (SubjectRequest("torch.nn:BatchNorm2d", setup="regster"), "no such method"),
-        (SubjectRequest("torch.nn:Bilinear(channels, 2, 2)"), "wants input1, input2"),
-        (SubjectRequest("torch.nn:Linear(7, channels)"), "takes no input of"),
+        (SubjectRecipe("torch.nn:Conv2d"), "constructor does not take these arguments"),
+        (SubjectRecipe("torch.nn:BatchNorm2d", claims="meta_nb"), "did you mean 'meta_bn'"),
+        (SubjectRecipe("torch.nn:BatchNorm2d", claims="meta_bn,baised"), "did you mean 'biased'"),
+        (SubjectRecipe("torch.nn:BatchNorm2d", adapter="modeflag"), "did you mean 'mode_flag'"),
+        (SubjectRecipe("torch.nn:BatchNorm2d", handles={"weight": "w"}), "no attribute 'w'"),
+        (SubjectRecipe("torch.nn:BatchNorm2d", handles={"wieght": "weight"}), "'weight'"),
+        (SubjectRecipe("torch.nn:BatchNorm2d", setup="regster"), "no such method"),
+        (SubjectRecipe("torch.nn:Bilinear(channels, 2, 2)"), "wants input1, input2"),
+        (SubjectRecipe("torch.nn:Linear(7, channels)"), "takes no input of"),
     ],
-    ids=lambda value: value.spec if isinstance(value, SubjectRequest) else None,
+    ids=lambda value: value.spec if isinstance(value, SubjectRecipe) else None,
 )
-def test_a_request_that_cannot_be_driven_says_why(request_: SubjectRequest, says: str) -> None:
+def test_a_request_that_cannot_be_driven_says_why(request_: SubjectRecipe, says: str) -> None:
     with pytest.raises(Unusable) as raised:
         resolve(request_)
     assert says in str(raised.value)
@@ -161,7 +161,7 @@ def layers(tmp_path: Path) -> Path:
 
 
 def test_moments_handed_from_call_to_call_are_detected(layers: Path) -> None:
-    found = resolve(SubjectRequest(f"{layers}:Handed"))
+    found = resolve(SubjectRecipe(f"{layers}:Handed"))
     assert found.subject.adapter.name == "handed_moments"
     assert str(found.subject.claims) == "meta_bn,unbiased"
     assert found.subject.eps == 1e-3
@@ -170,14 +170,14 @@ def test_moments_handed_from_call_to_call_are_detected(layers: Path) -> None:
 def test_a_mode_flag_layer_is_told_from_a_moving_average_and_its_hidden_eps_found(
     layers: Path,
 ) -> None:
-    found = resolve(SubjectRequest(f"{layers}:ModeFlag"))
+    found = resolve(SubjectRecipe(f"{layers}:ModeFlag"))
     assert found.subject.adapter.name == "mode_flag"
     assert str(found.subject.claims) == "meta_bn,unbiased"
     assert found.subject.eps == 1e-3
 
 
 def test_a_users_own_adapter_is_named_like_a_layer(layers: Path) -> None:
-    found = resolve(SubjectRequest(f"{layers}:Handed", adapter=f"{layers}:Mine"))
+    found = resolve(SubjectRecipe(f"{layers}:Handed", adapter=f"{layers}:Mine"))
     assert found.subject.adapter.name == f"{layers}:Mine"
     assert str(found.subject.claims) == "meta_bn,unbiased"
 
@@ -238,7 +238,7 @@ def test_what_a_layer_is_with_few_channels_is_asked_of_many(
 ) -> None:
     path = tmp_path / "widths.py"
     path.write_text(WIDTHS)
-    found = resolve(SubjectRequest(f"{path}:{name}", given)).subject
+    found = resolve(SubjectRecipe(f"{path}:{name}", given)).subject
     assert str(found.claims) == claims
     assert len(found.notes) == bool(says)
     assert all(words in note for note in found.notes for words in says)
@@ -253,7 +253,7 @@ def test_a_layer_that_cannot_run_in_float64_keeps_its_own_lane(tmp_path: Path) -
         "        if x.dtype != torch.float32: raise TypeError('float32 only')\n"
         "        return torch.nn.functional.instance_norm(x)\n"
     )
-    subject = resolve(SubjectRequest(f"{path}:Single")).subject
+    subject = resolve(SubjectRecipe(f"{path}:Single")).subject
     assert subject.lanes == ("native",)
     assert subject.dtype("native") is torch.float32
     assert "float32 only" in subject.notes[0]
@@ -291,7 +291,7 @@ def test_a_layer_that_runs_on_its_device_alone_is_driven_there(
     assert find_rank(factory, found.adapter, 1, "cuda") == 2
     assert devices == {"cuda"}
     with pytest.raises(Unusable, match="no pointer to a tensor on the CPU"):
-        resolve(SubjectRequest(f"{__file__}:OnCudaAlone"))
+        resolve(SubjectRecipe(f"{__file__}:OnCudaAlone"))
 
 
 class Careless(nn.Module):
@@ -303,7 +303,7 @@ class Careless(nn.Module):
 
 
 def test_finding_out_how_a_layer_is_called_leaves_the_default_dtype() -> None:
-    drive(SubjectRequest(f"{__file__}:Careless", adapter="no_context"))
+    drive(SubjectRecipe(f"{__file__}:Careless", adapter="no_context"))
     try:
         assert torch.get_default_dtype() is torch.float32
     finally:
@@ -314,7 +314,7 @@ def test_a_layer_that_is_too_slow_to_be_compared_with_every_formula_is_said_to_b
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(fitting, "SECONDS", -1.0)
-    found = resolve(SubjectRequest("torch.nn:InstanceNorm2d"))
+    found = resolve(SubjectRecipe("torch.nn:InstanceNorm2d"))
     assert found.subject.claims.scheme.name == "inductive"
     assert any(said.startswith("not compared with every formula") for said in found.subject.notes)
 
@@ -330,4 +330,4 @@ def test_a_layer_whose_calls_are_slow_is_told_so(
         "    def forward(self, x):\n        time.sleep(0.2)\n        return super().forward(x)\n"
     )
     with pytest.raises(Unusable, match=r"its calls are slow: .* longer than 0\.6 s"):
-        resolve(SubjectRequest("slow.py:Slow"))
+        resolve(SubjectRecipe("slow.py:Slow"))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from tnverify.subjects import SubjectRequest, Unusable
+from tnverify.subjects import SubjectRecipe, Unusable
 from tnverify.subjects.resolve import drive
 
 FILE = Path(conventions.__file__)
@@ -54,7 +54,7 @@ class Needs(nn.Module):
 
 
 def driven(spec: str, **asked: Any) -> Any:
-    return drive(SubjectRequest(spec, **asked))
+    return drive(SubjectRecipe(spec, **asked))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tnverify.engine.options import RunOptions
     from tnverify.engine.progress import Progress
     from tnverify.engine.results import RunReport
-    from tnverify.subjects import SubjectRequest
+    from tnverify.subjects import SubjectRecipe
 
 
 @dataclass
@@ -55,11 +55,11 @@ class Engine:
 
     def __init__(self) -> None:
         self.answer: RunReport | BaseException = handmade.run_of(handmade.conforming())
-        self.requests: Sequence[SubjectRequest] = ()
+        self.requests: Sequence[SubjectRecipe] = ()
         self.options: RunOptions | None = None
 
     def verify(
-        self, requests: Sequence[SubjectRequest], options: RunOptions, progress: Progress
+        self, requests: Sequence[SubjectRecipe], options: RunOptions, progress: Progress
     ) -> RunReport:
         self.requests, self.options = requests, options
         if isinstance(self.answer, BaseException):

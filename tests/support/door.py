@@ -7,17 +7,24 @@ from typing import TYPE_CHECKING
 
 import handmade
 
+import tnverify.catalogue
+import tnverify.parametrized
+import tnverify.verification
 from tnverify.catalogue import Catalogue, Law
 from tnverify.engine import check, run
+from tnverify.engine.causes import group_causes
 from tnverify.engine.results import LawVerdict, RunReport
+from tnverify.subjects.recipe import Found
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pytest
 
     from tnverify.engine.options import RunOptions
-    from tnverify.subjects import SubjectRequest
+    from tnverify.engine.progress import Progress
+    from tnverify.engine.results import SubjectReport
+    from tnverify.subjects import SubjectRecipe
 
 LOADED = (check, run)
 """Imported here, for pytester forgets every module that is first imported while it runs."""
@@ -42,15 +49,35 @@ class Engine:
     """Answers with `VERDICTS`, of the laws that were asked for, and counts how often."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[tuple[SubjectRequest, ...], RunOptions]] = []
+        self.asked: list[tuple[tuple[SubjectRecipe, ...], RunOptions]] = []
+        self.measured: list[str] = []
+        self.known: list[Mapping[str, SubjectReport]] = []
         self.changes: dict[str, object] = {}
         self.verdicts: Sequence[LawVerdict] = VERDICTS
 
-    def verify(self, requests: Sequence[SubjectRequest], options: RunOptions) -> RunReport:
+    def identify(self, recipe: SubjectRecipe, device: str = "cpu") -> SubjectReport:
+        self.measured.append(recipe.spec)
+        if self.changes.get("unusable"):
+            return replace(handmade.unusable(), spec=recipe.spec)
+        found = Found(claims="meta_bn", handles=self.changes.get("handles", {}))  # type: ignore[arg-type]  # as a test says
+        report = handmade.conforming(recipe.spec)
+        return replace(report, recipe=replace(recipe, claims="meta_bn", found=found).kept())
+
+    def verify(
+        self,
+        requests: Sequence[SubjectRecipe],
+        options: RunOptions,
+        progress: Progress,
+        known: Mapping[str, SubjectReport],
+    ) -> RunReport:
         self.asked.append((tuple(requests), options))
-        laws = tuple(v for v in self.verdicts if v.law.name in options.only)
+        self.known.append(known)
+        laws = tuple(v for v in self.verdicts if not options.only or v.law.name in options.only)
         subject = replace(
-            handmade.conforming(requests[0].spec), laws=laws, causes=(), verdict="violates"
+            handmade.conforming(requests[0].spec),
+            laws=laws,
+            verdict="violates",
+            causes=group_causes(laws),
         )
         if self.changes.get("unusable"):
             subject = replace(handmade.unusable(), spec=requests[0].spec)
@@ -68,5 +95,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Engine:
     """Put an `Engine` and its catalogue in the place of the real ones."""
     engine = Engine()
     monkeypatch.setattr(run, "verify", engine.verify)
-    monkeypatch.setattr("tnverify.catalogue.load_catalogue", catalogue)
+    monkeypatch.setattr(run, "identify", engine.identify)
+    for module in (tnverify.catalogue, tnverify.verification, tnverify.parametrized, check):
+        monkeypatch.setattr(module, "load_catalogue", catalogue)
     return engine

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tnverify.catalogue import Law, law
 from tnverify.contract.measured import Fingerprint
 from tnverify.engine.results import (
+    Boundary,
     Cause,
     Counterexample,
     LawVerdict,
@@ -65,15 +67,17 @@ NO_HANDLE = LawVerdict(
     reason="the layer has no handle on scale and offset",
 )
 
+SIZES = (1, 2, 3, 4, 5, 6, 8, 12)
+
 COUNTEREXAMPLE = Counterexample(
-    plan={"lane": "float64", "salt": 0, "scale": float("inf")},
+    plan={"lane": "float64", "salt": 0, "scale": "Infinity"},
     context=[[[[0.0]]]],
-    targets=[[[[0.0]]], [[[float("nan")]]]],
-    boundary={
-        "context": "fails for 1 to 12 context items",
-        "targets": "fails for 2 or more targets, passes for 1",
-        "channels": "fails for 1 to 12 channels",
-    },
+    targets=[[[[0.0]]], [[["NaN"]]]],
+    boundary=(
+        Boundary("context", SIZES),
+        Boundary("targets", SIZES[1:], (1,)),
+        Boundary("channels", SIZES),
+    ),
     reproducer="print('it fails')\n",
     verified=True,
     path="tnverify-out/BatchNorm2d_a_target_ignores_the_other_targets.py",
@@ -186,7 +190,10 @@ def unusable() -> SubjectReport:
 
 
 def run_of(*subjects: SubjectReport, interrupted: bool = False) -> RunReport:
-    """A run of these subjects."""
+    """A run of these subjects, their laws as values, as the engine hands them over."""
+    subjects = tuple(
+        replace(s, laws=tuple(replace(v, law=v.law.facts) for v in s.laws)) for s in subjects
+    )
     return RunReport(
         command="verify",
         environment={
@@ -196,3 +203,33 @@ def run_of(*subjects: SubjectReport, interrupted: bool = False) -> RunReport:
         profile="quick", seed=0, started_at="2026-01-01T00:00:00+00:00", seconds=2.25,
         subjects=subjects, interrupted=interrupted,
     )  # fmt: skip
+
+
+EVIL = (
+    "</script><script>alert(1)</script><img src=x onerror=alert(1)>\x1b[2J\x00\x07\u202e"
+    " `` ``` | ![x](http://evil.example/x) [a](javascript:alert(1)) @everyone ]]> \udc80"
+    " Пример 例 {{ 7 * 7 }} {% raw %} &amp; $x$ https://evil.example"
+)
+
+
+def hostile() -> RunReport:
+    """A run in which every word is hostile."""
+    subject = transductive()
+    first, second, *others = subject.laws
+    law = replace(first.law.facts, source=EVIL, doc=f"{EVIL}\n\n{EVIL}", why=EVIL, remedy=EVIL)
+    example = replace(
+        COUNTEREXAMPLE, summary=EVIL, calls=(EVIL,), reproducer=f"'''{EVIL}'''\n# ````\n",
+        path=EVIL, standalone=EVIL,
+    )  # fmt: skip
+    told = replace(first, law=law, reason=EVIL, expected=EVIL, actual=EVIL, counterexample=example)
+    bad = replace(
+        subject, spec=EVIL, adapter=EVIL, evidence=EVIL, notes=(EVIL,), cautions=(EVIL,),
+        laws=(told, replace(second, reason=EVIL), *others), like_faults=(EVIL,),
+    )  # fmt: skip
+    titled = replace(
+        bad,
+        causes=(replace(subject.causes[0], title=EVIL),),
+        laws=tuple(replace(v, cause=EVIL) if v.is_bad else v for v in bad.laws),
+    )
+    run = run_of(bad, titled, replace(unusable(), spec=EVIL, reason=EVIL))
+    return replace(run, environment={**run.environment, "platform": EVIL}, only=(EVIL,))

@@ -178,9 +178,7 @@ def test_what_is_said_is_true(case: Expected, tmp_path: Path) -> None:
         pytest.skip("takes half a minute a layer: set TNVERIFY_WILD")
     subject = verified(case, tmp_path)
     musts = {
-        p["name"]
-        for p in subject["properties"]
-        if p["outcome"] == "violated" and p["level"] == "must"
+        p["name"] for p in subject["laws"] if p["outcome"] == "violated" and p["level"] == "must"
     }
     assert subject["adapter"] == case.adapter
     assert subject["claims"]["scheme"] == case.scheme

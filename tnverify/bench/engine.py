@@ -107,9 +107,9 @@ from tnverify.engine.options import RunOptions, RunPlan
 from tnverify.engine.profiles import find_profile
 from tnverify.engine.progress import Silent
 from tnverify.catalogue import load_catalogue
-from tnverify.subjects import SubjectRequest, resolve
+from tnverify.subjects import SubjectRecipe, resolve
 torch.set_num_threads(1)
-request = SubjectRequest("torch.nn:InstanceNorm2d")
+request = SubjectRecipe("torch.nn:InstanceNorm2d")
 made = RunPlan(RunOptions(), find_profile("quick"), load_catalogue(), (), ())
 def apart():
     Crew([Case(request, 1, only_measure=True)], made, Silent()).verify(wake_first=False)

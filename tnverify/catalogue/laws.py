@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Literal
 
 from tnverify.contract.draw import Draw
@@ -37,8 +37,46 @@ About = Literal["draws", "writes", "rounding"]
 that are lost far from zero."""
 
 
-@dataclass(frozen=True, slots=True)
-class Law:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LawFacts:
+    """What a law says of itself, as values alone: all that a report needs of it.
+
+    `doc` explains it, its first line, the `statement`, included. `why` says in a sentence why it
+    matters where it fails, `remedy` what to change; both are empty where the law does not say.
+    """
+
+    name: str
+    family: str
+    level: Level
+    kind: Kind
+    source: str
+    doc: str = ""
+    why: str = ""
+    remedy: str = ""
+    max_tasks: int | None = None
+
+    @property
+    def statement(self) -> str:
+        """The law in words: the first line of what explains it."""
+        return self.doc.splitlines()[0] if self.doc else self.name.replace("_", " ")
+
+    @property
+    def explanation(self) -> tuple[str, ...]:
+        """What explains the law beside its statement, a paragraph each."""
+        rest = self.doc.partition("\n")[2].strip()
+        return tuple(" ".join(part.split()) for part in rest.split("\n\n") if part.strip())
+
+    @property
+    def facts(self) -> LawFacts:
+        """These values without what checks them."""
+        return LawFacts(**{name: getattr(self, name) for name in _FACTS})
+
+
+_FACTS = tuple(field.name for field in fields(LawFacts))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Law(LawFacts):
     """A declared law. `check(norm, task)` returns nothing, or raises Violation; what it draws is
     a function of its name and the task's salt.
 
@@ -52,29 +90,14 @@ class Law:
     (0: about none).
     """
 
-    name: str
-    family: str
-    level: Level
-    kind: Kind
-    source: str
     check: Callable[[Prober, Task], None]
     claimed: Callable[[Claims], str | None]
     needs: tuple[str, ...] = ()
     lanes: tuple[Lane, ...] = ("float64", "native")
-    max_tasks: int | None = None
     thorough_only: bool = False
     edges: tuple[Edge, ...] = ()
     about: About | None = None
     wide: int = 0
-
-    @property
-    def statement(self) -> str:
-        """The law in words: the first line of its docstring."""
-        return self.doc.splitlines()[0]
-
-    @property
-    def doc(self) -> str:
-        return inspect.getdoc(self.check) or self.name.replace("_", " ")
 
 
 def law(
@@ -91,16 +114,20 @@ def law(
     edges: tuple[Edge, ...] = (),
     about: About | None = None,
     wide: int = 0,
+    why: str = "",
+    remedy: str = "",
 ) -> Callable[[Callable[..., None]], Law]:
     """Declare the decorated function a law; its name is the law and its docstring explains it.
 
     The function takes a norm and a task and, where it chooses anything, a `Draw` as its third
-    parameter. See `Law` for the arguments. The module that holds the function must be announced
-    through the entry point group `tnverify.catalogue`, as a package whose `LAWS` lists its laws.
+    parameter. See `Law` and `LawFacts` for the arguments. The module that holds the function must
+    be announced through the entry point group `tnverify.catalogue`, as a package whose `LAWS` lists
+    its laws.
     """
 
     def declare(check: Callable[..., None]) -> Law:
-        if not inspect.getdoc(check):
+        doc = inspect.getdoc(check)
+        if not doc:
             raise TypeError(f"law {check.__name__} has no docstring: a user reads it to act on")
         return Law(
             name=check.__name__,
@@ -108,6 +135,9 @@ def law(
             level=level,
             kind=kind,
             source=source,
+            doc=doc,
+            why=why,
+            remedy=remedy,
             check=_drawing(check),
             claimed=claimed,
             needs=needs,

@@ -26,17 +26,18 @@ def command(
     **sizes: Any,
 ) -> int:
     """Measure whom a layer's outputs read and which scheme it is. Checks no law."""
-    from tnverify.engine.check import InputError, check_options
+    from tnverify.bad_input import BadInput
+    from tnverify.engine.check import check_options
     from tnverify.engine.options import RunOptions
     from tnverify.engine.run import identify
     from tnverify.report.terminal import console, print_identity
-    from tnverify.subjects import SubjectRequest
+    from tnverify.subjects import SubjectRecipe
 
     try:
         check_options(RunOptions(device=device), adapter=adapter, handles=handles)
-    except InputError as error:
+    except BadInput as error:
         raise bad(error) from None
-    request = SubjectRequest(spec, None, adapter, handles, setup, limits_of(sizes))
+    request = SubjectRecipe(spec, None, adapter, handles, setup, limits_of(sizes))
     found = identify(request, device)
     if found.verdict == "unusable":
         raise bad(f"{spec}: {found.reason}")

@@ -18,7 +18,10 @@ from tnverify.cli.errors import BAD_INPUT, BROKEN_PIPE, BUG, INTERRUPTED, compla
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("verify", "identify", "list", "explain", "power", "analyse", "report")
+COMMANDS = (
+    "verify", "identify", "show", "replay", "diff", "waive", "list", "explain", "power", "analyse",
+    "report",
+)  # fmt: skip
 _MODULES = {"list": "listing"}
 """Modules that are not named as their command."""
 

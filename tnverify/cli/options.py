@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -74,7 +75,7 @@ def shape_of(value: str | None) -> tuple[int, ...] | None:
     if value is None:
         return None
     parts = [part.strip() for part in value.split(",")]
-    if not 2 <= len(parts) <= 5 or not all(part.isdecimal() and int(part) for part in parts):
+    if not all(part.isdecimal() for part in parts):
         raise bad(
             f"--shape {value}: write ITEMS,CHANNELS and up to three sides, each at least 1, for"
             " example 8,64,7,7"
@@ -105,15 +106,23 @@ def limits_of(sizes: dict[str, Any]) -> Limits:
     """The limits that the words of `size_options` spell."""
     from tnverify.contract.limits import Limits
 
-    shape = sizes.pop("shape", None)
-    channels = sizes.pop("channels", None)
-    given = {name: value for name, value in sizes.items() if value is not None}
-    if shape is None:
-        return Limits(channels=channels, **given)
-    items, width, *spatial = shape
-    if channels not in (None, width):
-        raise bad(f"--channels {channels} and --shape with {width} channels: they must agree")
-    return Limits(items=items, channels=width, spatial=tuple(spatial), **given)
+    try:
+        return Limits.of(**sizes)
+    except ValueError as error:
+        raise bad(error) from None
+
+
+def report_options(command: F) -> F:
+    """--report and --json: in which forms the report is written, and where."""
+    for option in (
+        click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE",
+                     help="The same as --report json:FILE."),
+        click.option("--report", "reports", multiple=True, metavar="FORM:FILE",
+                     help="Write the report as json, html, markdown, junit, sarif, badge or"
+                     " terminal; - is stdout. Repeatable."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
 
 
 def color_option(command: F) -> F:

@@ -119,10 +119,10 @@ def command(
         planted = {"--family": families, "--seeds": seeds > 1, "--refresh": refresh}
         _refuse(planted, "is about planted faults: leave it out where SPEC is given")
         from tnverify.cli.power_layer import survey_layer
-        from tnverify.subjects import SubjectRequest
+        from tnverify.subjects import SubjectRecipe
 
         return survey_layer(
-            SubjectRequest(spec, claims, adapter, handles, setup, limits_of(sizes)),
+            SubjectRecipe(spec, claims, adapter, handles, setup, limits_of(sizes)),
             profile,
             seed,
             device=device,

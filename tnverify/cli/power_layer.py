@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tnverify.power.mutants.survey import Survey
-    from tnverify.subjects import SubjectRequest
+    from tnverify.subjects import SubjectRecipe
 
     Tried = Callable[[str, Callable[[], None]], bool]
 
 
 def survey_layer(
-    request: SubjectRequest,
+    request: SubjectRecipe,
     profile: str,
     seed: int,
     *,
@@ -33,7 +33,8 @@ def survey_layer(
 
     `tried` writes a file and complains where that cannot be done.
     """
-    from tnverify.engine.check import InputError, check_options
+    from tnverify.bad_input import BadInput
+    from tnverify.engine.check import check_options
     from tnverify.engine.options import RunOptions
     from tnverify.engine.profiles import find_profile
     from tnverify.power.jobs import available
@@ -50,7 +51,7 @@ def survey_layer(
             adapter=request.adapter,
             handles=request.handles,
         )
-    except (InputError, MissingExtraError) as error:
+    except (BadInput, MissingExtraError) as error:
         raise bad(error) from None
     from tnverify.power.mutants.shown import survey_lines
 

@@ -13,6 +13,7 @@ from tnverify.cli.options import (
     color_option,
     limits_of,
     processes,
+    report_options,
     size_options,
     subject_options,
     words,
@@ -21,7 +22,7 @@ from tnverify.cli.options import (
 if TYPE_CHECKING:
     from tnverify.contract.limits import Limits
     from tnverify.engine.results import RunReport
-    from tnverify.subjects import SubjectRequest
+    from tnverify.report.forms import Destination
 
 _PATH = click.Path(path_type=Path)
 
@@ -66,7 +67,7 @@ _PATH = click.Path(path_type=Path)
     help="How many processes verify at a time, auto: one a core. Fewer layers than that share"
     " their laws out; the report is the same.",
 )
-@click.option("--json", "json_file", type=_PATH, metavar="FILE", help="Write the report as JSON.")
+@report_options
 @click.option(
     "--out",
     type=_PATH,
@@ -87,6 +88,9 @@ _PATH = click.Path(path_type=Path)
     metavar="N",
     help="Print which N laws took longest, 0 for all.",
 )
+@click.option(
+    "--installed", is_flag=True, help="Verify the layers that installed packages announce."
+)
 @color_option
 def command(
     specs: tuple[str, ...],
@@ -102,26 +106,31 @@ def command(
     skip: tuple[str, ...],
     jobs: int | None,
     json_file: Path | None,
+    reports: tuple[str, ...],
     out: Path,
     waivers: Path | None,
     durations: int | None,
+    installed: bool,
     no_color: bool,
     **sizes: Any,
 ) -> int:
-    """Verify layers. No SPEC: the reference layers and torch's own.
+    """Verify layers. No SPEC: those of [tool.tnverify] in ./pyproject.toml, or, where it names
+    none, the reference layers and torch's own.
 
     Ends with 0 where every layer conforms, 1 where one violates its claims, 2 where one cannot
     be used, 3 where nothing was decided.
     """  # fmt: skip
-    _check_paths(json_file, out)
+    destinations = _checked_paths(reports, json_file, out)
     limits = limits_of(sizes)
     # Only now: an unusable path is told at once, torch takes a second to import.
-    from tnverify.engine.check import InputError, check_options
+    from tnverify.bad_input import BadInput
+    from tnverify.cli.unnamed import not_named
+    from tnverify.engine.check import check_options
     from tnverify.engine.options import RunOptions
     from tnverify.engine.run import verify
     from tnverify.isolation.processes import cores
     from tnverify.report.progress import progress
-    from tnverify.subjects import SubjectRequest
+    from tnverify.subjects import SubjectRecipe
 
     if not gc.get_freeze_count():
         # What torch and Hypothesis made when they were imported is there to stay: nothing is
@@ -139,37 +148,44 @@ def command(
     )
     try:
         check_options(options, claims=claims, adapter=adapter, handles=handles)
-    except InputError as error:
+    except BadInput as error:
         raise bad(error) from None
-    if specs:
-        requests = [SubjectRequest(spec, claims, adapter, handles, setup, limits) for spec in specs]
-    else:
-        requests = _defaults(claims, adapter, handles, setup, limits)
+    requests = [SubjectRecipe(spec, claims, adapter, handles, setup, limits) for spec in specs]
+    if not requests:
+        _expect_nothing_said(claims, adapter, handles, setup, limits)
+        requests, options, more = not_named(options, installed=installed)
+        destinations = _checked_paths(reports or more, json_file, options.out or out)
+    elif installed:
+        raise bad("--installed verifies what packages announce: name no SPEC beside it")
     with progress(color=not no_color) as shown:
         run = verify(requests, options, shown)
-    written = _hand_over(run, json_file, durations, no_color=no_color)
+    written = _hand_over(run, destinations, durations, no_color=no_color)
     # A report that was asked for and is not there is a failure, but a violation outweighs it.
     return run.exit_code if written or run.exit_code in (1, INTERRUPTED) else BAD_INPUT
 
 
-def _check_paths(json_file: Path | None, out: Path) -> None:
-    from tnverify.report.paths import OutputError, check_file, check_folder
+def _checked_paths(
+    reports: tuple[str, ...], json_file: Path | None, out: Path
+) -> tuple[Destination, ...]:
+    from tnverify.report.forms import destinations
+    from tnverify.report.paths import OutputError, check_folder
 
     try:
-        if json_file is not None:
-            check_file(json_file, "--json")
+        found = destinations(reports, json_file)
         check_folder(out, "--out")
     except OutputError as error:
         raise bad(error) from None
+    return found
 
 
-def _defaults(
+def _expect_nothing_said(
     claims: str | None,
     adapter: str | None,
     handles: dict[str, str],
     setup: str | None,
     limits: Limits,
-) -> list[SubjectRequest]:
+) -> None:
+    """Refuse what says how one layer is verified, where none is named."""
     from tnverify.contract.limits import Limits
 
     sizes = limits != Limits()
@@ -177,32 +193,32 @@ def _defaults(
     for option, value in (*given.items(), ("a size of input", sizes)):
         if value:
             raise bad(f"{option} says how a layer is to be verified: name the layer too")
-    from tnverify.cli.defaults import default_requests
-
-    return default_requests()
 
 
 def _hand_over(
-    run: RunReport, json_file: Path | None, durations: int | None, *, no_color: bool
+    run: RunReport,
+    destinations: tuple[Destination, ...],
+    durations: int | None,
+    *,
+    no_color: bool,
 ) -> bool:
-    """Write and print the report; returns whether the file, if any, was written.
+    """Write and print the report; returns whether all that was asked for was written.
 
-    JSON first: a reader of stdout that goes away must not cost the file.
+    Files first: a reader of stdout that goes away must not cost them. Where a report goes to
+    stdout, it is all that is printed there.
     """
-    written = True
-    if json_file is not None:
-        from tnverify.report.as_json import write_json
+    from tnverify.report.forms import write
 
-        try:
-            write_json(run, json_file)
-        except OSError as error:
-            complain(f"--json {json_file}: {error.strerror or error}")
-            written = False
     for subject in run.subjects:
         if subject.verdict == "unusable":
             complain(f"{subject.spec}: {subject.reason}")
-    if len(run.subjects) == 1 and run.subjects[0].verdict == "unusable" and not run.interrupted:
-        return written
+    failed = write(run, destinations)
+    for line in failed:
+        complain(line)
+    unusable = [s for s in run.subjects if s.verdict == "unusable"]
+    alone = len(run.subjects) == 1 and bool(unusable) and not run.interrupted
+    if alone or any(each.path is None for each in destinations):
+        return not failed
     from tnverify.report.terminal import console, print_run
 
     on = console(color=not no_color)
@@ -212,4 +228,4 @@ def _hand_over(
         from tnverify.report.terminal import show
 
         show(duration_lines(run, durations, on.width), on)
-    return written
+    return not failed

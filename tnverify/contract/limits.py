@@ -54,6 +54,49 @@ class Limits:
     multiple_of: int = 1
     coarse: int = 0
 
+    @classmethod
+    def of(
+        cls,
+        *,
+        shape: Sequence[int] | None = None,
+        channels: int | None = None,
+        rank: int | None = None,
+        min_channels: int | None = None,
+        min_items: int | None = None,
+        min_side: int | None = None,
+        multiple_of: int | None = None,
+    ) -> Limits:
+        """The limits that a user's words spell; `shape` is (items, channels, *sides).
+
+        Raises ValueError, with one line, for a size that is none or sizes that disagree.
+        """
+        least = {
+            "min_channels": min_channels, "min_items": min_items, "min_side": min_side,
+            "multiple_of": multiple_of,
+        }  # fmt: skip
+        for name, value in {"channels": channels, "rank": rank, **least}.items():
+            lowest = 0 if name == "rank" else 1
+            if value is not None and (type(value) is not int or value < lowest):
+                option = name.replace("_", "-")
+                raise ValueError(f"--{option} {value!r}: it must be a number from {lowest} up")
+        if rank is not None and rank > 3:
+            raise ValueError(f"--rank {rank}: it must be a number from 0 to 3")
+        given = {name: value for name, value in least.items() if value is not None}
+        limits = replace(cls(rank=rank, channels=channels), **given)  # type: ignore[arg-type]  # all are numbers
+        if shape is None:
+            return limits
+        if not 2 <= len(shape) <= 5 or not all(type(n) is int and n > 0 for n in shape):
+            raise ValueError(
+                f"--shape {','.join(map(str, shape))}: write ITEMS,CHANNELS and up to three sides,"
+                " each at least 1, for example 8,64,7,7"
+            )
+        items, width, *spatial = shape
+        if channels not in (None, width):
+            raise ValueError(
+                f"--channels {channels} and --shape with {width} channels: they must agree"
+            )
+        return replace(limits, items=items, channels=width, spatial=tuple(spatial))
+
     def merged(self, found: Limits) -> Limits:
         """These, with what was found where nothing was said."""
         plain = Limits()

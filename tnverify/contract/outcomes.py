@@ -19,7 +19,8 @@ class Violation(AssertionError):  # noqa: N818 - a law's word for it, and what u
     """The law does not hold on this task; the message carries what was expected and what came.
 
     `expected` and `actual` are short renderings of the values that disagree, shown apart in
-    the terminal.
+    the terminal. `effect` is the largest finite difference between them, where values were
+    compared.
     """
 
     def __init__(
@@ -29,11 +30,13 @@ class Violation(AssertionError):  # noqa: N818 - a law's word for it, and what u
         symptom: Symptom = "value",
         expected: str | None = None,
         actual: str | None = None,
+        effect: float | None = None,
     ) -> None:
         super().__init__(message)
         self.symptom = symptom
         self.expected = expected
         self.actual = actual
+        self.effect = effect
 
 
 class SaysNothing(Exception):  # noqa: N818 - it is no error: this task is not evidence

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tnverify.engine.told import Told
     from tnverify.engine.trial import LawRecord
     from tnverify.isolation.board import Doing
-    from tnverify.subjects import SubjectRequest
+    from tnverify.subjects import SubjectRecipe
 
 MOST_CRASHES = 5
 """So often is a subject given another process."""
@@ -35,7 +35,7 @@ MOST_EDGES = 3
 class Case:
     """What is known so far of subject `number` of a run."""
 
-    request: SubjectRequest
+    request: SubjectRecipe
     number: int
     only_measure: bool = False
     report: SubjectReport | None = None

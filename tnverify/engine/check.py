@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tnverify.bad_input import BadInput
 from tnverify.catalogue import load_catalogue
 from tnverify.contract import parse_claims
 from tnverify.contract.claims import nearest
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
 _IMPORT = Limits(seconds=120.0, memory=None)
 
 
-class InputError(Exception):
-    """What was asked for names nothing, or cannot be read; the message is one line."""
-
-
 def check_options(
     options: RunOptions,
     *,
@@ -38,7 +35,7 @@ def check_options(
     adapter: str | None = None,
     handles: Mapping[str, str] | None = None,
 ) -> None:
-    """Raise InputError unless every word that names something names a thing that is there.
+    """Raise BadInput unless every word that names something names a thing that is there.
 
     The engine asks the same again as it goes, and raises ValueError: here alone it is known to
     be the user's mistake and none of the engine's own. Layers are not looked at.
@@ -49,6 +46,19 @@ def check_options(
         catalogue = load_catalogue()
         catalogue.select(options.only, options.skip)
         read_waivers(options.waivers, catalogue)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+    check_subject(claims=claims, adapter=adapter, handles=handles)
+
+
+def check_subject(
+    *,
+    claims: str | None = None,
+    adapter: str | None = None,
+    handles: Mapping[str, str] | None = None,
+) -> None:
+    """Raise BadInput unless the words that say how a layer is verified name things."""
+    try:
         if claims is not None:
             parse_claims(claims)
         if adapter is not None:
@@ -57,10 +67,10 @@ def check_options(
             else:
                 find_adapter(adapter)
     except (ValueError, Unusable) as error:
-        raise InputError(str(error)) from None
+        raise BadInput(str(error)) from None
     for handle in handles or ():
         if handle not in HANDLES:
-            raise InputError(f"unknown handle {handle!r}: {nearest(handle, HANDLES)}")
+            raise BadInput(f"unknown handle {handle!r}: {nearest(handle, HANDLES)}")
 
 
 def check_import(spec: str) -> None:

@@ -117,7 +117,14 @@ class Crew:
             board = Board(method)
             hang, before = guard.HANG_SECONDS, case.before
             errand = Errand(
-                case.request, case.number, made, before, hang, limits, case.only_measure
+                case.request,
+                case.number,
+                made,
+                before,
+                hang,
+                limits,
+                case.only_measure,
+                case.report,
             )
             arguments = (errand,)
         if method == "spawn":

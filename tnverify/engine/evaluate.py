@@ -52,6 +52,8 @@ class Evaluation:
     seconds: float = 0.0
     formula_seconds: float = 0.0
     """Of these seconds, those that the formula in float64 took."""
+    effect: float | None = None
+    """By how much values differed, where the law was violated by values that it compared."""
 
     @property
     def failed(self) -> bool:
@@ -90,6 +92,7 @@ def _evaluate(law: Law, prober: SubjectProber, task: Task) -> Evaluation:
                 violation.actual,
                 measure.margin,
                 measure.exact,
+                effect=violation.effect,
             )
         except SaysNothing as nothing:
             return Evaluation("says_nothing", str(nothing))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tnverify.engine.evaluate import Evaluation, evaluate
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from tnverify.catalogue.laws import Law
     from tnverify.contract.task import Task
+    from tnverify.engine.effects import Measured
+    from tnverify.engine.results import Boundary
     from tnverify.plans import Plan
     from tnverify.subjects.subject import Subject
 
@@ -44,23 +46,28 @@ def smallest_failure(
     failure: Failure,
     seed: int,
     beside: Sequence[Smallest] = (),
+    effects: Measured | None = None,
 ) -> Smallest:
     """Shrink the plan, reduce the task, sweep around it.
 
     Only tasks on which the law fails alike (violated or broken, as at first) are followed. A
     failure that does not come again is kept as it was found. `beside` are the smallest tasks of
     laws that fail of the same cause: one that fails here too is taken as it is, so that many
-    laws with one cause cost little more than one, and are seen to fail on one task.
+    laws with one cause cost little more than one, and are seen to fail on one task. Where the
+    `effects` of a leak are known, the search begins where they are largest, and tasks that show
+    too little of them are passed over.
     """
     plan, lane, first = failure
     dtype, device = subject.dtype(lane), subject.device
+    least = 0.0
 
     def ends(task: Task) -> Evaluation:
         return evaluate(law, SubjectProber(subject), task)
 
     def fails(task: Task) -> bool:
         ended = ends(task)
-        return ended.ending == first.ending and not ended.hung
+        shows = ended.effect is None or ended.effect >= least
+        return ended.ending == first.ending and not ended.hung and shows
 
     def judged(task: Task) -> bool | None:
         ended = ends(task)
@@ -70,13 +77,15 @@ def smallest_failure(
 
     if first.hung or not fails(plan.build(dtype, device)):
         task = plan.build(dtype, device)
-        return Smallest(first, _counterexample(task, plan, lane, {}, ()), task, lane)
+        return Smallest(first, _counterexample(task, plan, lane, (), ()), task, lane)
     for other in beside:
         if other.lane == lane and fails(other.task):
-            return _told(law, subject, other.task, plan, lane, {})
+            return _told(law, subject, other.task, plan, lane, ())
     # Compiling and exporting take seconds a task: there the first failing task must do.
     if law.thorough_only:
-        return _told(law, subject, plan.build(dtype, device), plan, lane, {})
+        return _told(law, subject, plan.build(dtype, device), plan, lane, ())
+    if effects is not None:
+        plan, least = effects.plan, effects.least
     with alarms():
         plan = shrink_plan(plan, lambda p: fails(p.build(dtype, device)), subject, seed)
         task = plan.build(dtype, device)
@@ -87,16 +96,19 @@ def smallest_failure(
 
 
 def _told(
-    law: Law, subject: Subject, task: Task, plan: Plan, lane: str, around: dict[str, str]
+    law: Law, subject: Subject, task: Task, plan: Plan, lane: str, around: tuple[Boundary, ...]
 ) -> Smallest:
     """How the law ends on its smallest task, with what it asked of the layer there."""
     trace = Trace()
     ended = evaluate(law, SubjectProber(subject, trace=trace), task)
-    return Smallest(ended, _counterexample(task, plan, lane, around, trace.lines()), task, lane)
+    example = _counterexample(task, plan, lane, around, trace.lines())
+    if ended.symptom == "flow":
+        example = replace(example, effect=ended.effect)
+    return Smallest(ended, example, task, lane)
 
 
 def _counterexample(
-    task: Task, plan: Plan, lane: str, around: dict[str, str], calls: tuple[str, ...]
+    task: Task, plan: Plan, lane: str, around: tuple[Boundary, ...], calls: tuple[str, ...]
 ) -> Counterexample:
     literal = is_literal(task)
     return Counterexample(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tnverify.engine.attribution import attributed
 from tnverify.engine.causes import group_causes
 from tnverify.engine.corpora import plans_for
+from tnverify.engine.effects import measured
 from tnverify.engine.evaluate import Evaluation, evaluate
 from tnverify.engine.failures import Smallest, smallest_failure
 from tnverify.engine.reproducer import program, write_program
@@ -18,6 +19,7 @@ from tnverify.engine.trial import LaneRecord, LawRecord, try_laws
 from tnverify.engine.verdicts import law_verdict
 from tnverify.engine.watch import Before, Unwatched
 from tnverify.subjects import SubjectProber
+from tnverify.subjects.rebuilding import with_found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from tnverify.engine.progress import Progress
     from tnverify.engine.watch import Crash, Watch
     from tnverify.plans import Plan
-    from tnverify.subjects import Subject, SubjectRequest
+    from tnverify.subjects import Subject, SubjectRecipe
 
     Ask = Callable[[Sequence[Law], float], list[LawRecord]]
     """Asks laws in this process, in a part of the time that the profile gives."""
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 def hold(
     subject: Subject,
-    request: SubjectRequest,
+    request: SubjectRecipe,
     number: int,
     made: RunPlan,
     progress: Progress,
@@ -82,7 +84,7 @@ def hold(
     if not made.interruptions:
         found = attributed(found, records, subject)
     if options.shrink and not made.interruptions:
-        small = _Small(subject, request, number, options, progress, watch, before)
+        small = _Small(subject, request, number, options, progress, watch, before, plans.usual)
         found |= small.of(records, found)
     return [found[law.name] for law in made.catalogue]
 
@@ -107,12 +109,13 @@ class _Small:
     """Makes the counterexamples of one subject small."""
 
     subject: Subject
-    request: SubjectRequest
+    request: SubjectRecipe
     number: int
     options: RunOptions
     progress: Progress
     watch: Watch
     before: Before
+    plans: Sequence[Plan]
 
     def of(self, records: list[LawRecord], found: dict[str, LawVerdict]) -> dict[str, LawVerdict]:
         """The verdicts on laws that failed, with their counterexamples.
@@ -140,19 +143,25 @@ class _Small:
         if any(c.law == name and c.stage == "shrink" for c in self.before.crashes):
             first = replace(first, hung=True)  # a smaller task ended the process: it stays as it is
         self.watch.asking(name, -1, lane, plan.build())
+        effects = None
+        if first.symptom == "flow" and not first.hung and not beside:
+            effects = measured(record.law, self.subject, self.plans, lane)
         smallest = smallest_failure(
-            record.law, self.subject, (plan, lane, first), self.options.seed, beside
+            record.law, self.subject, (plan, lane, first), self.options.seed, beside, effects
         )
         beside.append(smallest)
-        return law_verdict(record, self._with_program(smallest, record))
+        verdict = law_verdict(record, self._with_program(smallest, record))
+        return replace(verdict, effect=None if effects is None else effects.effect)
 
     def _with_program(self, smallest: Smallest, record: LawRecord) -> Smallest:
         example, options = smallest.counterexample, self.options
-        text = program(record.law, self.subject, self.request, example, options.seed)
+        recipe = with_found(self.request, self.subject)
+        text = program(record.law, recipe, example, options.seed)
         path = None
         if options.out is not None:
             witness: dict[str, object] = {
                 "plan": example.plan, "context": example.context, "target": example.targets,
+                "subject": recipe.as_json(),
             }  # fmt: skip
             try:
                 path = str(write_program(text, options.out, self.number, record.law, witness))
@@ -162,7 +171,7 @@ class _Small:
 
 
 def _replay_waivers(
-    subject: Subject, request: SubjectRequest, made: RunPlan
+    subject: Subject, request: SubjectRecipe, made: RunPlan
 ) -> dict[str, LawVerdict]:
     """Verdicts on waived laws, from their witnesses alone. An expired waiver waives nothing."""
     found = {}

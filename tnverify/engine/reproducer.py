@@ -17,14 +17,14 @@ from tnverify.isolation.limits import Limits
 from tnverify.isolation.processes import end_group
 from tnverify.report.paths import write_atomically
 from tnverify.subjects import guard
+from tnverify.subjects.shown import FUTURE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tnverify.catalogue.laws import Law
     from tnverify.engine.results import Counterexample
-    from tnverify.subjects.resolve import SubjectRequest
-    from tnverify.subjects.subject import Subject
+    from tnverify.subjects.recipe import SubjectRecipe
 
 _TEMPLATE = '''\
 """{law} fails for {spec}
@@ -35,21 +35,15 @@ Written by tnverify {version} (seed {seed}). Run it with Python; it needs torch 
 It ends with what was expected and what came, or with nothing once the layer is right.
 """
 
-from tnverify.reproduce import check
-
+{future}from tnverify.reproduce import check
+{code}
 check(
     law={law!r},
-    spec={spec!r},
-    claims={claims!r},
-    adapter={adapter!r},
-    handles={handles!r},
-    setup={setup!r},
-    eps={eps!r},
-    device={device!r},
-    rank={rank!r},{channels}
+    # How the layer is built and called, as it was given and as it was found.
+    subject={subject},{layer}
     # What belongs to the task beside its values: the layer's parameters, earlier tasks of
     # meta-training, and the salt from which the law makes further values.
-    recipe={recipe},
+    task={task},
     # (items, channels, *spatial)
     context={context},
     target={target},
@@ -57,48 +51,43 @@ check(
 '''
 
 
-def program(
-    law: Law, subject: Subject, request: SubjectRequest, example: Counterexample, seed: int
-) -> str:
+def program(law: Law, recipe: SubjectRecipe, example: Counterexample, seed: int) -> str:
     """The program's text, for the counterexample of a law."""
     calls = "\n".join(("What the law asked, and what came:", *(f"    {c}" for c in example.calls)))
-
-    only = request.limits.channels
-    recipe = example.plan
+    task = example.plan
     if example.context:
         # The values are written out: the plan that they came from is not needed.
-        recipe = {key: value for key, value in recipe.items() if key != "drawn"}
+        task = {key: value for key, value in task.items() if key != "drawn"}
+    subject = recipe.anywhere().as_json()
+    if not recipe.is_named:
+        subject["code"] = ""  # it stands above
 
     def literal(value: object) -> str:
         return pformat(value, width=88, compact=True, sort_dicts=False).replace("\n", "\n    ")
 
     return _TEMPLATE.format(
         law=law.name,
-        spec=_absolute(request.spec),
+        spec=recipe.spec,
         statement=law.statement,
         version=__version__,
         seed=seed,
-        claims=str(subject.claims),
-        adapter=_absolute(subject.adapter.name),
-        handles=dict(request.handles),
-        setup=request.setup,
-        eps=subject.eps,
-        device=subject.device.type,
-        rank=subject.rank,
-        channels="" if only is None else f"\n    channels={only},",
-        recipe=literal(recipe),
+        subject=literal(subject),
+        future=f"{FUTURE}\n\n" if (recipe.code or "").startswith(FUTURE) else "",
+        code="" if recipe.is_named else f"\n{_shown(recipe)}\n",
+        layer="" if recipe.is_named else "\n    layer=the_layer,",
+        task=literal(task),
         context=literal(example.context),
         target=literal(example.targets),
         calls=f"\n{calls}\n" if example.calls else "",
     )
 
 
-def _absolute(spec: str) -> str:
-    """A spec that names a file by a path which holds in every directory."""
-    named, parenthesis, arguments = spec.partition("(")
-    name, colon, rest = named.rpartition(".py:")
-    absolute = f"{Path(name + '.py').resolve()}:{rest}" if colon else named
-    return absolute + parenthesis + arguments
+def _shown(recipe: SubjectRecipe) -> str:
+    """The layer's own code, and what of it could not be shown."""
+    lacks = [f"# Not shown: {what}" for what in recipe.lacks]
+    if not recipe.code:
+        return "\n".join((*lacks, "the_layer = None  # put the layer here"))
+    return "\n".join((*lacks, recipe.code.removeprefix(FUTURE).strip()))
 
 
 def write_program(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from tnverify.catalogue.laws import Law
+    from tnverify.catalogue.laws import LawFacts
     from tnverify.contract.measured import Fingerprint, Nearness
+    from tnverify.subjects.recipe import SubjectRecipe
 
 Outcome = Literal[
     "held", "violated", "broken", "not_claimed", "inconclusive", "waived", "stale_waiver"
@@ -19,12 +22,51 @@ BAD: frozenset[str] = frozenset({"violated", "broken", "stale_waiver"})
 """Outcomes that make a must-law decide against its subject."""
 
 
+Output = Literal["target", "context"]
+Found = Literal["reads", "exactly_zero", "not_measured"]
+Claimed = Literal["must", "may", "may_not"]
+
+Dimension = Literal["context", "targets", "channels", "depth", "height", "width", "length"]
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """Where a law fails around its smallest failing task, along one dimension, by the sizes that
+    were tried: those on which it fails, those on which it passes, and those that decide nothing."""
+
+    dimension: Dimension
+    failing: tuple[int, ...]
+    passing: tuple[int, ...] = ()
+    undecided: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Whether the values of `source` reach an output, as it was found and as it is claimed;
+    `claimed` is None where nothing is known of what the layer claims."""
+
+    source: str
+    output: Output
+    found: Found
+    claimed: Claimed | None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """By how much what a law forbids moves an output: the largest and the median over the `tasks`
+    on which the law failed."""
+
+    largest: float
+    median: float
+    tasks: int
+
+
 @dataclass(frozen=True, slots=True)
 class Counterexample:
     """The smallest failing task found.
 
     `plan` rebuilds the task it was shrunk from, parameters included; `context` and `targets`
-    are the values, nested lists. `boundary` maps a dimension to where the law fails and where
+    are the values, nested lists. `boundary` says, a dimension each, where the law fails and where
     it passes around the smallest task. `reproducer` is a program that fails the same way;
     `path` is where it was written, `verified` whether a fresh process failed so.
     """
@@ -32,7 +74,7 @@ class Counterexample:
     plan: dict[str, object]
     context: list[object]
     targets: list[object]
-    boundary: dict[str, str] = field(default_factory=dict)
+    boundary: tuple[Boundary, ...] = ()
     reproducer: str = ""
     verified: bool = False
     path: str | None = None
@@ -40,13 +82,20 @@ class Counterexample:
     """One line that reads well: `context [0, 0, 0, 1], target [0]`."""
     calls: tuple[str, ...] = ()
     """What the law asked of the layer on this task, a line a call; empty where it is too long."""
+    effect: float | None = None
+    """By how much an output is moved on this task, where the law is about what moves it."""
+    standalone: str = ""
+    """A program for torch alone that makes the same calls; empty where none can be written."""
 
 
 @dataclass(frozen=True, slots=True)
 class LawVerdict:
-    """What became of one law for one subject."""
+    """What became of one law for one subject.
 
-    law: Law
+    `margin` is finite: an error beyond all bounds, or none that is a number, is the largest float.
+    """
+
+    law: LawFacts
     outcome: Outcome
     reason: str | None = None
     lane: Literal["float64", "native", "both"] = "both"
@@ -68,6 +117,12 @@ class LawVerdict:
     cause: str | None = None
     """What the layer was proven to do (`draws random numbers`) that makes this law fail; a law that
     it kept from being decided is inconclusive."""
+    effect: Effect | None = None
+    """By how much outputs were moved over several tasks, where the law is about what moves them."""
+
+    def __post_init__(self) -> None:
+        if self.margin is not None and not math.isfinite(self.margin):
+            object.__setattr__(self, "margin", sys.float_info.max)
 
     @property
     def is_bad(self) -> bool:
@@ -122,6 +177,8 @@ class SubjectReport:
     inferred: bool = True
     reason: str | None = None
     fingerprint: Fingerprint | None = None
+    flows: tuple[Flow, ...] = ()
+    """Who was found to reach whom, and what is claimed of it; empty where nothing was measured."""
     asked: Asked | None = None
     """The largest sizes that were asked; None where no law was."""
     laws: tuple[LawVerdict, ...] = ()
@@ -134,9 +191,29 @@ class SubjectReport:
     """Remarks for a person: no float64 lane, output that was captured, and the like."""
     cautions: tuple[str, ...] = ()
     """What a reader must know before the verdict: what was left out, or done to the layer."""
+    recipe: SubjectRecipe | None = None
+    """How it was built and driven; None where that was not found out."""
     bug: str | None = None
     """The file with the traceback where tnverify itself failed while it drove the subject."""
     seconds: float = 0.0
+
+    @property
+    def conforms(self) -> bool:
+        """Whether it keeps what it claims, as far as that was asked."""
+        return self.verdict == "conforms"
+
+    @property
+    def failures(self) -> tuple[LawVerdict, ...]:
+        """The must-level laws that it breaks, the most telling first, by cause."""
+        order = [name for cause in self.causes for name in cause.laws]
+        bad = [verdict for verdict in self.laws if verdict.is_bad]
+        place = {name: number for number, name in enumerate(order)}
+        return tuple(sorted(bad, key=lambda verdict: place.get(verdict.law.name, len(place))))
+
+    def __str__(self) -> str:
+        from tnverify.report.terminal import subject_text
+
+        return subject_text(self)
 
     def verdict_of(self, name: str) -> LawVerdict:
         return next(v for v in self.laws if v.law.name == name)
@@ -163,6 +240,37 @@ class RunReport:
     """The laws and families that were asked alone, as they were named; empty where all were."""
     skip: tuple[str, ...] = ()
     """The laws and families that were left out, as they were named."""
+
+    @property
+    def conforms(self) -> bool:
+        """Whether every subject does."""
+        return all(subject.conforms for subject in self.subjects)
+
+    @property
+    def failures(self) -> tuple[LawVerdict, ...]:
+        """The must-level laws that subjects break, of each the most telling first."""
+        return tuple(verdict for subject in self.subjects for verdict in subject.failures)
+
+    def to_json(self) -> str:
+        """The report as JSON text, in the form of `report.schema.json`."""
+        from tnverify.report.as_json import to_json
+
+        return to_json(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the page, in a frame of its own."""
+        from tnverify.report.as_html import framed
+
+        return framed(self)
+
+    def __str__(self) -> str:
+        from tnverify.report.terminal import run_text
+
+        return run_text(self)
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{each.spec} {each.verdict}" for each in self.subjects)
+        return f"<RunReport: {told}; print it to read it>"
 
     @property
     def is_partial(self) -> bool:

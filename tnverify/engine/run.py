@@ -26,22 +26,25 @@ from tnverify.engine.results import LawVerdict, RunReport, SubjectReport
 from tnverify.engine.single import not_reached, verify_here
 from tnverify.engine.waivers import read_waivers
 from tnverify.plans.strategies import corpus
-from tnverify.subjects import SubjectRequest
+from tnverify.subjects import SubjectRecipe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 
-__all__ = ["RunOptions", "SubjectRequest", "check_device", "environment", "identify", "verify"]
+__all__ = ["RunOptions", "SubjectRecipe", "check_device", "environment", "identify", "verify"]
 
 
 def verify(
-    requests: Sequence[SubjectRequest],
+    requests: Sequence[SubjectRecipe],
     options: RunOptions | None = None,
     progress: Progress | None = None,
+    known: Mapping[str, SubjectReport] | None = None,
 ) -> RunReport:
     """Verify each subject. Ctrl-C ends the run and keeps what was found so far.
 
+    `known` has what was measured of subjects before (see `identify`), by what they are called: it
+    is not measured again.
     Raises ValueError (CatalogueError, WaiverError) for options that name nothing, before any
     subject is touched.
     """
@@ -54,7 +57,7 @@ def verify(
     made = RunPlan(options, profile, catalogue, waivers, ())
     with _one_thread():
         if options.isolated:
-            reports, sleeping, interrupted = _apart(requests, made, progress)
+            reports, sleeping, interrupted = _apart(requests, made, progress, known or {})
         else:
             reports, sleeping, interrupted = _here(requests, made, progress)
         try:
@@ -80,14 +83,22 @@ _Found = tuple[list[SubjectReport], tuple[str, ...], bool]
 """Every subject's report, the families that sleep, and whether Ctrl-C ended it."""
 
 
-def _apart(requests: Sequence[SubjectRequest], made: RunPlan, progress: Progress) -> _Found:
+def _apart(
+    requests: Sequence[SubjectRecipe],
+    made: RunPlan,
+    progress: Progress,
+    known: Mapping[str, SubjectReport],
+) -> _Found:
     """Verify each subject in a process of its own."""
-    cases = [Case(request, number) for number, request in enumerate(requests, 1)]
+    cases = [
+        Case(request, number, report=known.get(request.spec))
+        for number, request in enumerate(requests, 1)
+    ]
     crew = Crew(cases, made, progress)
     return crew.verify(), crew.asleep, crew.interrupted
 
 
-def _here(requests: Sequence[SubjectRequest], made: RunPlan, progress: Progress) -> _Found:
+def _here(requests: Sequence[SubjectRecipe], made: RunPlan, progress: Progress) -> _Found:
     """Verify all subjects in this process."""
     reports: list[SubjectReport] = []
     interrupted = False
@@ -108,7 +119,7 @@ def _here(requests: Sequence[SubjectRequest], made: RunPlan, progress: Progress)
     return [*reports, *map(not_reached, requests[len(reports) :])], sleeping, interrupted
 
 
-def identify(request: SubjectRequest, device: str = "cpu") -> SubjectReport:
+def identify(request: SubjectRecipe, device: str = "cpu") -> SubjectReport:
     """Measure the fingerprint and the nearest scheme, and check no law.
 
     Ctrl-C is raised again.

@@ -6,22 +6,18 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import torch
-
-from tnverify.contract.claims import SCHEMES, Claims
 from tnverify.engine.capture import captured_output
 from tnverify.engine.causes import group_causes
 from tnverify.engine.corpora import plans_for
+from tnverify.engine.flows import flows_of, with_laws
 from tnverify.engine.hold import hold
 from tnverify.engine.likeness import like_faults
 from tnverify.engine.results import SubjectReport
 from tnverify.engine.verdicts import subject_verdict
 from tnverify.engine.watch import Unwatched
 from tnverify.subjects import Unusable, resolve
-from tnverify.subjects.adapters import ADAPTERS
-from tnverify.subjects.resolve import find_adapter
-from tnverify.subjects.spec import parse_spec
-from tnverify.subjects.subject import Factory, Subject
+from tnverify.subjects.rebuilding import with_found
+from tnverify.subjects.recipe import Found
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,12 +25,12 @@ if TYPE_CHECKING:
     from tnverify.engine.options import RunPlan
     from tnverify.engine.progress import Progress
     from tnverify.engine.results import LawVerdict
-    from tnverify.subjects import SubjectRequest
+    from tnverify.subjects import Subject, SubjectRecipe
     from tnverify.subjects.infer import Inference
 
 
 def verify_here(
-    request: SubjectRequest, number: int, made: RunPlan, progress: Progress
+    request: SubjectRecipe, number: int, made: RunPlan, progress: Progress
 ) -> SubjectReport:
     """Verify subject `number` of a run in this process."""
     clock = time.perf_counter()
@@ -46,7 +42,8 @@ def verify_here(
         watch = _Unwritten()
         verdicts = hold(found.subject, request, number, made, progress, watch)
     notes = (captured.note,) if captured.note else ()
-    report = concluded(asked_about(request, found, made), verdicts, made, notes)
+    measured = asked_about(described(request, found), found.subject, made)
+    report = concluded(measured, verdicts, made, notes)
     return replace(
         report,
         cautions=(*report.cautions, *dict.fromkeys(watch.cautions)),
@@ -82,14 +79,15 @@ def concluded(
         report,
         verdict=verdict,
         reason=reason,
-        laws=tuple(verdicts),
+        laws=tuple(replace(v, law=v.law.facts) for v in verdicts),
+        flows=with_laws(report.flows, verdicts),
         causes=group_causes(verdicts),
         like_faults=like_faults(verdicts, declared, made.profile.name),
         notes=(*report.notes, *notes),
     )
 
 
-def described(request: SubjectRequest, found: Inference) -> SubjectReport:
+def described(request: SubjectRecipe, found: Inference) -> SubjectReport:
     """What was measured of a layer of which no law was asked."""
     subject = found.subject
     claims = subject.claims
@@ -103,39 +101,32 @@ def described(request: SubjectRequest, found: Inference) -> SubjectReport:
         modifiers=claims.modifiers,
         inferred=claims.inferred,
         fingerprint=found.fingerprint,
+        flows=flows_of(found.fingerprint, claims),
         nearness=found.nearness,
         notes=subject.notes,
         cautions=subject.cautions,
+        recipe=with_found(request, subject).kept(),
     )
 
 
-def asked_about(request: SubjectRequest, found: Inference, made: RunPlan) -> SubjectReport:
+def asked_about(report: SubjectReport, subject: Subject, made: RunPlan) -> SubjectReport:
     """What was measured, with the largest sizes that laws ask about."""
-    plans = plans_for(found.subject, made.options.seed, made.profile)
-    return replace(described(request, found), asked=plans.largest)
+    plans = plans_for(subject, made.options.seed, made.profile)
+    return replace(report, asked=plans.largest)
 
 
-def undetected(request: SubjectRequest, device: str) -> Subject:
+def undetected(request: SubjectRecipe, device: str) -> Subject:
     """A subject that cannot be measured, because that ends its process: built as it is named,
     called as the adapter that was given, or the plainest, calls it, and nothing known of it."""
-    spec = parse_spec(request.spec)
-    return Subject(
-        name=request.spec,
-        factory=Factory(spec.load(), spec, request.setup),
-        adapter=ADAPTERS["no_context"]
-        if request.adapter is None
-        else find_adapter(request.adapter),
-        claims=Claims(SCHEMES["inductive"], inferred=True),
-        device=torch.device(device),
-        given_handles=dict(request.handles),
-    )
+    nothing = Found(request.adapter or Found().adapter, device=device)
+    return replace(request, claims=None, found=nothing).build()
 
 
-def unusable(request: SubjectRequest, why: str) -> SubjectReport:
+def unusable(request: SubjectRecipe, why: str) -> SubjectReport:
     return SubjectReport(spec=request.spec, verdict="unusable", reason=why)
 
 
-def not_reached(request: SubjectRequest) -> SubjectReport:
+def not_reached(request: SubjectRecipe) -> SubjectReport:
     return SubjectReport(
         spec=request.spec, verdict="inconclusive", reason="interrupted before it was verified"
     )

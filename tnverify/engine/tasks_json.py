@@ -43,7 +43,7 @@ def recipe_of(task: Task, drawn: Plan, lane: str) -> dict[str, Any]:
             "salt": task.salt,
             "past": [[values_of(c), values_of(t)] for c, t in task.past],
         }
-    return recipe
+    return {key: _named(value) for key, value in recipe.items()}
 
 
 def rebuild(
@@ -53,7 +53,7 @@ def rebuild(
     dtype = subject.dtype(str(recipe.get("lane", "float64")))
     try:
         if "salt" not in recipe:
-            return Plan.from_json(recipe["drawn"]).build(dtype, subject.device)
+            return Plan.from_json(_read(recipe["drawn"])).build(dtype, subject.device)
 
         def tensor(values: list[Any]) -> Tensor:
             read = torch.tensor(_numbers(values), dtype=torch.float64)
@@ -64,8 +64,8 @@ def rebuild(
             items,
             tensor(target) if target else items.new_empty((0, *items.shape[1:])),
             Parameters(
-                tuple(recipe["weight"]) or None,
-                tuple(recipe["bias"]) or None,
+                tuple(_numbers(recipe["weight"])) or None,
+                tuple(_numbers(recipe["bias"])) or None,
                 float(recipe["scale"]),
                 float(recipe["offset"]),
                 float(recipe.get("spread", 0.0)),
@@ -83,9 +83,11 @@ def values_of(x: Tensor) -> list[Any]:
 
 
 def _named(value: Any) -> Any:
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_named(v) for v in value]
-    if math.isfinite(value):
+    if isinstance(value, dict):
+        return {key: _named(v) for key, v in value.items()}
+    if not isinstance(value, float) or math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value == math.inf else "-Infinity"
 
@@ -93,6 +95,15 @@ def _named(value: Any) -> Any:
 def _numbers(value: Any) -> Any:
     """The inverse of `_named`: float() reads all three strings."""
     return [_numbers(v) for v in value] if isinstance(value, list) else float(value)
+
+
+def _read(value: Any) -> Any:
+    """The inverse of `_named` where other words stand among the numbers."""
+    if isinstance(value, list):
+        return [_read(v) for v in value]
+    if isinstance(value, dict):
+        return {key: _read(v) for key, v in value.items()}
+    return float(value) if value in ("NaN", "Infinity", "-Infinity") else value
 
 
 def summary_of(task: Task) -> str:

@@ -15,9 +15,10 @@ from tnverify.subjects.guard import alarms
 from tnverify.subjects.prober import SubjectProber
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 
     from tnverify.catalogue.laws import Law
+    from tnverify.contract.claims import Claims
     from tnverify.engine.profiles import Profile
     from tnverify.engine.watch import Watch
     from tnverify.plans import Plan
@@ -107,15 +108,23 @@ class LawRecord:
 
 def why_not_claimed(law: Law, subject: Subject, profile: Profile) -> str | None:
     """Why a law is not asked of a subject at all, or None where it is."""
-    reason = law.claimed(subject.claims)
+    handles = {handle for handle in law.needs if subject.handles.path(handle) is not None}
+    return why_unclaimed(law, subject.claims, handles, subject.lanes, profile)
+
+
+def why_unclaimed(
+    law: Law, claims: Claims, handles: Container[str], lanes: Iterable[str], profile: Profile
+) -> str | None:
+    """As `why_not_claimed`, of what is known about a subject."""
+    reason = law.claimed(claims)
     if reason is not None:
         return reason
-    missing = [h for h in law.needs if subject.handles.path(h) is None]
+    missing = [h for h in law.needs if h not in handles]
     if missing:
         return f"the layer has no handle on {' and '.join(missing)}"
     if law.thorough_only and not profile.thorough:
         return "checked in the profile thorough alone"
-    if not set(law.lanes) & set(subject.lanes):
+    if not set(law.lanes) & set(lanes):
         (lane,) = law.lanes  # of two it runs in one
         return f"checked in {lane}, where the layer does not run"
     return None

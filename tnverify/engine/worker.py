@@ -6,7 +6,6 @@ import random
 import time
 import traceback
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,14 +33,14 @@ if TYPE_CHECKING:
     from tnverify.engine.capture import Captured
     from tnverify.engine.hold import Ask
     from tnverify.engine.options import RunPlan
-    from tnverify.engine.results import LawVerdict
+    from tnverify.engine.results import LawVerdict, SubjectReport
     from tnverify.engine.trial import LawRecord
     from tnverify.engine.watch import Before
     from tnverify.isolation.board import Board
     from tnverify.isolation.inside import Channel
     from tnverify.isolation.limits import Limits
     from tnverify.plans import Plan
-    from tnverify.subjects import Subject, SubjectRequest
+    from tnverify.subjects import Subject, SubjectRecipe
     from tnverify.subjects.infer import Inference
 
 
@@ -51,15 +50,19 @@ _EVERY = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What a process is asked to do with subject `number` of a run; `only_measure` asks no law."""
+    """What a process is asked to do with subject `number` of a run; `only_measure` asks no law.
 
-    request: SubjectRequest
+    `known` is what was measured of it before, which is not measured again.
+    """
+
+    request: SubjectRecipe
     number: int
     options: RunPlan
     before: Before
     hang_seconds: float
     limits: Limits
     only_measure: bool = False
+    known: SubjectReport | None = None
 
 
 def fit(channel: Channel) -> bool:
@@ -160,16 +163,11 @@ class _Service:
         made = errand.options
         self._board.enter("resolve")
         with kept():
-            if errand.before.undetected:
-                subject = undetected(errand.request, made.options.device)
-            else:
-                with passing_over(errand.before.edges):
-                    found = _resolved(errand.request, made.options.device)
-                subject = found.subject
+            subject, report = self._measured()
         replaced = self._functions.put_back()
-        if not errand.before.undetected:
-            tell = described if errand.only_measure else partial(asked_about, made=made)
-            report = tell(errand.request, found)
+        if report is not None:
+            if not errand.only_measure:
+                report = asked_about(report, subject, made)
             if replaced:
                 report = replace(report, cautions=(*report.cautions, _said(replaced)))
             self._channel.send(Told("described", report))
@@ -185,6 +183,19 @@ class _Service:
         self._channel.send(Told("verdicts", tuple(verdicts)))
         if made.interruptions:
             self._channel.send(Told("interrupted"))
+
+    def _measured(self) -> tuple[Subject, SubjectReport | None]:
+        """The subject, and what is known of it; None where it ends its process when measured."""
+        errand, request = self._errand, self._errand.request
+        device = errand.options.options.device
+        if errand.before.undetected:
+            return undetected(request, device), None
+        known = errand.known
+        if known is not None and known.recipe is not None:
+            return replace(request, found=known.recipe.found).build(device), known
+        with passing_over(errand.before.edges):
+            found = _resolved(request, device)
+        return found.subject, described(request, found)
 
     # Shares
 
@@ -275,7 +286,7 @@ class _Service:
         self._channel.send(Told("not_written", why))
 
 
-def _resolved(request: SubjectRequest, device: str) -> Inference:
+def _resolved(request: SubjectRecipe, device: str) -> Inference:
     try:
         return resolve(request, device)
     except guard.Hang:

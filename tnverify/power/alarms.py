@@ -26,7 +26,7 @@ from tnverify.engine.trial import try_laws, why_not_claimed
 from tnverify.engine.verdicts import law_verdict, subject_verdict
 from tnverify.plans.strategies import corpus
 from tnverify.power.jobs import done_in_order
-from tnverify.subjects import SubjectProber, SubjectRequest, resolve
+from tnverify.subjects import SubjectProber, SubjectRecipe, resolve
 from tnverify.subjects.guard import patience
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def study_one(candidate: Candidate, profile: str, seed: int, device: str = "cpu"
 
 @lru_cache(maxsize=64)
 def _subject(candidate: Candidate, device: str) -> Subject:
-    request = SubjectRequest(candidate.spec, candidate.claims, candidate.adapter)
+    request = SubjectRecipe(candidate.spec, candidate.claims, candidate.adapter)
     return resolve(request, device).subject
 
 

@@ -1,21 +1,21 @@
-"""A run as JSON, in the form that `report.schema.json` (beside this file) lays down."""
+"""A run as JSON, in the form that `report.schema.json` (beside this file) lays down.
+
+`from_json` (in `tnverify.report.reading`) is the inverse of `to_json`.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-import sys
+import re
 from dataclasses import asdict
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from tnverify import __version__
 from tnverify.report import words
-from tnverify.report.paths import write_atomically
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tnverify.contract.measured import Fingerprint
     from tnverify.engine.results import (
         Counterexample,
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
         SubjectReport,
     )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+_HALVES = re.compile("[\\ud800-\\udfff]")
 
 
 def schema() -> dict[str, object]:
@@ -34,18 +36,18 @@ def schema() -> dict[str, object]:
     return loaded
 
 
-def write_json(run: RunReport, path: Path) -> None:
-    """Write the report to `path`, whole or not at all. Raises OSError where it cannot."""
-    write_atomically(path, report_text(run))
-
-
-def report_text(run: RunReport) -> str:
+def to_json(run: RunReport) -> str:
     """The report as text: keys in the order of the schema, two spaces, a newline at the end."""
-    return json.dumps(report_dict(run), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(report_dict(run), indent=2, ensure_ascii=False, allow_nan=False)
+    # Halves of a pair of surrogates, which messages may hold, are no UTF-8.
+    return _HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", text) + "\n"
 
 
 def report_dict(run: RunReport) -> dict[str, object]:
-    """The report as JSON-ready values; NaN and infinities among a task's values are strings."""
+    """The report as JSON-ready values; NaN and infinities are strings.
+
+    What a law says of itself stands once, in `catalogue`, however many subjects were asked.
+    """
     return {
         "schema_version": SCHEMA_VERSION,
         "tnverify_version": __version__,
@@ -57,7 +59,24 @@ def report_dict(run: RunReport) -> dict[str, object]:
         "seconds": run.seconds,
         "partial": {"only": list(run.only), "skip": list(run.skip)} if run.is_partial else None,
         "interrupted": run.interrupted,
+        "asleep": list(run.asleep),
+        "catalogue": _catalogue(run),
         "subjects": [_subject(subject) for subject in run.subjects],
+    }
+
+
+def _catalogue(run: RunReport) -> dict[str, object]:
+    """What laws say of themselves beside what every verdict repeats, by name."""
+    laws = {v.law.name: v.law for subject in run.subjects for v in subject.laws}
+    return {
+        name: {
+            "statement": law.statement,
+            "why": law.why,
+            "remedy": law.remedy,
+            "doc": law.doc,
+            "max_tasks": law.max_tasks,
+        }
+        for name, law in laws.items()
     }
 
 
@@ -66,6 +85,7 @@ def _subject(subject: SubjectReport) -> dict[str, object]:
     return {
         "spec": subject.spec,
         "adapter": subject.adapter,
+        "adapter_given": subject.adapter_given,
         "adapter_evidence": subject.evidence,
         "claims": {
             "scheme": subject.scheme,
@@ -75,11 +95,16 @@ def _subject(subject: SubjectReport) -> dict[str, object]:
         "verdict": subject.verdict,
         "conforms_as": words.conforming_kind(subject),
         "reason": subject.reason,
+        "recipe": None if subject.recipe is None else plain(subject.recipe.as_json()),
+        "seconds": subject.seconds,
         "cautions": list(subject.cautions),
         "notes": list(subject.notes),
-        "fingerprint": None if flow is None else _flow(flow),
-        "nearness": None if subject.nearness is None else asdict(subject.nearness),
+        "bug": subject.bug,
+        "fingerprint": None if flow is None else _fingerprint(flow),
+        "flows": [asdict(each) for each in subject.flows],
+        "nearness": None if subject.nearness is None else plain(asdict(subject.nearness)),
         "like_faults": list(subject.like_faults),
+        "asked": None if subject.asked is None else asdict(subject.asked),
         "causes": [
             {
                 "title": cause.title,
@@ -88,11 +113,11 @@ def _subject(subject: SubjectReport) -> dict[str, object]:
             }
             for cause in subject.causes
         ],
-        "properties": [_law(verdict) for verdict in subject.laws],
+        "laws": [_law(verdict) for verdict in subject.laws],
     }
 
 
-def _flow(flow: Fingerprint) -> dict[str, object]:
+def _fingerprint(flow: Fingerprint) -> dict[str, object]:
     return {
         "target_reads": list(flow.target_reads),
         "context_reads": list(flow.context_reads),
@@ -116,29 +141,33 @@ def _law(verdict: LawVerdict) -> dict[str, object]:
         "outcome": verdict.outcome,
         "reason": verdict.reason,
         "cause": verdict.cause,
+        "symptom": verdict.symptom,
+        "expected": verdict.expected,
+        "actual": verdict.actual,
         "examples": verdict.examples,
+        "to_detection": verdict.to_detection,
         "refused": verdict.refused,
         "seconds": verdict.seconds,
-        "margin": _margin(verdict.margin),
+        "formula_seconds": verdict.formula_seconds,
+        "margin": verdict.margin,
+        "effect": None if verdict.effect is None else plain(asdict(verdict.effect)),
         "counterexample": None if example is None else _counterexample(example),
     }
 
 
-def _margin(margin: float | None) -> float | None:
-    """The margin as a JSON number: an error beyond all bounds becomes the largest one."""
-    if margin is None or math.isfinite(margin):
-        return margin
-    return sys.float_info.max
-
-
 def _counterexample(example: Counterexample) -> dict[str, object]:
     return {
+        "summary": example.summary,
         "plan": plain(example.plan),
         "context": plain(example.context),
         "target": plain(example.targets),
-        "boundary": dict(example.boundary),
+        "calls": list(example.calls),
+        "effect": plain(example.effect),
+        "boundary": [plain(asdict(each)) for each in example.boundary],
         "reproducer": example.reproducer,
+        "reproducer_path": example.path,
         "reproducer_verified": example.verified,
+        "standalone": example.standalone,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tnverify.report import words
+from tnverify.report import boundaries, words
 from tnverify.report.layout import clipped, labelled, paragraph
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _example_lines(example: Counterexample, verdict: LawVerdict, width: int) -> 
     yield from labelled("task", smallest + lane.get(verdict.lane, ""), width, style="bold")
     for position, call in enumerate(example.calls):
         yield from labelled("asked" if position == 0 else "", call, width)
-    for position, sentence in enumerate(words.boundary(example.boundary)):
+    for position, sentence in enumerate(boundaries.sentences(example.boundary)):
         yield from labelled("where" if position == 0 else "", sentence, width)
     if example.path is not None:
         yield from labelled("program", example.path, width, style="cyan")

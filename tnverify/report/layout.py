@@ -17,6 +17,20 @@ MOST_COLUMNS = 100
 """Prose is not set wider than this, however wide the terminal."""
 
 
+_HARMFUL = {
+    **{code: chr(0x2400 + code) for code in range(32) if code not in (9, 10)},
+    **dict.fromkeys((127, *range(0x80, 0xA0)), "\ufffd"),
+    **dict.fromkeys((0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"),
+}
+"""Characters that tell a terminal to do something, or turn text around, and what stands for each:
+pictures of controls where there are such."""
+
+
+def printable(text: str) -> str:
+    """The text, as many characters long, without any that a terminal obeys."""
+    return text.translate(_HARMFUL)
+
+
 def wrapped(text: str, width: int, *, indent: int = 0, hanging: int | None = None) -> list[str]:
     """`text` in lines of at most `width` columns, unless one word is longer.
 

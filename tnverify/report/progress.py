@@ -1,12 +1,13 @@
-"""Progress of a long run: one line on stderr, only where that is a terminal."""
+"""Progress of a long run: one line on a terminal's stderr, or in a cell of a notebook."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from tnverify.engine.progress import Progress
 
 _BAR = 20
+_PAUSE = 0.1
 _CLEAR = "\r\x1b[2K"
 """To the first column, and the line emptied. The cursor never moves up: what stands above may be
 the report by then, where stdout and stderr reach the terminal by different ways, as under tox."""
@@ -63,15 +65,58 @@ class _OneLine:
         self._file.flush()
 
 
+class _InNotebook(_OneLine):
+    """The same line as one output of a notebook's cell, shown anew at most ten times a second."""
+
+    def __init__(self) -> None:
+        super().__init__(color=False)
+        self._shown: Any = None
+        self._last = 0.0
+
+    def clear(self) -> None:
+        """Leave the output empty."""
+        if self._shown is not None:
+            self._shown.update({"text/plain": ""}, raw=True)
+
+    def _write(self, text: str) -> None:
+        from IPython.display import display
+
+        now = time.monotonic()
+        if now - self._last < _PAUSE:
+            return
+        self._last = now
+        said = {"text/plain": text.removeprefix(_CLEAR)}
+        if self._shown is None:
+            self._shown = display(said, raw=True, display_id=True)
+        else:
+            self._shown.update(said, raw=True)
+
+
+def _in_notebook() -> bool:
+    """Whether this is a cell of a notebook whose output nobody captures."""
+    if "IPython" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    publisher = type(getattr(shell, "display_pub", None)).__name__
+    return hasattr(shell, "kernel") and "Captur" not in publisher
+
+
 @contextmanager
-def progress(*, color: bool = True) -> Iterator[Progress]:
-    """Progress for the engine; shown where stderr is a terminal, and gone at the end."""
-    if not sys.stderr.isatty():
+def progress(*, color: bool = True, wanted: bool = True) -> Iterator[Progress]:
+    """Progress for the engine; shown in a notebook and where stderr is a terminal, and gone at the
+    end."""
+    line: _OneLine
+    if wanted and _in_notebook():
+        line = _InNotebook()
+    elif wanted and sys.stderr.isatty():
+        line = _OneLine(color=color and not os.environ.get("NO_COLOR"))
+    else:
         from tnverify.engine.progress import Silent
 
         yield Silent()
         return
-    line = _OneLine(color=color and not os.environ.get("NO_COLOR"))
     try:
         yield line
     finally:

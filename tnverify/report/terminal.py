@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tnverify.report import words
 from tnverify.report.budget import budget_text
-from tnverify.report.layout import paragraph
+from tnverify.report.layout import paragraph, printable
 from tnverify.report.matrix import matrix_lines
 from tnverify.report.subject import heading_lines, identity_lines, naming_lines, subject_lines
 
@@ -33,13 +33,31 @@ def console(*, color: bool = True, file: TextIO | None = None) -> Console:
 def show(lines: Iterable[Text], on: Console) -> None:
     """Print lines as they are: they were fitted to the width when they were made."""
     for line in lines:
-        on.print(line, soft_wrap=True)
+        harmless = line.copy()
+        harmless.plain = printable(line.plain)  # as long as it was: styles stay where they are
+        on.print(harmless, soft_wrap=True)
 
 
 def print_run(run: RunReport, on: Console) -> None:
     """The whole report: one subject in full; of several, those that do not conform in full, then
     the matrix of all."""
     show(run_lines(run, on.width), on)
+
+
+def run_text(run: RunReport, width: int = 80) -> str:
+    """The report as plain text."""
+    return printable("\n".join(line.plain.rstrip() for line in run_lines(run, width)))
+
+
+def subject_text(subject: SubjectReport, width: int = 80) -> str:
+    """One subject as plain text: what it is, and what was found where laws were asked."""
+    lines = subject_lines(subject, width) if subject.laws else identify_lines(subject, width)
+    return printable("\n".join(line.plain for line in lines))
+
+
+def to_text(run: RunReport) -> str:
+    """What `print_run` shows on 80 columns, as plain text."""
+    return f"{run_text(run)}\n"
 
 
 def run_lines(run: RunReport, width: int) -> Iterator[Text]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Literal
 
 from tnverify.engine.results import Cause
@@ -40,19 +39,6 @@ _TITLE = 100
 
 _WORTH_SAYING = 0.25
 """The share of a law's tasks that must have been refused for the page to say so; JSON has all."""
-
-_ALIKE = re.compile(r"(fails|passes) for [\d,]+ to [\d,]+ [a-z ]+")
-"""What is said of a dimension every size of which ends alike."""
-
-_DIMENSION = {
-    "context": "context items",
-    "targets": "targets",
-    "channels": "channels",
-    "height": "rows",
-    "width": "columns",
-    "depth": "slices",
-    "length": "pixels",
-}
 
 
 def verdict_style(subject: SubjectReport) -> str:
@@ -217,20 +203,6 @@ def margins(held: Sequence[LawVerdict]) -> str | None:
         f"Worst margin: {worst.margin:.2g} of the rounding error that is allowed"
         f" ({worst.law.name})."
     )
-
-
-def boundary(found: dict[str, str]) -> list[str]:
-    """Where a law starts and stops failing: one sentence a dimension that matters, then one for
-    all that do not."""
-    telling = [sentence for sentence in found.values() if not _ALIKE.fullmatch(sentence)]
-    whatever = [
-        _DIMENSION.get(name, name)
-        for name, sentence in found.items()
-        if _ALIKE.fullmatch(sentence) and sentence.startswith("fails")
-    ]
-    if whatever:
-        telling.append(f"fails for every number of {joined(whatever)} that was tried")
-    return telling
 
 
 def grouped_reasons(verdicts: Iterable[LawVerdict]) -> str:

@@ -2,7 +2,8 @@
 
 from tnverify.subjects.adapters import ADAPTERS, Adapter
 from tnverify.subjects.prober import SubjectProber
-from tnverify.subjects.resolve import SubjectRequest, from_factory, from_fault, resolve
+from tnverify.subjects.recipe import RecipeError, SubjectRecipe
+from tnverify.subjects.resolve import from_factory, from_fault, resolve
 from tnverify.subjects.spec import Unusable
 from tnverify.subjects.subject import Factory, Subject
 
@@ -10,9 +11,10 @@ __all__ = [
     "ADAPTERS",
     "Adapter",
     "Factory",
+    "RecipeError",
     "Subject",
     "SubjectProber",
-    "SubjectRequest",
+    "SubjectRecipe",
     "Unusable",
     "from_factory",
     "from_fault",

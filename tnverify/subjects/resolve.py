@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from tnverify.contract.claims import SCHEMES, Claims, ClaimsError, nearest, parse_claims
-from tnverify.contract.limits import Limits, OnlyWidth
+from tnverify.contract.limits import OnlyWidth
 from tnverify.contract.outcomes import SubjectRaised, Violation, first_line
 from tnverify.contract.surroundings import kept
 from tnverify.subjects import guard
@@ -28,7 +28,7 @@ from tnverify.subjects.ordinary import ordinary, ordinary_tasks
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.ranks import find_rank
 from tnverify.subjects.sources import source_of
-from tnverify.subjects.spec import Spec, Unusable, import_module, parse_spec
+from tnverify.subjects.spec import Unusable
 from tnverify.subjects.starting import FirstInstances, makes_parameters_when_called, same_values
 from tnverify.subjects.subject import Factory, Subject
 from tnverify.subjects.widths import fixed_width
@@ -36,8 +36,11 @@ from tnverify.subjects.widths import fixed_width
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tnverify.contract.limits import Limits
     from tnverify.contract.task import Task
     from tnverify.faults import Fault
+    from tnverify.subjects.recipe import SubjectRecipe
+    from tnverify.subjects.spec import Spec
 
 
 DETECTION_SECONDS = 90.0
@@ -53,20 +56,7 @@ MEASURING_SECONDS = 600.0
 """How long finding its sizes, whom it reads and which scheme it is may take."""
 
 
-@dataclass(frozen=True, slots=True)
-class SubjectRequest:
-    """What a user asks to have verified, in the words of the command line."""
-
-    spec: str
-    claims: str | None = None
-    adapter: str | None = None
-    handles: Mapping[str, str] = field(default_factory=dict)
-    setup: str | None = None
-    limits: Limits = field(default_factory=Limits)
-    """Sizes that the layer takes, as far as they were given; more are found by trying."""
-
-
-def resolve(request: SubjectRequest, device: str = "cpu") -> Inference:
+def resolve(request: SubjectRecipe, device: str = "cpu") -> Inference:
     """The subject with its claims and fingerprint, measured where they were not given.
 
     Raises Unusable, with one line that says what to change, where the request names nothing
@@ -94,12 +84,12 @@ def _with_coarse(given: Limits, subject: Subject) -> Limits:
     return replace(given, coarse=int(subject.channel_step)) if is_bridged(layer) else given
 
 
-def drive(request: SubjectRequest, device: str = "cpu", declared: Claims | None = None) -> Subject:
+def drive(request: SubjectRecipe, device: str = "cpu", declared: Claims | None = None) -> Subject:
     """The subject behind its adapter, its claims still open. Raises Unusable, as `resolve`."""
-    spec = parse_spec(request.spec)
+    spec = request.parsed()
     try:
         with time_limit(_IMPORT_SECONDS):
-            import_module(spec.module)
+            spec.find()
     except Hang:
         raise Unusable(f"importing it took longer than {_IMPORT_SECONDS:g} s") from None
     try:
@@ -156,7 +146,7 @@ def _with_claims(subject: Subject, claims: Claims) -> Subject:
     return replace(subject, claims=claims, handles=handles_of(subject, claims))
 
 
-def _check_setup(factory: Factory, request: SubjectRequest) -> None:
+def _check_setup(factory: Factory, request: SubjectRecipe) -> None:
     """A set-up method that is not there is the command line's mistake, not the layer's."""
     if request.setup is None:
         return

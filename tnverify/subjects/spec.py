@@ -40,6 +40,7 @@ class Spec:
     """A parsed SPEC. `call` is None for a bare name, which is called with the channels.
 
     `path` leads from what is built to the layer that is meant, None where it is that itself.
+    `held` has the one object that is meant, where it was given rather than named.
     """
 
     text: str
@@ -47,6 +48,7 @@ class Spec:
     name: str
     call: ast.Call | None
     path: str | None = None
+    held: tuple[object, ...] = ()
 
     @property
     def wants_spatial(self) -> bool:
@@ -89,6 +91,8 @@ class Spec:
 
     def find(self) -> object:
         """What the name stands for. Raises Unusable if it does not import or is not there."""
+        if self.held:
+            return self.held[0]
         module = import_module(self.module)
         found: object = module
         for part in self.name.split("."):

@@ -10,6 +10,7 @@ import torch
 from tnverify.contract.limits import Limits, OnlyWidth
 from tnverify.subjects.handles import Handles
 from tnverify.subjects.jax import bridged
+from tnverify.subjects.recipe import lanes_of
 from tnverify.subjects.starting import FirstInstances, seed_generators
 
 if TYPE_CHECKING:
@@ -95,6 +96,4 @@ class Subject:
 
     @property
     def lanes(self) -> tuple[str, ...]:
-        if self.native is torch.float64:
-            return ("float64",)
-        return ("float64", "native") if self.has_float64 else ("native",)
+        return lanes_of(self.has_float64, self.native is torch.float64)

@@ -39,8 +39,16 @@ def violate(
     symptom: Symptom = "value",
     expected: str | None = None,
     actual: str | None = None,
+    effect: float | None = None,
 ) -> NoReturn:
-    raise Violation(message, symptom=symptom, expected=expected, actual=actual)
+    raise Violation(message, symptom=symptom, expected=expected, actual=actual, effect=effect)
+
+
+def largest_difference(actual: Tensor, expected: Tensor) -> float | None:
+    """The largest finite difference between two tensors of one shape; None where none is."""
+    error = (actual.detach().double() - expected.detach().double()).abs()
+    finite = error[torch.isfinite(error)]
+    return float(finite.max()) if finite.numel() else None
 
 
 def expect(condition: bool, message: str, *, symptom: Symptom = "value") -> None:
@@ -127,6 +135,7 @@ def expect_same(actual: Tensor, expected: Tensor, what: str, *, symptom: Symptom
         symptom="not_finite" if symptom == "value" and after != after else symptom,
         expected=wanted,
         actual=came,
+        effect=largest_difference(actual, expected),
     )
 
 
@@ -175,6 +184,7 @@ def expect_close(
         symptom=symptom,
         expected=expected_text,
         actual=actual_text,
+        effect=largest_difference(wide_actual, wide_expected),
     )
 
 

@@ -57,7 +57,7 @@ def advice(missing: Missing) -> str:
         more = _in_a_larger_profile(missing)
         if more is not None:
             return more
-    claims = original.form.claims
+    claims = original.recipe.held_to
     if original.fits:
         return (
             "claims are inductive: claim what its outputs agree with (--claims"

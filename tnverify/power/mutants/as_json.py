@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 from tnverify import __version__
 from tnverify.catalogue import load_catalogue
 from tnverify.power.census import Census
-from tnverify.power.mutants.form import Home
+from tnverify.power.mutants.home import Home
 from tnverify.power.mutants.judge import COMPARED
 from tnverify.power.mutants.mutant import KINDS, Fate
 from tnverify.power.rows import Row
@@ -31,22 +31,22 @@ def schema() -> dict[str, object]:
 def survey_text(found: Survey) -> str:
     """The survey as text: two spaces, a newline at the end."""
     original = found.original
-    form, home = original.form, original.home
+    claims, as_found, home = original.recipe.held_to, original.found, original.home
     content = {
         "schema_version": SCHEMA_VERSION,
         "tnverify_version": __version__,
         "spec": found.request.spec,
         "profile": found.profile.name,
         "seed": found.seed,
-        "device": str(form.device),
+        "device": as_found.device,
         "seconds": round(found.seconds, 3),
         "interrupted": found.interrupted,
         "original": {
             "verdict": original.verdict,
-            "claims": str(form.claims),
-            "inferred": form.claims.inferred,
-            "adapter": form.adapter,
-            "eps": form.eps,
+            "claims": str(claims),
+            "inferred": claims.inferred,
+            "adapter": as_found.adapter,
+            "eps": as_found.eps,
             "held": original.held,
             "fails": list(original.fails),
         },

@@ -18,26 +18,21 @@ from tnverify.engine.trial import try_laws
 from tnverify.engine.verdicts import law_verdict, subject_verdict
 from tnverify.power.mutants.advice import MOST_DRAWN, Missing, advice
 from tnverify.power.mutants.differences import BEYOND, beyond_profiles, difference
-from tnverify.power.mutants.form import (
-    Form,
-    Home,
-    changed_layer,
-    form_of,
-    home_of,
-    subject_of,
-)
+from tnverify.power.mutants.home import Home, changed_layer, home_of, mutated
 from tnverify.power.mutants.mutant import Judged, Mutant
 from tnverify.power.replay import kills_of, tasks_for
 from tnverify.subjects.guard import Hang, alarms, calling, patience, time_limit
 from tnverify.subjects.ordinary import ordinary
 from tnverify.subjects.prober import SubjectProber
+from tnverify.subjects.rebuilding import with_found
+from tnverify.subjects.recipe import Found
 from tnverify.subjects.resolve import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tnverify.catalogue import Law
-    from tnverify.subjects.resolve import SubjectRequest
+    from tnverify.subjects.recipe import SubjectRecipe
     from tnverify.subjects.subject import Subject
 
 COMPARED = MOST_DRAWN + BEYOND
@@ -52,7 +47,7 @@ class Original:
     """The layer as it is. `fails` are laws that it fails itself; `held` counts those that held,
     `silent` has those that were not asked of it, each with the reason."""
 
-    form: Form
+    recipe: SubjectRecipe
     home: Home | str
     verdict: str
     held: int
@@ -62,8 +57,13 @@ class Original:
     fits: str | None = None
     """The claims that its outputs were measured to agree with, where it claims no formula."""
 
+    @property
+    def found(self) -> Found:
+        """What was found out about the layer."""
+        return self.recipe.found or Found()
 
-def look(request: SubjectRequest, profile: str, seed: int, device: str = "cpu") -> Original:
+
+def look(request: SubjectRecipe, profile: str, seed: int, device: str = "cpu") -> Original:
     """Measure and verify the original. Raises Unusable, as `resolve`."""
     _prepare()
     started, budget = time.process_time(), find_profile(profile)
@@ -78,7 +78,7 @@ def look(request: SubjectRequest, profile: str, seed: int, device: str = "cpu") 
             measured = resolve(replace(request, claims=None), device).subject.claims
             fits = str(measured) if measured.has_formula else None
     return Original(
-        form=form_of(subject, request),
+        recipe=with_found(request, subject),
         home=home,
         verdict=subject_verdict(verdicts, ())[0],
         held=sum(v.outcome == "held" for v in verdicts),
@@ -116,8 +116,7 @@ def _prepare() -> None:
 
 
 def _judged(court: Court, number: int, mutant: Mutant) -> Judged:
-    form = court.original.form
-    original = subject_of(form)  # before the mutant takes its module's place
+    original = court.original.recipe.build()  # before the mutant takes its module's place
     try:
         changed = _changed(court, number, mutant)
     except SubjectRaised as raised:
@@ -135,8 +134,9 @@ def _judged(court: Court, number: int, mutant: Mutant) -> Judged:
         if kills:
             decides = any(kill.law in musts for kill in kills)
             return Judged("caught", kills, decides=decides)
-    drawn = tasks_for(court.seed, MOST_DRAWN, form.rank, form.channel_step)
-    beyond = beyond_profiles(court.seed, form.rank, form.channel_step)
+    rank, step = original.rank, original.channel_step
+    drawn = tasks_for(court.seed, MOST_DRAWN, rank, step)
+    beyond = beyond_profiles(court.seed, rank, step)
     found = difference(original, changed, drawn + beyond)
     if found is None:
         return Judged("equivalent")
@@ -155,14 +155,14 @@ def _rounds(laws: Sequence[Law]) -> list[list[Law]]:
 
 
 def _changed(court: Court, number: int, mutant: Mutant) -> Subject:
-    form, home = court.original.form, court.original.home
+    original, home = court.original.recipe.build(), court.original.home
     if mutant.behaviour is not None:
-        return subject_of(form, behaviour=mutant.behaviour)
+        return mutated(original, behaviour=mutant.behaviour)
     assert isinstance(home, Home)
     folder = Path(court.folder) / str(number)
     folder.mkdir()
     with calling("build"), time_limit():
-        return subject_of(form, changed_layer(home, mutant, folder))
+        return mutated(original, changed_layer(home, mutant, folder))
 
 
 def _answers_nothing(changed: Subject) -> Judged | None:

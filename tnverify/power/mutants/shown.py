@@ -53,12 +53,12 @@ def survey_lines(found: Survey, width: int) -> Iterator[Text]:
 
 def _original(found: Survey, width: int) -> Iterator[Text]:
     original = found.original
-    form = original.form
-    how = "measured" if form.claims.inferred else "claimed"
-    held = f"{form.claims} ({how}), eps {form.eps:g}, by the adapter {form.adapter}"
+    claims, as_found = original.recipe.held_to, original.found
+    how = "measured" if claims.inferred else "claimed"
+    held = f"{claims} ({how}), eps {as_found.eps:g}, by the adapter {as_found.adapter}"
     yield from labelled("held to", f"what the layer is itself: {held}", width)
-    if form.claims.has_formula and not form.claims.variance_given:
-        exact = f"{form.claims.scheme.name},{form.claims.variance}"
+    if claims.has_formula and not claims.variance_given:
+        exact = f"{claims.scheme.name},{claims.variance}"
         text = (
             "verify takes what is not claimed, and eps, from the layer that it is given: claim"
             f" {exact}, lest a change that makes another scheme of it pass there"

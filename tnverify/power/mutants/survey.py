@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tnverify.engine.progress import Silent
 from tnverify.isolation import Limits, each_apart
 from tnverify.power.mutants.behaviours import behaviour_mutants
-from tnverify.power.mutants.form import Home
+from tnverify.power.mutants.home import Home
 from tnverify.power.mutants.judge import Court, judge, look
 from tnverify.power.mutants.mutant import Judged, Mutant
 from tnverify.subjects.spec import Unusable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tnverify.engine.progress import Progress
     from tnverify.power.mutants.judge import Original
     from tnverify.power.mutants.mutant import Fate
-    from tnverify.subjects.resolve import SubjectRequest
+    from tnverify.subjects.recipe import SubjectRecipe
 
 _FIRST = Limits(seconds=600.0)
 """Limits of the look at the original, which `verify` gives none."""
@@ -43,7 +43,7 @@ class Survey:
     in `found` were judged: fewer where Ctrl-C ended it (`interrupted`).
     """
 
-    request: SubjectRequest
+    request: SubjectRecipe
     profile: Profile
     seed: int
     original: Original
@@ -74,7 +74,7 @@ def check_extra() -> None:
 
 
 def survey(
-    request: SubjectRequest,
+    request: SubjectRecipe,
     profile: Profile,
     seed: int,
     *,
@@ -122,7 +122,7 @@ def survey(
     )
 
 
-def _original(request: SubjectRequest, profile: Profile, seed: int, device: str) -> Original:
+def _original(request: SubjectRecipe, profile: Profile, seed: int, device: str) -> Original:
     call = partial(look, request, profile.name, seed, device)
     _, ended = next(iter(each_apart([call], 1, _FIRST, device)))
     if ended.answer is None:

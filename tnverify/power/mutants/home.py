@@ -1,4 +1,4 @@
-"""What a layer was found to be, in a form that processes can hand on; and the layer built by it."""
+"""A mutant in the place of the layer that it was made of, and where that layer is defined."""
 
 from __future__ import annotations
 
@@ -11,34 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tnverify.power.mutants.behaviours import BEHAVIOURS
-from tnverify.subjects.resolve import SubjectRequest, factory_of, find_adapter
-from tnverify.subjects.spec import Unusable, import_module, parse_spec
-from tnverify.subjects.subject import Subject
+from tnverify.subjects.spec import Unusable, import_module
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import torch
-
-    from tnverify.contract.claims import Claims
     from tnverify.power.mutants.mutant import Mutant
-    from tnverify.subjects.handles import Handles
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """All that a mutant takes from the original: how it is driven and what it is held to."""
-
-    request: SubjectRequest
-    adapter: str
-    claims: Claims
-    handles: Handles
-    rank: int
-    channel_step: int
-    native: torch.dtype
-    has_float64: bool
-    eps: float
-    device: torch.device
+    from tnverify.subjects.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,46 +29,18 @@ class Home:
     qualname: str
 
 
-def form_of(subject: Subject, request: SubjectRequest) -> Form:
-    """The form of a subject that was measured."""
-    return Form(
-        request,
-        subject.adapter.name,
-        subject.claims,
-        subject.handles,
-        subject.rank,
-        subject.channel_step,
-        subject.native,
-        subject.has_float64,
-        subject.eps,
-        subject.device,
-    )
-
-
-def subject_of(
-    form: Form, call: Callable[..., object] | None = None, behaviour: str | None = None
+def mutated(
+    original: Subject, call: Callable[..., object] | None = None, behaviour: str | None = None
 ) -> Subject:
-    """The subject of this form: the original, or a mutant whose factory is `call`."""
-    spec = parse_spec(form.request.spec)
-    adapter = find_adapter(form.adapter)
+    """The subject with another factory, `call`, or with a behaviour changed in what is built."""
+    changed = original
     if behaviour is not None:
-        own, changed = adapter.wrap, BEHAVIOURS[behaviour].wrap
-        adapter = replace(adapter, wrap=lambda layer: changed(own(layer)))
-    factory = factory_of(spec, form.request.setup)
-    return Subject(
-        name=form.request.spec,
-        factory=factory if call is None else replace(factory, call=call),
-        adapter=adapter,
-        claims=form.claims,
-        handles=form.handles,
-        rank=form.rank,
-        channel_step=form.channel_step,
-        native=form.native,
-        device=form.device,
-        has_float64=form.has_float64,
-        eps=form.eps,
-        given_handles=dict(form.request.handles),
-    )
+        own, wrap = original.adapter.wrap, BEHAVIOURS[behaviour].wrap
+        adapter = replace(original.adapter, wrap=lambda layer: wrap(own(layer)))
+        changed = replace(changed, adapter=adapter)
+    if call is not None:
+        changed = replace(changed, factory=replace(original.factory, call=call))
+    return changed
 
 
 def home_of(made: object) -> Home | str:

@@ -1,0 +1,156 @@
+"""`tnverify.verify` and `tnverify.identify`, as a person in a notebook calls them."""
+
+from __future__ import annotations
+
+import doctest
+import functools
+import importlib
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from torch import nn
+
+import tnverify
+from tnverify.cli import run as command_line
+from tnverify.engine import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LAW = "a_target_ignores_the_other_targets"
+
+
+class Leaks(nn.Module):
+    """Batch statistics, always."""
+
+    def __init__(self, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, eps=eps, track_running_stats=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(x)
+
+
+def verify(*subjects: object, **options: Any) -> Any:
+    return tnverify.verify(*subjects, **{"profile": "quick", "only": LAW} | options)
+
+
+def test_a_lambda_is_verified_and_its_program_fails_in_another_process(tmp_path: Path) -> None:
+    report = verify(lambda channels: Leaks(channels, eps=1e-3), out=tmp_path)
+    assert not report.conforms
+    (failure,) = report.failures
+    example = failure.counterexample
+    assert (failure.law.name, example.verified) == (LAW, True)
+    assert "the_layer = (lambda channels: Leaks(channels, eps=1e-3))" in example.reproducer
+    ran = subprocess.run(
+        [sys.executable, example.path], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert "Violation" in ran.stderr
+    (subject,) = report.subjects
+    assert subject.spec == "lambda channels: Leaks(channels, eps=1e-3)"
+    assert subject.recipe.found.eps == 1e-3
+    assert json.loads(report.to_json())["subjects"][0]["verdict"] == "violates"
+    assert "violates: targets read other targets" in str(report)
+    assert repr(report) == f"<RunReport: {subject.spec} violates; print it to read it>"
+
+
+def test_without_a_folder_programs_are_run_and_leave_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    example = verify(Leaks).failures[0].counterexample
+    assert (example.verified, example.path) == (True, None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_several_subjects_each_have_a_report() -> None:
+    report = verify("torch.nn:InstanceNorm2d", nn.BatchNorm2d, functools.partial(nn.GroupNorm, 1))
+    assert [s.verdict for s in report.subjects] == ["conforms"] * 3
+    assert report.conforms
+    assert [s.spec for s in report.subjects][2] == "GroupNorm(1)"
+
+
+def test_identifying_asks_no_law() -> None:
+    found = tnverify.identify(Leaks)
+    assert found.fingerprint.nearest_scheme == "transductive_bn"
+    assert found.laws == ()
+    assert "targets     read itself, other targets: transductive" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("options", "arguments"),
+    [
+        ({"claims": "grup_norm"}, ["--claims", "grup_norm"]),
+        ({"adapter": "frozn"}, ["--adapter", "frozn"]),
+        ({"profile": "quik"}, ["--profile", "quik"]),
+        ({"only": "transductivty"}, ["--only", "transductivty"]),
+        ({"handles": {"scael": "a"}}, ["--handle", "scael=a"]),
+        ({"device": "tpu"}, ["--device", "tpu"]),
+        ({"jobs": 0}, ["--jobs", "0"]),
+        ({"shape": (8,)}, ["--shape", "8"]),
+        ({"channels": 3, "shape": (8, 4)}, ["--channels", "3", "--shape", "8,4"]),
+        ({"waivers": "nowhere.toml"}, ["--waivers", "nowhere.toml"]),
+        ({"out": "/proc/none"}, ["--out", "/proc/none"]),
+    ],
+)
+def test_bad_input_is_one_error_with_the_line_of_the_command_line(
+    options: dict[str, Any], arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = "torch.nn:Identity"
+    with pytest.raises(tnverify.BadInput) as raised:
+        tnverify.verify(spec, **options)
+    assert command_line(["verify", spec, *arguments]) == 2
+    assert capsys.readouterr().err == f"tnverify: error: {raised.value}\n"
+
+
+@pytest.mark.parametrize(
+    ("subjects", "complaint"),
+    [
+        ((), "nothing to verify: give a SPEC, a class"),
+        ((3.5,), r"3\.5 is a float, no layer: give"),
+        ((None,), "None is a NoneType, no layer"),
+        ((Leaks, Leaks), "two subjects are called .*Leaks': give each once"),
+        (("no_such:Layer",), "no_such:Layer: no_such does not import"),
+        ((len,), "len: "),
+    ],
+)
+def test_what_is_no_layer_is_refused_in_a_line(
+    subjects: tuple[object, ...], complaint: str
+) -> None:
+    with pytest.raises(tnverify.BadInput, match=complaint) as raised:
+        verify(*subjects)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_adapter_without_a_name_is_refused() -> None:
+    with pytest.raises(tnverify.BadInput, match=r"put it in a file, and give it as file\.py:Name"):
+        verify(Leaks, adapter=lambda layer: layer)
+
+
+def test_ctrl_c_keeps_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pressed:
+        def __init__(self, *_: object) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "run_programs", Pressed)
+    report = verify(Leaks)
+    assert report.interrupted
+    assert report.subjects[0].verdict == "violates"
+
+
+@pytest.mark.parametrize("module", ["tnverify.api", "tnverify.drawn", "tnverify.parametrized"])
+def test_examples_of_the_documentation_are_right(module: str) -> None:
+    found = doctest.testmod(importlib.import_module(module))
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
+def test_public_names_are_found_and_others_are_not() -> None:
+    assert set(tnverify.__all__) <= set(dir(tnverify))
+    assert all(getattr(tnverify, name) is not None for name in tnverify.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'verfy'"):
+        tnverify.verfy  # noqa: B018 - what is asked is that it is not there

@@ -1,0 +1,1 @@
+"""The page about a run: its template, its style sheet and its script."""
