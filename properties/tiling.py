@@ -248,7 +248,13 @@ def more_than_65536_values_are_counted(norm: Prober, task: Task) -> None:
     expect_free_maps(norm)
     items = min(taken(norm, (2, 3, 4, 8)))
     if not task.spatial:
-        base = small(task, context=items, targets=items, channels=wide_enough(norm, int(norm.step)), spatial=())
+        base = small(
+            task,
+            context=items,
+            targets=items,
+            channels=wide_enough(norm, int(norm.step)),
+            spatial=(),
+        )
         times = -(-_MANY // items)
         tile = Tile(context=turned(items, times), times=times)
         if _unless_items_matter(norm.claims) is not None:

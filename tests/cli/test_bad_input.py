@@ -39,6 +39,7 @@ NEAREST = "a_target_ignores_the_other_targets"
         (["verify", LAYER, "--device", "tpu"], "--device tpu: known: cpu, cuda"),
         (["verify", LAYER, "--jobs", "0"],
          "--jobs 0: write a number of processes, at least 1, or auto"),
+        (["power", "--jobs", "0"], "--jobs 0: write a number of processes, at least 1, or auto"),
         (["verify", LAYER, "--jobs", "all"],
          "--jobs all: write a number of processes, at least 1, or auto"),
         (["verify", LAYER, "--waivers", "none.toml"], "none.toml: No such file or directory"),

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tnverify.cli.errors import BAD_INPUT, INTERRUPTED, bad, complain, unknown
-from tnverify.cli.options import color_option, limits_of, size_options, subject_options, words
+from tnverify.cli.options import (
+    color_option,
+    limits_of,
+    processes,
+    size_options,
+    subject_options,
+    words,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -62,10 +69,11 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option(
     "--jobs",
-    default=None,
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="How many processes, of one thread each.  [default: one a processor]",
+    default="auto",
+    show_default=True,
+    callback=processes,
+    metavar="N|auto",
+    help="How many processes, of one thread each; auto: one a core.",
 )
 @click.option("--json", "json_file", type=_PATH, metavar="FILE", help="Write all of it as JSON.")
 @click.option(
@@ -145,8 +153,8 @@ def command(
     # Only now: an unusable path is told at once, torch takes a second to import.
     from tnverify.catalogue import load_catalogue
     from tnverify.faults import FAMILIES
+    from tnverify.isolation.processes import cores
     from tnverify.power.census import take, zoo
-    from tnverify.power.jobs import available
     from tnverify.power.shown import census_lines
     from tnverify.report.progress import progress
     from tnverify.report.terminal import console, show
@@ -163,7 +171,7 @@ def command(
             budget,
             range(seed, seed + seeds),
             device=device,
-            jobs=jobs or available(),
+            jobs=jobs or cores(),
             matrix=matrix,
             progress=shown,
         )
@@ -200,9 +208,9 @@ def _study(
     no_color: bool,
 ) -> int:
     """The study of false alarms; Ctrl-C keeps what was found so far."""
+    from tnverify.isolation.processes import cores
     from tnverify.power.alarms import candidates, study
     from tnverify.power.alarms_shown import study_lines, study_text
-    from tnverify.power.jobs import available
     from tnverify.report.paths import write_atomically
     from tnverify.report.progress import progress
     from tnverify.report.terminal import console, show
@@ -217,7 +225,7 @@ def _study(
                 budget,
                 seeds,
                 device=device,
-                jobs=jobs or available(),
+                jobs=jobs or cores(),
                 progress=shown,
             ):
                 found.append(each)  # noqa: PERF402 - what was found before Ctrl-C is kept

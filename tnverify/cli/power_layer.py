@@ -37,7 +37,7 @@ def survey_layer(
     from tnverify.engine.check import check_options
     from tnverify.engine.options import RunOptions
     from tnverify.engine.profiles import find_profile
-    from tnverify.power.jobs import available
+    from tnverify.isolation.processes import cores
     from tnverify.power.mutants.survey import MissingExtraError, check_extra, survey
     from tnverify.report.progress import progress
     from tnverify.report.terminal import console, show
@@ -62,7 +62,7 @@ def survey_layer(
                 find_profile(profile),
                 seed,
                 device=device,
-                jobs=jobs or available(),
+                jobs=jobs or cores(),
                 matrix=matrix,
                 progress=shown,
             )
