@@ -274,7 +274,7 @@ def test_a_full_disk_costs_one_report_whole_and_no_other(
 
 
 def test_an_effect_is_said_with_its_largest_and_its_median() -> None:
-    said = plain.effect(Effect(2.0, 0.61, 24), reads="one other target")
+    said = plain.effect(Effect(2.0, 0.61, 24), "transductivity")
     assert said == (
-        "Replacing one other target moves an output by up to 2, median 0.61, over 24 tasks."
+        "Replacing other targets moves an output by up to 2, median 0.61, over 24 tasks."
     )

@@ -20,6 +20,8 @@ from tnverify.report.verification.reading import COLUMNS, LEGEND, marks
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from markupsafe import Markup
+
     from tnverify.catalogue.laws import LawFacts
     from tnverify.engine.results import Cause, LawVerdict, RunReport, SubjectReport
 
@@ -148,6 +150,7 @@ def _page(run: RunReport, detail: _Detail) -> str:
         "count": words.count,
         "paragraphs": _paragraphs,
         "told_apart": _told_apart,
+        "prose": _prose,
     }
     return printable(_PAGE.html([*ground(), *tones()], values, calls))
 
@@ -192,3 +195,13 @@ def _paragraphs(law: LawFacts) -> tuple[str, ...]:
 def _told_apart(verdict: LawVerdict) -> bool:
     """Whether expected and actual values say what the reason does not."""
     return verdict.expected is not None and verdict.actual is not None
+
+
+def _prose(text: str) -> Markup:
+    """The text escaped, what stands between backticks as code."""
+    from markupsafe import Markup, escape
+
+    parts = str(escape(text)).split("`")
+    if len(parts) % 2 == 0:  # a backtick without its fellow is one
+        return escape(text)
+    return Markup("".join(f"<code>{p}</code>" if n % 2 else p for n, p in enumerate(parts)))  # noqa: S704 - escaped above

@@ -96,7 +96,7 @@ def _failure(cause: Cause, group: list[LawVerdict]) -> str:
     lines += [f"- law: {code(law.name)} ({escaped(law.source)})"]
     lines += [f"- found: {escaped(telling.reason)}"] if telling.reason else []
     if telling.effect is not None:
-        lines.append(f"- effect: {escaped(plain.effect(telling.effect))}")
+        lines.append(f"- effect: {escaped(plain.effect(telling.effect, law.family))}")
     if telling.expected is not None and telling.actual is not None:
         lines.append(f"- expected {code(telling.expected)}, output {code(telling.actual)}")
     example = telling.counterexample

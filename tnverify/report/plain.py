@@ -19,6 +19,13 @@ _LEAK = (
 _VISIBLE = 1e-6
 """Effects that are smaller are of the size of rounding, in outputs of about one."""
 
+_MOVERS = {
+    "transductivity": "Replacing other targets",
+    "batch_size": "Batching the targets otherwise",
+    "task_isolation": "Another task",
+}
+"""What moves outputs where a law of the family finds a leak."""
+
 _SOURCES = {
     "itself": "itself",
     "context": "the context",
@@ -48,9 +55,8 @@ def _violates(subject: SubjectReport) -> str:
         said = "It breaks what it claims."
     else:
         cause, group = groups[0]
-        said = finding(cause, group)
-        if group[0].law.why:
-            said = f"{said} {group[0].law.why}"
+        named = cause.title is not None or not group[0].law.why
+        said = finding(cause, group) if named else group[0].law.why
     more = len(groups) - 1
     return f"{said} {_more(more)}" if more > 0 else said
 
@@ -98,14 +104,15 @@ def finding(cause: Cause, group: Sequence[LawVerdict]) -> str:
     return f"Does not hold: {statement[:1].lower()}{statement[1:]}."
 
 
-def effect(found: Effect, *, reads: str = "what it may not read") -> str:
-    """By how much outputs are moved, in a sentence."""
-    tasks = words.count(found.tasks, "task")
+def effect(found: Effect, family: str) -> str:
+    """By how much outputs are moved, in a sentence; `family` is that of the law which says so."""
+    what = _MOVERS.get(family, "What it may not read")
     if found.tasks == 1:
-        return f"Replacing {reads} moves an output by {found.largest:.2g} on the task that was met."
+        return f"{what} moves an output by {found.largest:.2g} on the task that was met."
+    tasks = words.count(found.tasks, "task")
     return (
-        f"Replacing {reads} moves an output by up to {found.largest:.2g}, median"
-        f" {found.median:.2g}, over {tasks}."
+        f"{what} moves an output by up to {found.largest:.2g}, median {found.median:.2g}, over"
+        f" {tasks}."
     )
 
 
