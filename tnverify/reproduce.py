@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import runpy
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,15 +29,19 @@ def check(
     context: list[Any],
     target: list[Any],
     layer: object = None,
+    beside: str | None = None,
 ) -> None:
     """Ask one law of one subject on one task.
 
     `subject` is its recipe. `layer` is the class or the function that builds it, where no name
     leads to it. `context` and `target` are nested lists of shape (items, channels, *spatial); where
-    they are empty the plan in `task` rebuilds them. Raises Violation where the law fails, and
-    SubjectRaised where the subject does.
+    they are empty the plan in `task` rebuilds them. Files that the recipe names by relative paths
+    are looked for in the directory at hand, then in the folder of `beside` and in those above.
+    Raises Violation where the law fails, and SubjectRaised where the subject does.
     """
     recipe = replace(SubjectRecipe.from_json(subject), live=layer)
+    if beside is not None:
+        recipe = recipe.found_from((Path(), *Path(beside).resolve().parents))
     ended = _evaluation(law, recipe, task, context, target)
     if ended.ending == "violated":
         raise Violation(

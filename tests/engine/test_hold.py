@@ -95,7 +95,7 @@ def held_to(
 ) -> dict[str, LawVerdict]:
     """Verdicts on a sound layer, subject 7 of its run."""
     made = RunPlan(RunOptions(out=out, shrink=shrink), FEW, Catalogue(tuple(laws)), waivers, ())
-    verdicts = hold(subject(PlainNorm), REQUEST, 7, made, watching or Watching())
+    verdicts = hold(subject(PlainNorm), REQUEST, made, watching or Watching())
     assert [v.law for v in verdicts] == list(laws)
     return {v.law.name: v for v in verdicts}
 
@@ -108,7 +108,7 @@ def test_the_program_and_the_witness_are_written_side_by_side(tmp_path: Path) ->
     found = held_to([HOLDS, TWO_TARGETS], out=tmp_path / "out")
     example = found["fails_for_two_targets"].counterexample
     assert example is not None
-    path = tmp_path / "out" / "07_fails_for_two_targets.py"
+    path = tmp_path / "out" / f"{REQUEST.slug}_fails_for_two_targets.py"
     assert example.path == str(path)
     assert path.read_text(encoding="utf-8") == example.reproducer
     assert example.reproducer.startswith('"""fails_for_two_targets fails for plain:Norm\n')
@@ -118,8 +118,8 @@ def test_the_program_and_the_witness_are_written_side_by_side(tmp_path: Path) ->
     witness = {"plan": example.plan, "context": example.context, "target": example.targets}
     assert written == json.loads(json.dumps(witness))
     assert sorted(p.name for p in path.parent.iterdir()) == [
-        "07_fails_for_two_targets.json",
-        "07_fails_for_two_targets.py",
+        f"{REQUEST.slug}_fails_for_two_targets.json",
+        f"{REQUEST.slug}_fails_for_two_targets.py",
     ]
 
 
@@ -128,7 +128,7 @@ def test_the_witness_that_is_written_serves_a_waiver(tmp_path: Path) -> None:
     renamed = replace(TWO_TARGETS, name=law.name)
     held_to([renamed], out=tmp_path)
     (tmp_path / "waivers.toml").write_text(
-        f'[[waivers]]\nlaw = "{law.name}"\nreason = "known"\nwitness = "07_{law.name}.json"\n'
+        f'[[waivers]]\nlaw = "{law.name}"\nreason = "known"\nwitness = "{REQUEST.slug}_{law.name}.json"\n'
     )
     waivers = read_waivers(tmp_path / "waivers.toml", load_catalogue())
     verdict = held_to([renamed], *waivers)[law.name]
@@ -249,7 +249,7 @@ def test_tasks_are_drawn_from_the_seed_with_the_rank_and_channels_of_the_subject
     law = law_of(lambda norm, task: asked.append(task), lanes=("float64",))
     layer = replace(subject(PlainNorm), rank=1, channel_step=4)
     made = RunPlan(RunOptions(seed=6, out=None), replace(FEW, tasks=8), Catalogue((law,)), (), ())
-    hold(layer, REQUEST, 1, made, Watching())
+    hold(layer, REQUEST, made, Watching())
     drawn = [plan.build() for plan in corpus(6, 8, rank=1, step=4, allow_past=True)]
     assert [t.context.tolist() for t in asked] == [t.context.tolist() for t in drawn]
     assert [len(t.past) for t in asked] == [len(t.past) for t in drawn]
@@ -270,7 +270,7 @@ class Impatient(Watching):
 def test_ctrl_c_leaves_what_was_seen_and_makes_nothing_small() -> None:
     watching = Impatient()
     made = RunPlan(RunOptions(out=None), FEW, Catalogue((HOLDS, TWO_TARGETS)), (), ())
-    verdicts = hold(subject(PlainNorm), REQUEST, 1, made, watching)
+    verdicts = hold(subject(PlainNorm), REQUEST, made, watching)
     assert [(v.law.name, v.outcome, v.counterexample) for v in verdicts] == [
         ("holds", "inconclusive", None),
         ("fails_for_two_targets", "violated", None),
@@ -296,7 +296,7 @@ def test_failures_are_made_small_from_the_seed_of_the_run(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(holding, "smallest_failure", noted)
     made = RunPlan(RunOptions(seed=31, out=None), FEW, Catalogue((TWO_ITEMS,)), (), ())
-    (verdict,) = hold(subject(PlainNorm), REQUEST, 1, made, Watching())
+    (verdict,) = hold(subject(PlainNorm), REQUEST, made, Watching())
     assert seeds == [31]
     assert verdict.counterexample is not None
     assert "(seed 31)" in verdict.counterexample.reproducer

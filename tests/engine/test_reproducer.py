@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from dataclasses import replace
 from pathlib import Path
@@ -87,6 +88,8 @@ check(
                'unseeded': False,
                'limits': {{}},
                'device': 'cpu'}}}},
+    # Files that it names are looked for where this is run, then beside this file and above it.
+    beside=__file__,
     # What belongs to the task beside its values: the layer's parameters, earlier tasks of
     # meta-training, and the salt from which the law makes further values.
     task={{'lane': 'float64',
@@ -113,7 +116,7 @@ def given_by(text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict
     """What the program calls `check` with."""
     calls: list[dict[str, Any]] = []
     monkeypatch.setattr(reproduce, "check", lambda **given: calls.append(given))
-    runpy.run_path(str(write_program(text, tmp_path, 1, LAW)))
+    runpy.run_path(str(write_program(text, tmp_path, REQUEST, LAW)))
     (given,) = calls
     return given
 
@@ -155,41 +158,60 @@ def test_a_line_has_at_most_88_characters(width: int, lines: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "absolute"),
+    ("spec", "portable"),
     [
         ("torch.nn:LayerNorm(4)", "torch.nn:LayerNorm(4)"),
-        ("layers.py:Mine", "{here}/layers.py:Mine"),
-        ("sub/../layers.py:Mine(channels, 2)", "{here}/layers.py:Mine(channels, 2)"),
-        ("a.py:b/../layers.py:Mine", "{here}/layers.py:Mine"),
-        ("layers.py:Mine('x/../y.py:z')", "{here}/layers.py:Mine('x/../y.py:z')"),
-        ("/opt/layers.py:Mine", "/opt/layers.py:Mine"),
+        ("layers.py:Mine", "layers.py:Mine"),
+        ("sub/../layers.py:Mine(channels, 2)", "layers.py:Mine(channels, 2)"),
+        ("a.py:b/../layers.py:Mine", "layers.py:Mine"),
+        ("layers.py:Mine('x/../y.py:z')", "layers.py:Mine('x/../y.py:z')"),
+        ("{here}/deep/layers.py:Mine", "deep/layers.py:Mine"),
+        ("../layers.py:Mine", "../layers.py:Mine"),
     ],
 )
-def test_a_file_is_named_so_that_every_directory_finds_it(
-    spec: str, absolute: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_no_program_holds_an_absolute_path(
+    spec: str, portable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    expected = absolute.format(here=tmp_path.resolve())
-    given = given_by(text_of(SMALL, replace(REQUEST, spec=spec)), monkeypatch, tmp_path)
-    assert given["subject"]["spec"] == expected
+    spec = spec.format(here=tmp_path)
+    recipe = replace(REQUEST, spec=spec, adapter=f"{tmp_path}/mine.py:Adapter")
+    text = text_of(SMALL, recipe)
+    given = given_by(text, monkeypatch, tmp_path)
+    assert given["subject"]["spec"] == portable
+    assert given["subject"]["adapter"] == "mine.py:Adapter"
+    assert str(tmp_path) not in text.partition("import check")[2]
 
 
-def test_an_adapter_of_the_users_own_is_named_in_full(
+def test_a_file_is_found_beside_the_program_or_above_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    layer = subject(PlainNorm)
-    layer = replace(layer, adapter=replace(layer.adapter, name="mine.py:Adapter"))
-    given = given_by(program(LAW, with_found(REQUEST, layer), SMALL, 0), monkeypatch, tmp_path)
-    assert given["subject"]["found"]["adapter"] == f"{tmp_path.resolve()}/mine.py:Adapter"
+    out, elsewhere = tmp_path / "project" / "out", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    out.mkdir(parents=True)
+    layers = tmp_path / "project" / "layers.py"
+    layers.write_text("")
+    recipe = replace(REQUEST, spec="layers.py:Mine(1)")
+    monkeypatch.chdir(elsewhere)
+    folders = (Path(), *(out / "program.py").parents)
+    assert recipe.found_from(folders).spec == f"{layers}:Mine(1)"
+    (elsewhere / "layers.py").write_text("")
+    assert recipe.found_from(folders).spec == "layers.py:Mine(1)"
+    assert replace(REQUEST, spec="gone.py:Mine").found_from(folders).spec == "gone.py:Mine"
 
 
-def test_a_program_is_named_for_its_subject_and_law(tmp_path: Path) -> None:
+def test_a_program_has_a_name_of_its_own_for_each_subject(tmp_path: Path) -> None:
     folder = tmp_path / "not" / "there" / "yet"
-    assert write_program("first", folder, 3, LAW) == folder / "03_sums_are_kept.py"
-    path = write_program("second", folder, 12, LAW)
-    assert path == folder / "12_sums_are_kept.py"
-    assert path.read_text() == "second"
+    path = write_program("first", folder, REQUEST, LAW)
+    assert path == folder / f"{REQUEST.slug}_sums_are_kept.py"
+    other = replace(REQUEST, claims="instance_norm")
+    assert write_program("second", folder, other, LAW) != path
+    assert path.read_text() == "first"
+    # What was found since leaves the name as it was.
+    found = with_found(REQUEST, subject(PlainNorm))
+    assert write_program("third", folder, found, LAW) == path
+    for spec in ("a/b.py:Mine('x/y')", "m:" + "x" * 300, "m:Ünï ☃", "m:(lambda)"):
+        slug = replace(REQUEST, spec=spec).slug
+        assert re.fullmatch(r"[A-Za-z0-9_]{1,40}-[0-9a-f]{6}", slug)
 
 
 def test_a_program_is_in_utf_8_whatever_the_system_writes(
@@ -202,7 +224,7 @@ def test_a_program_is_in_utf_8_whatever_the_system_writes(
         return write_text(path, text, encoding=encoding or "ascii")
 
     monkeypatch.setattr(Path, "write_text", on_ascii)
-    path = write_program("# Dvořák's layer", tmp_path, 1, LAW)
+    path = write_program("# Dvořák's layer", tmp_path, REQUEST, LAW)
     assert path.read_bytes().decode("utf-8") == "# Dvořák's layer"
 
 

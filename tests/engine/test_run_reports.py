@@ -275,8 +275,10 @@ def test_a_program_is_verified_where_it_fails_as_the_law_did(
 ) -> None:
     ran = programs_that(monkeypatch, "flow", "value", None)
     options = replace(QUICK, out=tmp_path, only=(LAW, STEADY))
-    run = verify([INSTANCE, BATCH, BATCH, BATCH], options)
-    assert ran == [[f"{number:02d}_{LAW}.py" for number in (2, 3, 4)]]
+    others = (replace(BATCH, claims="meta_bn"), replace(BATCH, claims="meta_bn,detached"))
+    run = verify([INSTANCE, BATCH, *others], options)
+    assert ran == [[f"{each.slug}_{LAW}.py" for each in (BATCH, *others)]]
+    assert len(set(ran[0])) == 3
     assert verified(run) == [(LAW, True), (LAW, False), (LAW, False)]
     assert [s.verdict for s in run.subjects] == ["conforms"] + ["violates"] * 3
 

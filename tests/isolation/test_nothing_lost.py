@@ -84,11 +84,9 @@ def test_two_runs_in_one_folder_leave_whole_files(tmp_path: Path) -> None:
     options = RunOptions(profile="quick", only=(LAW,), out=tmp_path)
     for _ in range(2):
         verify([SubjectRecipe(LEAKS)], options)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        f"01_{LAW}.json",
-        f"01_{LAW}.py",
-    ]
-    json.loads((tmp_path / f"01_{LAW}.json").read_text())
+    name = f"{SubjectRecipe(LEAKS).slug}_{LAW}"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.json", f"{name}.py"]
+    json.loads((tmp_path / f"{name}.json").read_text())
 
 
 def test_a_write_that_fails_leaves_what_was_there(full: None, tmp_path: Path) -> None:

@@ -118,7 +118,6 @@ class Crew:
             hang, before = guard.HANG_SECONDS, case.before
             errand = Errand(
                 case.request,
-                case.number,
                 made,
                 before,
                 hang,
@@ -143,7 +142,7 @@ class Crew:
                 plans = corpus(options.seed, profile.corpus, allow_past=True)
                 self.asleep = tuple(canaries.asleep(self._made.catalogue, plans))
             return
-        report = verify_here(case.request, case.number, self._made, self._progress)
+        report = verify_here(case.request, self._made, self._progress)
         case.report, case.verdicts, case.done = report, report.laws, True
         case.unusable = report.reason if report.verdict == "unusable" else None
         case.cautions.append(_HERE)

@@ -39,14 +39,13 @@ if TYPE_CHECKING:
 def hold(
     subject: Subject,
     request: SubjectRecipe,
-    number: int,
     made: RunPlan,
     progress: Progress,
     watch: Watch | None = None,
     before: Before | None = None,
     share: Share | None = None,
 ) -> list[LawVerdict]:
-    """Every law's verdict on subject `number` of a run, in the catalogue's order.
+    """Every law's verdict on a subject, in the catalogue's order.
 
     What was found `before`, by a process that ended, is not asked again; `watch` is told what is.
     `share` may have laws asked elsewhere.
@@ -84,7 +83,7 @@ def hold(
     if not made.interruptions:
         found = attributed(found, records, subject)
     if options.shrink and not made.interruptions:
-        small = _Small(subject, request, number, options, progress, watch, before, plans.usual)
+        small = _Small(subject, request, options, progress, watch, before, plans.usual)
         found |= small.of(records, found)
     return [found[law.name] for law in made.catalogue]
 
@@ -110,7 +109,6 @@ class _Small:
 
     subject: Subject
     request: SubjectRecipe
-    number: int
     options: RunOptions
     progress: Progress
     watch: Watch
@@ -164,7 +162,7 @@ class _Small:
                 "subject": recipe.as_json(),
             }  # fmt: skip
             try:
-                path = str(write_program(text, options.out, self.number, record.law, witness))
+                path = str(write_program(text, options.out, recipe, record.law, witness))
             except OSError as error:
                 self.watch.not_written(f"{error.strerror or error}")
         return replace(smallest, counterexample=replace(example, reproducer=text, path=path))

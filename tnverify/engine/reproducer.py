@@ -41,6 +41,8 @@ check(
     law={law!r},
     # How the layer is built and called, as it was given and as it was found.
     subject={subject},{layer}
+    # Files that it names are looked for where this is run, then beside this file and above it.
+    beside=__file__,
     # What belongs to the task beside its values: the layer's parameters, earlier tasks of
     # meta-training, and the salt from which the law makes further values.
     task={task},
@@ -58,7 +60,7 @@ def program(law: Law, recipe: SubjectRecipe, example: Counterexample, seed: int)
     if example.context:
         # The values are written out: the plan that they came from is not needed.
         task = {key: value for key, value in task.items() if key != "drawn"}
-    subject = recipe.anywhere().as_json()
+    subject = recipe.portable().as_json()
     if not recipe.is_named:
         subject["code"] = ""  # it stands above
 
@@ -93,16 +95,17 @@ def _shown(recipe: SubjectRecipe) -> str:
 def write_program(
     text: str,
     directory: Path,
-    subject_number: int,
+    recipe: SubjectRecipe,
     law: Law,
     witness: dict[str, object] | None = None,
 ) -> Path:
-    """Write the program where a person finds it, and its witness, if any, beside it as JSON.
+    """Write the program where a person finds it, and its witness, if any, beside it as JSON, under
+    a name that no other subject's program has.
 
     Each is written whole or not at all. Raises OSError where that cannot be written.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    path = directory / f"{subject_number:02d}_{law.name}.py"
+    path = directory / f"{recipe.slug}_{law.name}.py"
     if witness is not None:
         write_atomically(path.with_suffix(".json"), json.dumps(witness, indent=1) + "\n")
     write_atomically(path, text)

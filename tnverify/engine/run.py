@@ -110,7 +110,7 @@ def _here(requests: Sequence[SubjectRecipe], made: RunPlan, progress: Progress) 
         made = replace(made, asleep=sleeping)
         for number, request in enumerate(requests, 1):
             progress.on_subject(request.spec, number, len(requests))
-            reports.append(verify_here(request, number, made, progress))
+            reports.append(verify_here(request, made, progress))
             if made.interruptions:
                 interrupted = True
                 break

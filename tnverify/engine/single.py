@@ -29,10 +29,8 @@ if TYPE_CHECKING:
     from tnverify.subjects.infer import Inference
 
 
-def verify_here(
-    request: SubjectRecipe, number: int, made: RunPlan, progress: Progress
-) -> SubjectReport:
-    """Verify subject `number` of a run in this process."""
+def verify_here(request: SubjectRecipe, made: RunPlan, progress: Progress) -> SubjectReport:
+    """Verify a subject in this process."""
     clock = time.perf_counter()
     with captured_output() as captured:
         try:
@@ -40,7 +38,7 @@ def verify_here(
         except Unusable as error:
             return replace(unusable(request, str(error)), seconds=time.perf_counter() - clock)
         watch = _Unwritten()
-        verdicts = hold(found.subject, request, number, made, progress, watch)
+        verdicts = hold(found.subject, request, made, progress, watch)
     notes = (captured.note,) if captured.note else ()
     measured = asked_about(described(request, found), found.subject, made)
     report = concluded(measured, verdicts, made, notes)

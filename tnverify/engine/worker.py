@@ -50,13 +50,12 @@ _EVERY = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """What a process is asked to do with subject `number` of a run; `only_measure` asks no law.
+    """What a process is asked to do with a subject; `only_measure` asks no law.
 
     `known` is what was measured of it before, which is not measured again.
     """
 
     request: SubjectRecipe
-    number: int
     options: RunPlan
     before: Before
     hang_seconds: float
@@ -176,9 +175,7 @@ class _Service:
         if errand.before.undetected:
             made = replace(made, catalogue=Catalogue((blamed_for_crashes(made.catalogue),)))
         self._board.enter("laws")
-        verdicts = hold(
-            subject, errand.request, errand.number, made, self, self, errand.before, self._share
-        )
+        verdicts = hold(subject, errand.request, made, self, self, errand.before, self._share)
         self._board.enter("end")
         self._channel.send(Told("verdicts", tuple(verdicts)))
         if made.interruptions:

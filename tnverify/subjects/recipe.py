@@ -7,6 +7,10 @@ out, by which the subject is built and driven exactly as the run did.
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import re
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +21,7 @@ from tnverify.keys import check_keys
 from tnverify.subjects.spec import Spec, Unusable, parse_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tnverify.contract.claims import Claims
     from tnverify.subjects.subject import Subject
@@ -127,15 +131,37 @@ class SubjectRecipe:
         """The recipe without the object itself: what a report keeps."""
         return replace(self, live=None)
 
-    def anywhere(self) -> SubjectRecipe:
-        """The recipe with files by paths that hold in every directory."""
+    def portable(self) -> SubjectRecipe:
+        """The recipe with files by paths from the directory at hand: no other names it."""
         found = self.found
         return replace(
             self,
-            spec=_absolute(self.spec) if self.is_named else self.spec,
-            adapter=None if self.adapter is None else _absolute(self.adapter),
-            found=None if found is None else replace(found, adapter=_absolute(found.adapter)),
+            spec=_from_here(self.spec) if self.is_named else self.spec,
+            adapter=None if self.adapter is None else _from_here(self.adapter),
+            found=None if found is None else replace(found, adapter=_from_here(found.adapter)),
         )
+
+    def found_from(self, folders: Sequence[Path]) -> SubjectRecipe:
+        """The recipe with each file in the first of the folders that has it, where one has."""
+        found = self.found
+        return replace(
+            self,
+            spec=_in_one_of(folders, self.spec) if self.is_named else self.spec,
+            adapter=None if self.adapter is None else _in_one_of(folders, self.adapter),
+            found=None
+            if found is None
+            else replace(found, adapter=_in_one_of(folders, found.adapter)),
+        )
+
+    @property
+    def slug(self) -> str:
+        """A name for files, of its own for each subject: what it is called, and a few digits of
+        how it is given."""
+        called = re.sub(r"[^A-Za-z0-9_]+", "", self.spec.partition("(")[0].rpartition(":")[2])
+        given = replace(self.kept(), found=None)
+        text = json.dumps(given.as_json(), sort_keys=True, default=str)
+        digits = hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:6]
+        return f"{called[:40] or 'layer'}-{digits}"
 
     def as_json(self) -> dict[str, Any]:
         """The recipe as JSON-ready values; what was not given is left out."""
@@ -181,9 +207,30 @@ def _check_keys(data: Any, kind: type, what: str, without: frozenset[str] = froz
         raise RecipeError(str(error)) from None
 
 
-def _absolute(spec: str) -> str:
-    """A SPEC that names a file by a path which holds in every directory."""
+def _from_here(spec: str) -> str:
+    """A SPEC that names a file by its path from the directory at hand."""
+
+    def from_here(path: Path) -> Path:
+        try:
+            return Path(os.path.relpath(path))
+        except ValueError:  # it lies on another drive
+            return path
+
+    return _with_file(spec, from_here)
+
+
+def _in_one_of(folders: Sequence[Path], spec: str) -> str:
+    """A SPEC with its file in the first folder that has it; as it is where none has."""
+
+    def found(path: Path) -> Path:
+        return next((folder / path for folder in folders if (folder / path).is_file()), path)
+
+    return _with_file(spec, found)
+
+
+def _with_file(spec: str, changed: Callable[[Path], Path]) -> str:
     named, parenthesis, arguments = spec.partition("(")
     name, colon, rest = named.rpartition(".py:")
-    absolute = f"{Path(name + '.py').resolve()}:{rest}" if colon else named
-    return absolute + parenthesis + arguments
+    if not colon:
+        return spec
+    return f"{changed(Path(f'{name}.py')).as_posix()}:{rest}{parenthesis}{arguments}"
