@@ -128,7 +128,8 @@ def test_the_witness_that_is_written_serves_a_waiver(tmp_path: Path) -> None:
     renamed = replace(TWO_TARGETS, name=law.name)
     held_to([renamed], out=tmp_path)
     (tmp_path / "waivers.toml").write_text(
-        f'[[waivers]]\nlaw = "{law.name}"\nreason = "known"\nwitness = "{REQUEST.slug}_{law.name}.json"\n'
+        f'[[waivers]]\nlaw = "{law.name}"\nreason = "known"\n'
+        f'witness = "{REQUEST.slug}_{law.name}.json"\n'
     )
     waivers = read_waivers(tmp_path / "waivers.toml", load_catalogue())
     verdict = held_to([renamed], *waivers)[law.name]

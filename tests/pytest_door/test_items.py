@@ -96,8 +96,11 @@ def test_waived_laws_are_expected_to_fail_and_stale_waivers_fail(
 
 def test_a_failure_reads_as_in_the_terminal_report(pytester: pytest.Pytester) -> None:
     text = run(pytester).stdout.str()
-    assert f"\n{door.VIOLATED.statement}\n  law         {door.VIOLATED.name}\n" in text
-    assert "task        context [0], target [0, 1]" in text
+    statement = door.VIOLATED.statement
+    assert f"\nDoes not hold: {statement[0].lower()}{statement[1:]}\n" in text
+    assert f"\n  law         {door.VIOLATED.name}\n" in text
+    assert "smallest failing task" in text
+    assert "context [0], target [0, 1]" in text
     assert "where       fails for 2 or more targets, passes for 1" in text
     assert "Traceback" not in text
     assert "pytest_plugin.py" not in text.split("short test summary")[0]
@@ -117,7 +120,7 @@ def test_failures_of_one_cause_are_told_once(pytester: pytest.Pytester) -> None:
     text = result.stdout.str()
     assert f"also fails  {door.BROKEN.name}: raised" in text
     assert f"of the same cause as {door.VIOLATED.name}: raised RuntimeError in backward: no" in text
-    assert text.count(door.VIOLATED.statement) == 1
+    assert text.count(door.VIOLATED.statement[1:]) == 1
 
 
 def test_each_law_is_charged_with_its_own_seconds(

@@ -35,7 +35,7 @@ def test_two_workers_run_every_law_once_and_know_what_failed_last(
     laws = [law for law in handmade.LAWS if law is not door.NOT_CLAIMED]
     for law in laws:
         assert sum(line.rstrip().endswith(f"{door.SPEC}::{law.name}") for line in lines) == 1
-    assert door.VIOLATED.statement in result.outlines
+    assert any(line.endswith(door.VIOLATED.statement[1:]) for line in result.outlines)
     assert "targets read itself, context" in result.stdout.str()
     # One worker verified the layer, and its report reached who writes it.
     assert len({line.split()[0] for line in lines if door.SPEC in line}) == 1

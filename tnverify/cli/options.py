@@ -125,6 +125,14 @@ def report_options(command: F) -> F:
     return command
 
 
+def verbose_option(command: F) -> F:
+    """--verbose."""
+    return click.option(
+        "--verbose", "-v", is_flag=True,
+        help="Show should-level remarks in full, and why laws are not claimed.",
+    )(command)  # fmt: skip
+
+
 def color_option(command: F) -> F:
     """--no-color."""
     return click.option("--no-color", is_flag=True, help="No colours, also on a terminal.")(command)

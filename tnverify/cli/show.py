@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tnverify.cli.errors import BAD_INPUT, bad, complain
-from tnverify.cli.options import color_option, report_options
+from tnverify.cli.options import color_option, report_options, verbose_option
 from tnverify.cli.reports import REPORT, read
 
 if TYPE_CHECKING:
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("report", type=REPORT, metavar="REPORT.json")
 @report_options
+@verbose_option
 @color_option
 def command(
-    report: Path, *, reports: tuple[str, ...], json_file: Path | None, no_color: bool
+    report: Path, *, reports: tuple[str, ...], json_file: Path | None, verbose: bool, no_color: bool
 ) -> int:
     """Show a report that --report json:FILE wrote, or write it in another form.
 
@@ -39,5 +40,5 @@ def command(
     if not asked:
         from tnverify.report.terminal import console, print_run
 
-        print_run(run, console(color=not no_color))
+        print_run(run, console(color=not no_color), verbose=verbose)
     return BAD_INPUT if failed else 0

@@ -16,6 +16,7 @@ from tnverify.cli.options import (
     report_options,
     size_options,
     subject_options,
+    verbose_option,
     words,
 )
 
@@ -91,6 +92,7 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--installed", is_flag=True, help="Verify the layers that installed packages announce."
 )
+@verbose_option
 @color_option
 def command(
     specs: tuple[str, ...],
@@ -111,6 +113,7 @@ def command(
     waivers: Path | None,
     durations: int | None,
     installed: bool,
+    verbose: bool,
     no_color: bool,
     **sizes: Any,
 ) -> int:
@@ -159,7 +162,7 @@ def command(
         raise bad("--installed verifies what packages announce: name no SPEC beside it")
     with progress(color=not no_color) as shown:
         run = verify(requests, options, shown)
-    written = _hand_over(run, destinations, durations, no_color=no_color)
+    written = _hand_over(run, destinations, durations, verbose=verbose, no_color=no_color)
     # A report that was asked for and is not there is a failure, but a violation outweighs it.
     return run.exit_code if written or run.exit_code in (1, INTERRUPTED) else BAD_INPUT
 
@@ -200,6 +203,7 @@ def _hand_over(
     destinations: tuple[Destination, ...],
     durations: int | None,
     *,
+    verbose: bool,
     no_color: bool,
 ) -> bool:
     """Write and print the report; returns whether all that was asked for was written.
@@ -222,7 +226,7 @@ def _hand_over(
     from tnverify.report.terminal import console, print_run
 
     on = console(color=not no_color)
-    print_run(run, on)
+    print_run(run, on, verbose=verbose)
     if durations is not None:
         from tnverify.report.durations import duration_lines
         from tnverify.report.terminal import show

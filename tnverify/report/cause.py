@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tnverify.report import boundaries, words
+from rich.text import Text
+
+from tnverify.engine.results import Cause
+from tnverify.report import boundaries, plain, words
 from tnverify.report.layout import clipped, labelled, paragraph
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rich.text import Text
-
-    from tnverify.engine.results import Cause, Counterexample, LawVerdict
+    from tnverify.engine.results import Counterexample, LawVerdict
 
 _OTHERWISE = (
     "--adapter NAME where it is to be called otherwise, --setup METHOD where a method of it must be"
@@ -29,9 +30,10 @@ def cause_lines(
     number: int | None = None,
     cause: Cause | None = None,
 ) -> Iterator[Text]:
-    """The lines of a cause. `group` has its laws, the most telling first."""
+    """The lines of a cause: what is wrong, why it matters, what to change, the numbers, then the
+    rest. `group` has its laws, the most telling first."""
     telling, *others = group
-    title = telling.law.statement if telling.cause is None else f"The layer {telling.cause}."
+    title = plain.finding(cause or Cause((telling.law.name,)), group)
     prefix = "" if number is None else f"{number}. "
     yield from paragraph(f"{prefix}{title}", width, style="bold")
     yield from verdict_lines(telling, width)
@@ -44,6 +46,17 @@ def cause_lines(
         yield from labelled("undecided", _undecided(cause), width)
 
 
+def remark_line(cause: Cause, group: Sequence[LawVerdict], width: int) -> Iterator[Text]:
+    """A should-level cause in one line: the law, and why it fails as far as that fits."""
+    more = f" (and {words.count(len(group) - 1, 'more law')})" if len(group) > 1 else ""
+    why = cause.title or group[0].reason or group[0].actual or ""
+    text = f"{group[0].law.name}{more}"
+    left = min(width, 100) - 4 - len(text) - 2
+    if why and left > 20:
+        text += f": {clipped(why, left)}"
+    yield Text(" " * 4).append(text)
+
+
 def _undecided(cause: Cause) -> str:
     """The laws that a cause kept from being decided: counted, and the first of them named."""
     names = ", ".join(cause.undecided[:_MOST_NAMED])
@@ -53,28 +66,44 @@ def _undecided(cause: Cause) -> str:
 
 
 def verdict_lines(verdict: LawVerdict, width: int) -> Iterator[Text]:
-    """What became of one law that fails, without its statement."""
+    """What became of one law that fails, without what is wrong in words."""
     law, example = verdict.law, verdict.counterexample
-    yield from labelled("law", law.name, width)
-    yield from labelled("source", law.source, width)
-    if verdict.reason and verdict.reason != verdict.actual:
-        yield from labelled("found", verdict.reason, width)
+    if law.why:
+        yield from labelled("why", law.why, width)
+    if law.remedy:
+        yield from labelled("change", law.remedy, width)
+    if verdict.effect is not None:
+        yield from labelled("effect", plain.effect(verdict.effect, law.family), width)
     if verdict.expected is not None:
         yield from labelled("expected", verdict.expected, width, style="green")
     if verdict.actual is not None:
-        yield from labelled("came", verdict.actual, width, style="red")
+        yield from labelled("output", verdict.actual, width, style="red")
     if example is not None:
-        yield from _example_lines(example, verdict, width)
+        yield from _task_lines(example, verdict, width)
+    if verdict.reason and verdict.reason != verdict.actual:
+        yield from labelled("found", verdict.reason, width)
+    if example is not None:
+        yield from _program_lines(example, width)
+    yield from labelled("law", law.name, width)
+    yield from labelled("source", law.source, width)
 
 
-def _example_lines(example: Counterexample, verdict: LawVerdict, width: int) -> Iterator[Text]:
+def _task_lines(example: Counterexample, verdict: LawVerdict, width: int) -> Iterator[Text]:
     lane = {"float64": ", in float64", "native": ", in the layer's own precision"}
     smallest = example.summary or _numbers(example)
-    yield from labelled("task", smallest + lane.get(verdict.lane, ""), width, style="bold")
+    yield from labelled(
+        f"smallest failing task{lane.get(verdict.lane, '')}", smallest, width, style="bold"
+    )
+    rounding = plain.smallness(verdict)
+    if rounding is not None:
+        yield from labelled("", rounding, width)
     for position, call in enumerate(example.calls):
-        yield from labelled("asked" if position == 0 else "", call, width)
+        yield from labelled("calls" if position == 0 else "", call, width)
     for position, sentence in enumerate(boundaries.sentences(example.boundary)):
         yield from labelled("where" if position == 0 else "", sentence, width)
+
+
+def _program_lines(example: Counterexample, width: int) -> Iterator[Text]:
     if example.path is not None:
         yield from labelled("program", example.path, width, style="cyan")
     if example.reproducer:
@@ -83,7 +112,7 @@ def _example_lines(example: Counterexample, verdict: LawVerdict, width: int) -> 
             if example.verified
             else "not confirmed: a fresh process did not fail the same way, or was not run"
         )
-        yield from labelled("", came, width)
+        yield from labelled("" if example.path else "program", came, width)
 
 
 def _numbers(example: Counterexample) -> str:

@@ -60,8 +60,11 @@ def paragraph(text: str, width: int, *, indent: int = 0, style: str = "") -> Ite
 def labelled(
     label: str, value: str, width: int, *, indent: int = 2, style: str = ""
 ) -> Iterator[Text]:
-    """A label in the margin, and its value in lines beside it."""
+    """A label in the margin, and its value in lines beside it; below it where the label is long."""
     start = indent + LABEL_WIDTH
+    if len(label) >= LABEL_WIDTH:
+        yield Text(" " * indent + label, style="dim")
+        label = ""
     for number, line in enumerate(wrapped(value, width, indent=start)):
         margin = " " * indent + (label if number == 0 else "").ljust(LABEL_WIDTH)
         yield Text(margin, style="dim").append(line[start:], style=style or "not dim")

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from tnverify.engine.results import LawVerdict, SubjectReport
 
 _GAP = 2
-_QUESTION = "inductive?"
+_QUESTION, _READ = "apart?", "they read"
+_SHORT = {"context": "context", "other_targets": "others", "targets": "targets", "past": "past"}
 _LEGEND = (
     ("ok", "holds"),
     ("3", "laws that fail"),
@@ -32,15 +33,31 @@ class _Cell(NamedTuple):
 
 
 def matrix_lines(subjects: Sequence[SubjectReport], width: int) -> Iterator[Text]:
-    """The matrix with its legend. A row whose spec does not fit its column has it on a line of
+    """The legend, then a row a layer. A row whose spec does not fit its column has it on a line of
     its own, above the marks, so that no word is broken and the columns stand."""
     families = tuple(dict.fromkeys(v.law.family for s in subjects for v in s.laws))
     codes = family_codes(families)
+    advisory = any(
+        _cell([v for v in s.laws if v.law.family == f]).mark == "~"
+        for s in subjects if s.verdict == "conforms" for f in families
+    )  # fmt: skip
+    legend = list(_legend(families, codes, width, advisory=advisory))
+    yield from (*legend, Text("")) if legend else ()
+    yield from _rows(subjects, families, codes, width)
+    closing = _closing(subjects)
+    if closing:
+        yield Text("")
+        yield from paragraph(closing, width)
+
+
+def _rows(
+    subjects: Sequence[SubjectReport], families: Sequence[str], codes: dict[str, str], width: int
+) -> Iterator[Text]:
     answers = [_inductive(subject) for subject in subjects]
     answered = max(map(len, (_QUESTION, *(answer.mark for answer in answers))))
     verdict_width = max(len("verdict"), *(len(s.verdict) for s in subjects))
     reads = [_reads(subject) for subject in subjects]
-    right = len(families) * 3 + verdict_width + 2 * _GAP + max(map(len, ("targets read", *reads)))
+    right = len(families) * 3 + verdict_width + 2 * _GAP + max(map(len, (_READ, *reads)))
     right += answered + _GAP
     longest = max(len("layer"), *(len(subject.spec) for subject in subjects))
     left = max(min(longest, width - right - _GAP), _GAP)
@@ -48,7 +65,7 @@ def matrix_lines(subjects: Sequence[SubjectReport], width: int) -> Iterator[Text
     header = Text("layer".ljust(left)[:left] if left >= len("layer") else " " * left, style="dim")
     header.append(" " * _GAP + _QUESTION.ljust(answered))
     header.append(" " * _GAP + "".join(f"{codes[f]:>2} " for f in families))
-    header.append(" " * _GAP + "verdict".ljust(verdict_width) + " " * _GAP + "targets read")
+    header.append(" " * _GAP + "verdict".ljust(verdict_width) + " " * _GAP + _READ)
     yield header
     for subject, answer, read in zip(subjects, answers, reads, strict=True):
         if len(subject.spec) > left:
@@ -67,16 +84,6 @@ def matrix_lines(subjects: Sequence[SubjectReport], width: int) -> Iterator[Text
         row.append(" " * _GAP + read)
         row.rstrip()
         yield row
-    closing = _closing(subjects)
-    if closing:
-        yield Text("")
-        yield from paragraph(closing, width)
-    yield Text("")
-    advisory = any(
-        _cell([v for v in s.laws if v.law.family == f]).mark == "~"
-        for s in subjects if s.verdict == "conforms" for f in families
-    )  # fmt: skip
-    yield from _legend(families, codes, width, advisory=advisory)
 
 
 def family_codes(families: Sequence[str]) -> dict[str, str]:
@@ -136,10 +143,8 @@ def _reads(subject: SubjectReport) -> str:
     """Whom targets read besides themselves, which they always do; `itself` where nobody."""
     if subject.fingerprint is None:
         return ""
-    others = [name for name in subject.fingerprint.target_reads if name != "itself"]
-    text = words.reads(others or ["itself"])
-    claimed = words.conforming_kind(subject) == "transductive_scheme"
-    return f"{text}, as claimed" if claimed else text
+    read = subject.fingerprint.target_reads
+    return ", ".join(short for name, short in _SHORT.items() if name in read) or "itself"
 
 
 def _legend(
@@ -151,6 +156,8 @@ def _legend(
     yield from paragraph(f"Families of laws: {named}.", width, style="dim")
     marks = ", ".join(f"{mark} {meaning}" for mark, meaning in _LEGEND)
     yield from paragraph(f"Marks: {marks}.", width, style="dim")
+    text = f"{_QUESTION} Whether targets keep apart from each other; whom {_READ} but themselves."
+    yield from paragraph(text, width, style="dim")
     if advisory:
         text = "What a ~ stands for is shown where its layer is verified alone."
         yield from paragraph(text, width, style="dim")

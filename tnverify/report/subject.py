@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from tnverify.report import words
-from tnverify.report.cause import cause_lines
+from tnverify.report import plain, words
+from tnverify.report.cause import cause_lines, remark_line
 from tnverify.report.layout import labelled, paragraph
 
 if TYPE_CHECKING:
@@ -20,14 +21,17 @@ _MOST_NAMED = 3
 """So many laws that share a reason are named; more are counted."""
 
 
-def subject_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
-    """Everything about one subject, a blank line between its parts."""
+def subject_lines(subject: SubjectReport, width: int, *, verbose: bool = False) -> Iterator[Text]:
+    """Everything about one subject, a blank line between its parts: the verdict, what is wrong,
+    then the rest. With `verbose`, remarks in full and why laws are not claimed."""
     yield from heading_lines(subject, width)
     if subject.verdict == "unusable":
         return
-    yield _BLANK
-    yield from identity_lines(subject, width)
-    for part in (_failing, _holding, _advisory, _waived, _undecided, _refused, _not_claimed):
+    parts = (
+        _failing, identity_lines, _holding, partial(_advisory, verbose=verbose), _waived,
+        _undecided, _refused, partial(_not_claimed, verbose=verbose),
+    )  # fmt: skip
+    for part in parts:
         lines = list(part(subject, width))
         if lines:
             yield _BLANK
@@ -35,13 +39,15 @@ def subject_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
 
 
 def heading_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
-    """The spec, what to know first, and the verdict with why in a few words."""
+    """The spec, what to know first, and the verdict: in a few words, then in plain ones."""
     yield from naming_lines(subject, width)
     style = words.verdict_style(subject)
     first, *rest = paragraph(f"{subject.verdict}: {words.headline(subject)}", width, indent=2)
     first.stylize(style, 2, 2 + len(subject.verdict))
     yield first
     yield from rest
+    if subject.laws and subject.verdict != "inconclusive":
+        yield from paragraph(plain.sentence(subject), width, indent=2)
 
 
 def naming_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
@@ -98,15 +104,18 @@ def _holding(subject: SubjectReport, width: int) -> Iterator[Text]:
     yield from paragraph(text, width, indent=2)
 
 
-def _advisory(subject: SubjectReport, width: int) -> Iterator[Text]:
+def _advisory(subject: SubjectReport, width: int, *, verbose: bool) -> Iterator[Text]:
     groups = words.failing_groups(subject, "should")
     if not groups:
         return
     text = "Worth knowing. These are should-level: they do not decide the verdict."
     yield from paragraph(text, width, indent=2, style="yellow")
     for cause, group in groups:
-        yield _BLANK
-        yield from cause_lines(group, width, cause=cause)
+        if verbose:
+            yield _BLANK
+            yield from cause_lines(group, width, cause=cause)
+        else:
+            yield from remark_line(cause, group, width)
 
 
 def _waived(subject: SubjectReport, width: int) -> Iterator[Text]:
@@ -140,10 +149,10 @@ def _by_reason(label: str, verdicts: Sequence[LawVerdict], width: int) -> Iterat
         yield from labelled(label if position == 0 else "", f"{laws}: {reason}", width)
 
 
-def _not_claimed(subject: SubjectReport, width: int) -> Iterator[Text]:
+def _not_claimed(subject: SubjectReport, width: int, *, verbose: bool) -> Iterator[Text]:
     left = [verdict for verdict in subject.laws if verdict.outcome == "not_claimed"]
     chosen = [verdict for verdict in left if not _is_refused(verdict)]
     if chosen:
         laws = words.count(len(chosen), "law is", "laws are")
-        text = f"{laws} not claimed: {words.grouped_reasons(chosen)}."
-        yield from paragraph(text, width, indent=2, style="dim")
+        why = f": {words.grouped_reasons(chosen)}" if verbose else ""
+        yield from paragraph(f"{laws} not claimed{why}.", width, indent=2, style="dim")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from tnverify.report import words
+from tnverify.report import plain, words
 from tnverify.report.budget import budget_text
 from tnverify.report.layout import paragraph, printable
 from tnverify.report.matrix import matrix_lines
@@ -38,10 +38,10 @@ def show(lines: Iterable[Text], on: Console) -> None:
         on.print(harmless, soft_wrap=True)
 
 
-def print_run(run: RunReport, on: Console) -> None:
-    """The whole report: one subject in full; of several, those that do not conform in full, then
-    the matrix of all."""
-    show(run_lines(run, on.width), on)
+def print_run(run: RunReport, on: Console, *, verbose: bool = False) -> None:
+    """The whole report: one subject in full; of several, the matrix of all, then those that do not
+    conform in full."""
+    show(run_lines(run, on.width, verbose=verbose), on)
 
 
 def run_text(run: RunReport, width: int = 80) -> str:
@@ -60,16 +60,18 @@ def to_text(run: RunReport) -> str:
     return f"{run_text(run)}\n"
 
 
-def run_lines(run: RunReport, width: int) -> Iterator[Text]:
+def run_lines(run: RunReport, width: int, *, verbose: bool = False) -> Iterator[Text]:
     """The lines of `print_run`."""
     several = len(run.subjects) > 1
+    if several:
+        yield Text(f"{plain.heading(run)}.", style="bold")
+        yield Text("")
+        yield from matrix_lines(run.subjects, width)
+        yield Text("")
     for subject in run.subjects:
         if several and (subject.verdict == "conforms" or _not_reached(subject)):
             continue
-        yield from subject_lines(subject, width)
-        yield Text("")
-    if several:
-        yield from matrix_lines(run.subjects, width)
+        yield from subject_lines(subject, width, verbose=verbose)
         yield Text("")
     if run.interrupted:
         missing = sum(map(_not_reached, run.subjects))
@@ -100,7 +102,8 @@ def _summary(run: RunReport, width: int) -> Iterator[Text]:
     if budget is not None:
         yield from paragraph(budget, width, style="dim")
     if any(s.verdict == "violates" for s in run.subjects):
-        yield from paragraph("`tnverify explain LAW` tells more about a law.", width, style="dim")
+        text = "`tnverify explain LAW` tells more about a law, --verbose more of each layer."
+        yield from paragraph(text, width, style="dim")
 
 
 def _verb(verdict: Verdict, number: int) -> str:
