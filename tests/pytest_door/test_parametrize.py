@@ -51,7 +51,7 @@ def test_each_ends_as_its_law_ended(pytester: pytest.Pytester, engine: Engine) -
     assert (recipe.spec, recipe.claims) == ("test_norms:MyNorm", "meta_bn")
     assert options.only == ()
     text = result.stdout.str()
-    assert f"E       tnverify.LawFailed: {door.VIOLATED.statement}" in text
+    assert "E       tnverify.LawFailed: Does not hold: " in text
     assert ">       law.check()" in text
     assert "parametrized.py" not in text
     assert "\ntest_norms:MyNorm: adapter explicit_state, claims meta_bn" in text
