@@ -11,7 +11,7 @@ from tnverify.contract.claims import SCHEMES
 from tnverify.report import boundaries, plain, words
 from tnverify.report.budget import budget_text
 from tnverify.report.formulas import formula
-from tnverify.report.layout import printable
+from tnverify.report.layout import clipped, printable
 from tnverify.report.page import Page
 from tnverify.report.page.colours import ground, tones
 from tnverify.report.verification.drawing import drawn
@@ -53,13 +53,32 @@ _TONES = {
 
 @dataclass(frozen=True, slots=True)
 class _Detail:
-    """What a page holds beside what no page may lack."""
+    """What a page holds beside what no page may lack: of each layer the programs of so many
+    causes, so many causes whole and the others in a line, and the tables of laws that hold."""
 
-    programs: bool = True
+    programs: int = 1_000_000
+    whole: int = 1_000_000
     held: bool = True
 
+    @property
+    def left_out(self) -> str:
+        """What is left out, in words; empty where nothing is."""
+        most = _Detail()
+        parts = ["most programs" if self.programs else "programs"]
+        parts += ["the tasks of most failures"] if self.whole < most.whole else []
+        parts += ["the tables of laws that hold"] if not self.held else []
+        return "" if self == most else words.joined(parts)
 
-_DETAILS = (_Detail(), _Detail(programs=False), _Detail(programs=False, held=False))
+
+_DETAILS = (
+    _Detail(),
+    _Detail(programs=1),
+    _Detail(programs=1, held=False),
+    _Detail(programs=1, whole=3, held=False),
+    _Detail(programs=0, whole=1, held=False),
+    _Detail(programs=0, whole=0, held=False),
+)
+"""From all there is to the least, in which a page of many failures still fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +96,8 @@ class _Shown:
 
 
 def to_html(run: RunReport) -> str:
-    """The page. Where it would grow beyond 1 MB for 20 subjects, programs and then the tables of
-    laws that hold are left out, which it says."""
+    """The page. Where it would grow beyond 1 MB for 20 subjects, less is shown of each, which it
+    says."""
     limit = _BYTES * max(_FEWEST, len(run.subjects))
     page = ""
     for detail in _DETAILS:
@@ -114,7 +133,8 @@ def _page(run: RunReport, detail: _Detail) -> str:
         "subjects": ordered,
         "failing": [each for each in ordered if each.failing],
         "advised": [each for each in ordered if each.advice],
-        "laws": sorted(laws.values(), key=lambda law: law.name),
+        "laws": [laws[name] for name in sorted(laws)],
+        "numbers": {name: number for number, name in enumerate(sorted(laws), 1)},
         "families": list(dict.fromkeys(law.family for law in laws.values())),
         "verdicts": [v for v in _GRAVITY if any(s.verdict == v for s in run.subjects)],
         "columns": COLUMNS,
@@ -151,6 +171,7 @@ def _page(run: RunReport, detail: _Detail) -> str:
         "paragraphs": _paragraphs,
         "told_apart": _told_apart,
         "prose": _prose,
+        "brief": lambda text: clipped(text, 160),
     }
     return printable(_PAGE.html([*ground(), *tones()], values, calls))
 
