@@ -111,8 +111,8 @@ def test_bad_input_is_one_error_with_the_line_of_the_command_line(
     ("subjects", "complaint"),
     [
         ((), "nothing to verify: give a SPEC, a class"),
-        ((3.5,), r"3\.5 is a float, no layer: give"),
-        ((None,), "None is a NoneType, no layer"),
+        ((3.5,), r"3\.5 \(float\) is no layer: give"),
+        ((None,), r"None \(NoneType\) is no layer"),
         ((Leaks, Leaks), "two subjects are called .*Leaks': give each once"),
         (("no_such:Layer",), "no_such:Layer: no_such does not import"),
         ((len,), "len: "),
