@@ -74,6 +74,24 @@ def test_several_subjects_each_have_a_report() -> None:
     assert [s.spec for s in report.subjects][2] == "GroupNorm(1)"
 
 
+def test_a_layer_that_is_there_is_copied_and_its_program_says_what_it_lacks() -> None:
+    report = verify(Leaks(4))
+    (subject,) = report.subjects
+    assert (subject.spec, subject.recipe.found.one_width) == ("Leaks", True)
+    example = report.failures[0].counterexample
+    assert "# Not shown: a Leaks that was there, with all that it holds" in example.reproducer
+    assert not example.verified
+
+
+def test_what_cannot_be_sent_to_another_process_is_verified_in_this_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tnverify.engine.crew.methods", lambda device: ("spawn",))
+    (subject,) = verify(lambda channels: Leaks(channels)).subjects  # noqa: PLW0108 - it has no name
+    assert subject.verdict == "violates"
+    assert any("no process could be started for it" in caution for caution in subject.cautions)
+
+
 def test_identifying_asks_no_law() -> None:
     found = tnverify.identify(Leaks)
     assert found.fingerprint.nearest_scheme == "transductive_bn"
