@@ -8,6 +8,7 @@ import importlib
 import json
 import subprocess
 import sys
+from pickle import PicklingError
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -86,7 +87,10 @@ def test_a_layer_that_is_there_is_copied_and_its_program_says_what_it_lacks() ->
 def test_what_cannot_be_sent_to_another_process_is_verified_in_this_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("tnverify.engine.crew.methods", lambda device: ("spawn",))
+    def refuse(*_: object) -> None:
+        raise PicklingError("a lambda")
+
+    monkeypatch.setattr("tnverify.engine.crew.Process", refuse)
     (subject,) = verify(lambda channels: Leaks(channels)).subjects  # noqa: PLW0108 - it has no name
     assert subject.verdict == "violates"
     assert any("no process could be started for it" in caution for caution in subject.cautions)
