@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,11 +12,10 @@ from hypothesis.errors import InvalidArgument
 from tnverify.plans import plans
 
 if TYPE_CHECKING:
-    from hypothesis.strategies import DrawFn, SearchStrategy
+    from hypothesis.strategies import SearchStrategy
 
     from tnverify.contract import Task
-
-_SIZES = ("context", "targets", "channels", "side")
+    from tnverify.plans import Plan
 
 
 def tasks(
@@ -57,29 +57,27 @@ def tasks(
     layer and `past`. Shrinks towards fewer and smaller everything. Raises InvalidArgument when
     first drawn from.
     """
-    limits = {
+    given = {
         "context": (context, min_context, max_context, 1),
         "targets": (targets, min_targets, max_targets, 0),
         "channels": (channels, min_channels, max_channels, 1),
         "side": (side, min_side, max_side, 1),
     }
-    return _tasks(limits, rank, step, allow_past, dtype)
-
-
-@st.composite
-def _tasks(
-    draw: DrawFn,
-    limits: dict[str, tuple[int | None, int, int | None, int]],
-    rank: int,
-    step: int,
-    allow_past: bool,
-    dtype: torch.dtype,
-) -> Task:
     bounds: dict[str, int | None] = {}
-    for name, (exact, least, most, lowest) in limits.items():
+    for name, (exact, least, most, lowest) in given.items():
         if exact is not None and (least != lowest or most is not None):
-            raise InvalidArgument(f"{name}={exact} is the one number of it: leave limits out")
+            wrong = f"{name}={exact} is the one number of it: leave limits out"
+            return st.builds(_refuse, st.just(wrong))
         bounds[f"min_{name}"] = least if exact is None else exact
         bounds[f"max_{name}"] = most if exact is None else exact
     drawn = plans(rank=rank, step=step, allow_past=allow_past, **bounds)  # type: ignore[arg-type]  # least are numbers
-    return draw(drawn).build(dtype)
+    return drawn.map(partial(_built, dtype=dtype))
+
+
+def _built(plan: Plan, dtype: torch.dtype) -> Task:
+    return plan.build(dtype)
+
+
+def _refuse(message: str) -> Task:
+    """Say what is wrong with arguments, as Hypothesis does: when it is first drawn from."""
+    raise InvalidArgument(message)

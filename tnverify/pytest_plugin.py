@@ -117,9 +117,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     from tnverify.bad_input import BadInput
 
     try:
-        item.config.stash[_RUNS].append(verification.verify())
+        verification.verify()
     except BadInput:
-        return  # its laws say so
+        pass  # its laws say so
+    finally:  # what was found before Ctrl-C is kept
+        if verification.run is not None:
+            item.config.stash[_RUNS].append(verification.run)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,11 +6,11 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tnverify.engine import crew
+from tnverify.engine import crew, worker
 from tnverify.engine.run import RunOptions, identify, verify
 from tnverify.isolation.board import Board
 from tnverify.subjects import SubjectRecipe
@@ -72,6 +72,29 @@ class Layer(torch.nn.InstanceNorm2d):
         {}
         return super().forward(x)
 """
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a process that is spawned is not patched")
+def test_a_process_that_takes_over_from_one_that_crashed_measures_nothing_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolved, measured = worker._resolved, tmp_path / "measured"
+
+    def noted(request: SubjectRecipe, device: str) -> Any:
+        with measured.open("a") as file:
+            file.write("once\n")
+        return resolved(request, device)
+
+    monkeypatch.setattr(worker, "_resolved", noted)
+    ends = "if x.numel() and x.abs().max() > 1e5: os._exit(3)"
+    (tmp_path / "now.py").write_text(CRASHES.format(ends))
+    only = (LAW, "parameters_do_not_change_in_forward")
+    (report,) = verify(
+        [SubjectRecipe(f"{tmp_path}/now.py:Layer")], replace(QUICK, only=only, shrink=False)
+    ).subjects
+    assert {verdict.outcome for verdict in report.laws} & {"broken"}
+    assert measured.read_text() == "once\n"
+    assert report.evidence is not None
 
 
 def test_a_layer_that_crashes_now_and_then_is_asked_on(tmp_path: Path) -> None:

@@ -87,7 +87,9 @@ def test_what_a_sound_layer_is_can_be_measured(layer: Candidate) -> None:
 def test_a_layer_that_is_not_sound_raises_alarms() -> None:
     fault = faults_of("transductivity")[0]
     spec = f"{fault.factory.__module__}:{fault.name}"
-    found = study_one(Candidate(fault.name, spec, fault.claims, fault.adapter, KIND), "few", 0)
+    found = study_one(
+        Candidate(fault.name, SubjectRecipe(spec, fault.claims, fault.adapter), KIND), "few", 0
+    )
     assert found.verdict == "violates"
     assert found.false_alarms
     assert {"bfloat16", "float16", "float64"} & {alarm.lane for alarm in found.alarms}
@@ -108,7 +110,7 @@ def test_layers_are_studied_on_the_device_that_is_named(monkeypatch: pytest.Monk
 def test_a_law_that_decides_nothing_is_counted_apart() -> None:
     """Four tasks hold no large one, on which alone this law would have something to say."""
     spec = "tnverify.power.sound.functional:NoModule"
-    found = study_one(Candidate("NoModule", spec, "meta_bn", None, KIND), "few", 5)
+    found = study_one(Candidate("NoModule", SubjectRecipe(spec, "meta_bn"), KIND), "few", 5)
     undecided = replace(
         found, alarms=(alarms.Alarm("law", "must", "inconclusive", "both", "no task counted"),)
     )
@@ -119,7 +121,7 @@ def test_a_law_that_decides_nothing_is_counted_apart() -> None:
 def test_a_layer_meets_no_more_seeds_than_it_is_bound_to(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     monkeypatch.setattr(alarms, "study_one", lambda c, _, seed, on: asked.append((c.name, seed)))
-    plain = Candidate("plain", "a:B", None, None, KIND)
+    plain = Candidate("plain", SubjectRecipe("a:B"), KIND)
     list(study([plain, replace(plain, name="bound", most_seeds=3)], FEW, range(5)))
     assert [seed for name, seed in asked if name == "plain"] == [0, 1, 2, 3, 4]
     assert [seed for name, seed in asked if name == "bound"] == [0, 1, 2]

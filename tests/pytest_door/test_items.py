@@ -210,9 +210,22 @@ def test_the_summary_says_what_the_layer_is(pytester: pytest.Pytester) -> None:
 
 def test_an_unusable_layer_is_said_once(pytester: pytest.Pytester, engine: Engine) -> None:
     engine.changes["unusable"] = True
-    result = run(pytester)
+    result = run(pytester, "--tnverify-report", "json:report.json")
     result.assert_outcomes(failed=1, skipped=len(handmade.LAWS) - 1)
     result.stdout.fnmatch_lines([f"{SPEC}: nowhere does not import: *"])
+    (subject,) = json.loads((pytester.path / "report.json").read_text())["subjects"]
+    assert subject["verdict"] == "unusable"
+    assert len(engine.asked) == 1
+
+
+def test_ctrl_c_writes_what_was_found(pytester: pytest.Pytester, engine: Engine) -> None:
+    engine.changes["interrupted"] = True
+    result = pytester.runpytest_inprocess(
+        "--tnverify", SPEC, "--tnverify-report", "json:report.json", no_reraise_ctrlc=True
+    )
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    report = json.loads((pytester.path / "report.json").read_text())
+    assert (report["interrupted"], report["subjects"][0]["verdict"]) == (True, "violates")
 
 
 def test_a_law_whose_family_slept_does_not_pass(pytester: pytest.Pytester, engine: Engine) -> None:

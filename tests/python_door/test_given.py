@@ -20,6 +20,8 @@ from tnverify.subjects.shown import FUTURE, shown
 EPS = 1e-3
 KIND = torch.float64
 TABLE = torch.ones(2)
+x = torch.ones(3)
+"""As in a notebook, where much is called so: a layer's own variables are not taken for it."""
 
 
 class Base(nn.Module):

@@ -8,6 +8,7 @@ import importlib
 import json
 import subprocess
 import sys
+from pickle import PicklingError
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -74,6 +75,27 @@ def test_several_subjects_each_have_a_report() -> None:
     assert [s.spec for s in report.subjects][2] == "GroupNorm(1)"
 
 
+def test_a_layer_that_is_there_is_copied_and_its_program_says_what_it_lacks() -> None:
+    report = verify(Leaks(4))
+    (subject,) = report.subjects
+    assert (subject.spec, subject.recipe.found.one_width) == ("Leaks", True)
+    example = report.failures[0].counterexample
+    assert "# Not shown: a Leaks that was there, with all that it holds" in example.reproducer
+    assert not example.verified
+
+
+def test_what_cannot_be_sent_to_another_process_is_verified_in_this_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PicklingError("a lambda")
+
+    monkeypatch.setattr("tnverify.engine.crew.Process", refuse)
+    (subject,) = verify(lambda channels: Leaks(channels)).subjects  # noqa: PLW0108 - it has no name
+    assert subject.verdict == "violates"
+    assert any("no process could be started for it" in caution for caution in subject.cautions)
+
+
 def test_identifying_asks_no_law() -> None:
     found = tnverify.identify(Leaks)
     assert found.fingerprint.nearest_scheme == "transductive_bn"
@@ -111,8 +133,8 @@ def test_bad_input_is_one_error_with_the_line_of_the_command_line(
     ("subjects", "complaint"),
     [
         ((), "nothing to verify: give a SPEC, a class"),
-        ((3.5,), r"3\.5 is a float, no layer: give"),
-        ((None,), "None is a NoneType, no layer"),
+        ((3.5,), r"3\.5 \(float\) is no layer: give"),
+        ((None,), r"None \(NoneType\) is no layer"),
         ((Leaks, Leaks), "two subjects are called .*Leaks': give each once"),
         (("no_such:Layer",), "no_such:Layer: no_such does not import"),
         ((len,), "len: "),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import handmade
 
@@ -82,7 +82,9 @@ class Engine:
         if self.changes.get("unusable"):
             subject = replace(handmade.unusable(), spec=requests[0].spec)
         report = handmade.run_of(subject)
-        return replace(report, asleep=tuple(self.changes.get("asleep", ())))  # type: ignore[arg-type]  # names of families
+        interrupted = bool(self.changes.get("interrupted"))
+        asleep: Any = self.changes.get("asleep", ())
+        return replace(report, asleep=tuple(asleep), interrupted=interrupted)
 
 
 def catalogue() -> Catalogue:

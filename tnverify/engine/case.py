@@ -164,7 +164,7 @@ class Case:
 
     def _verdict(self, law: Law, made: RunPlan) -> LawVerdict:
         for known in self.verdicts or ():
-            if known.law is law:
+            if known.law.name == law.name:
                 return known
         if law.name in self.small:
             return self.small[law.name]

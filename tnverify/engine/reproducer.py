@@ -62,7 +62,8 @@ def program(law: Law, recipe: SubjectRecipe, example: Counterexample, seed: int)
         task = {key: value for key, value in task.items() if key != "drawn"}
     subject = recipe.portable().as_json()
     if not recipe.is_named:
-        subject["code"] = ""  # it stands above
+        subject |= {"code": ""}  # it stands above
+        subject.pop("lacks", None)
 
     def literal(value: object) -> str:
         return pformat(value, width=88, compact=True, sort_dicts=False).replace("\n", "\n    ")

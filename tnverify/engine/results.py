@@ -215,6 +215,10 @@ class SubjectReport:
 
         return subject_text(self)
 
+    def __repr__(self) -> str:
+        told = self.verdict if self.laws or self.fingerprint is None else "was identified"
+        return f"<SubjectReport: {self.spec} {told}; print it to read it>"
+
     def verdict_of(self, name: str) -> LawVerdict:
         return next(v for v in self.laws if v.law.name == name)
 

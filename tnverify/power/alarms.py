@@ -70,9 +70,7 @@ class Candidate:
     """
 
     name: str
-    spec: str
-    claims: str | None
-    adapter: str | None
+    recipe: SubjectRecipe
     kind: Kind
     shows: tuple[str, ...] = ()
     most_seeds: int | None = None
@@ -126,9 +124,7 @@ def candidates() -> tuple[Candidate, ...]:
     sound = tuple(
         Candidate(
             s.name,
-            s.spec,
-            s.claims,
-            s.adapter,
+            SubjectRecipe(s.spec, s.claims, s.adapter),
             "compiled by torch" if s.compiled else "other formulations",
             tuple(s.shows),
             COMPILED_SEEDS if s.compiled else None,
@@ -138,9 +134,7 @@ def candidates() -> tuple[Candidate, ...]:
     known = tuple(
         Candidate(
             r.spec,
-            r.spec,
-            r.claims,
-            r.adapter,
+            r,
             "reference layers" if r.spec.startswith("tnverify.") else "torch's own",
             tuple(_OF_TORCH.get(r.spec, {})),
             KNOWN_SEEDS,
@@ -226,8 +220,7 @@ def study_one(candidate: Candidate, profile: str, seed: int, device: str = "cpu"
 
 @lru_cache(maxsize=64)
 def _subject(candidate: Candidate, device: str) -> Subject:
-    request = SubjectRecipe(candidate.spec, candidate.claims, candidate.adapter)
-    return resolve(request, device).subject
+    return resolve(candidate.recipe, device).subject
 
 
 def _plans(candidate: Candidate, subject: Subject, seed: int, profile: Profile) -> Plans:

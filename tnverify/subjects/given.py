@@ -43,8 +43,8 @@ def recipe_of(
     is_layer = hasattr(subject, "condition") or isinstance(subject, list | tuple)
     if not callable(subject) and not is_layer:
         raise BadInput(
-            f"{reprlib.repr(subject)} is a {type(subject).__name__}, no layer: give a SPEC, a"
-            " class, a function that builds a layer, or a layer"
+            f"{reprlib.repr(subject)} ({type(subject).__name__}) is no layer: give a SPEC, a class,"
+            " a function that builds a layer, or a layer"
         )
     spec = importable(subject)
     if spec is not None:

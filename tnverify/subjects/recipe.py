@@ -43,7 +43,7 @@ class Found:
 
     adapter: str = "no_context"
     claims: str = "inductive"
-    handles: dict[str, str] = field(default_factory=dict)
+    handles: dict[str, str] = field(default_factory=dict, hash=False)
     rank: int = 2
     channel_step: int = 1
     one_width: bool = False
@@ -84,7 +84,7 @@ class SubjectRecipe:
     spec: str
     claims: str | None = None
     adapter: str | None = None
-    handles: dict[str, str] = field(default_factory=dict)
+    handles: dict[str, str] = field(default_factory=dict, hash=False)
     setup: str | None = None
     limits: Limits = field(default_factory=Limits)
     found: Found | None = None

@@ -9,6 +9,7 @@ import builtins
 import functools
 import inspect
 import linecache
+import symtable
 import sys
 import textwrap
 from types import CodeType, FunctionType, ModuleType
@@ -67,7 +68,7 @@ class _Writing:
             return None
         self._begun.add(value.__name__)
         self.future = self.future or needs_future(value)
-        self._define_all(node, _around(value))
+        self._define_all(text, _around(value))
         if isinstance(node, ast.Lambda):
             return f"({text})"
         self._statements[value.__name__] = text
@@ -87,11 +88,12 @@ class _Writing:
         self._define(name, value)
         return name if name in self._imports or name in self._statements else None
 
-    def _define_all(self, node: ast.AST, around: Mapping[str, Any]) -> None:
-        for each in ast.walk(node):
-            if isinstance(each, ast.Name) and each.id in around and each.id not in self._begun:
-                self._begun.add(each.id)
-                self._define(each.id, around[each.id])
+    def _define_all(self, text: str, around: Mapping[str, Any]) -> None:
+        table = symtable.symtable(f"(\n{text}\n)" if _is_expression(text) else text, "", "exec")
+        for name in _free_names(table):
+            if name in around and name not in self._begun:
+                self._begun.add(name)
+                self._define(name, around[name])
 
     def _define(self, name: str, value: Any) -> None:
         from tnverify.subjects.given import importable
@@ -123,6 +125,20 @@ class _Writing:
             return bool(ast.literal_eval(repr(value)) == value)
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             return False
+
+
+def _is_expression(text: str) -> bool:
+    return text.startswith("lambda")
+
+
+def _free_names(table: symtable.SymbolTable) -> Iterator[str]:
+    """The names that a text uses and that are not variables of its own functions."""
+    outermost = table.get_type() == "module"
+    for symbol in table.get_symbols():
+        if symbol.is_referenced() and (outermost or symbol.is_global()):
+            yield symbol.get_name()
+    for inner in table.get_children():
+        yield from _free_names(inner)
 
 
 def _source(value: type | FunctionType) -> tuple[ast.AST | None, str]:
