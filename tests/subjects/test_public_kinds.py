@@ -93,6 +93,15 @@ class RootOfSquares(nn.Module):
         return x / (x.pow(2).sum(dim=1, keepdim=True).sqrt() + 1e-10)
 
 
+class WrapsBatchNorm(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x):
+        return self.bn(x)
+
+
 class AnswersVectorsByAccident(nn.Module):
     def __init__(self, channels):
         super().__init__()
@@ -127,6 +136,11 @@ def test_moments_in_float32_are_seen_behind_values_in_float64(layers: Path) -> N
 @pytest.mark.parametrize("name", ["BatchNorm2d", "LayerNorm", "InstanceNorm2d"])
 def test_float64_is_not_taken_for_float32(name: str) -> None:
     assert not resolve(SubjectRecipe(f"torch.nn:{name}")).subject.claims.float32
+
+
+def test_a_wrapped_norm_is_the_scheme_that_it_wraps(layers: Path) -> None:
+    claims = resolve(SubjectRequest(f"{layers}:WrapsBatchNorm")).subject.claims
+    assert claims.scheme.name == "conventional_bn"
 
 
 def test_groups_that_only_calls_ask_for_make_the_step(layers: Path) -> None:

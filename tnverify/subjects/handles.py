@@ -117,6 +117,7 @@ class Handles:
 
 
 def _follow(layer: Any, path: str) -> Any:
+    """What lies at a path; None where nothing does."""
     found = layer
     for part in path.split("."):
         found = getattr(found, part, None)
@@ -182,10 +183,11 @@ def find_handles(layers: Layers, claims: Claims, given: Mapping[str, str]) -> Ha
     if claims.scheme.blends:
         names |= _BLEND_NAMES
     notes = []
+    places = ("", *_wrapped(layers[0][1]))
     for handle, candidates in names.items():
         if handle in found:
             continue
-        for name in candidates:
+        for name in (place + name for place in places for name in candidates):
             if name in found.values() or not _fits_all(handle, name, layers):
                 continue
             if not _keeps_values(name, layers):
@@ -201,6 +203,38 @@ def find_handles(layers: Layers, claims: Claims, given: Mapping[str, str]) -> Ha
         found.pop("scale", None)
         found.pop("offset", None)
     return Handles(tuple(sorted(found.items())), tuple(notes))
+
+
+def _wrapped(layer: Any) -> tuple[str, ...]:
+    """Paths from a layer down to the norm that it wraps, each with a dot behind it; none where it
+    wraps none, or holds parameters or buffers beside that norm's way.
+
+    A norm is known by its eps: it is the one part that has any. One that leaves its eps to the
+    dtype has None.
+    """
+    if not isinstance(layer, torch.nn.Module):
+        return ()
+    parts = dict(layer.named_modules())
+    norms = [name for name, part in parts.items() if name and _has_eps(part)]
+    if len(norms) != 1:
+        return ()
+    steps = norms[0].split(".")
+    on_the_way = {".".join(steps[:count]) for count in range(len(steps) + 1)}
+    for name, part in parts.items():
+        tensors = (*part.parameters(recurse=False), *part.buffers(recurse=False))
+        if tensors and name not in on_the_way and not name.startswith(f"{norms[0]}."):
+            return ()
+    return tuple(f"{name}." for name in sorted(on_the_way, key=len) if name)
+
+
+def _has_eps(part: Any) -> bool:
+    return any(isinstance(getattr(part, name, ""), float | None) for name in _NAMES["eps"])
+
+
+def leaves_eps_to_dtype(layer: Any) -> bool:
+    """Whether a layer, or the norm that it wraps, has an eps of None, as torch takes it."""
+    parts = (layer, *(_follow(layer, place.rstrip(".")) for place in _wrapped(layer)))
+    return any(getattr(part, "eps", "") is None for part in parts)
 
 
 def handles_of(subject: Subject, claims: Claims) -> Handles:

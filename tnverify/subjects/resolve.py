@@ -20,7 +20,7 @@ from tnverify.subjects.building import build, native_dtype
 from tnverify.subjects.channels import channel_step
 from tnverify.subjects.detect import Detected, detect_adapter
 from tnverify.subjects.guard import Hang, TooSlow, calling, few_hangs, time_limit
-from tnverify.subjects.handles import handles_of
+from tnverify.subjects.handles import handles_of, leaves_eps_to_dtype
 from tnverify.subjects.infer import Inference, infer
 from tnverify.subjects.jax import is_bridged
 from tnverify.subjects.limiting import with_limits
@@ -210,7 +210,7 @@ def _measured(
         subject,
         handles=found,
         eps=1e-5 if shown is None else float(shown),
-        eps_of_dtype=shown is None and getattr(layer, "eps", 0.0) is None,
+        eps_of_dtype=shown is None and leaves_eps_to_dtype(layer),
     )
     return subject if driven.hangs else _with_lanes(subject)
 
