@@ -76,6 +76,11 @@ def probe_tasks(subject: Subject) -> list[Task]:
     return _tasks(subject, _ORDINARY)
 
 
+def comparing_tasks(subject: Subject) -> list[Task]:
+    """Those, and tasks of varied sizes and values."""
+    return [*probe_tasks(subject), *_tasks(subject, _VARIED)]
+
+
 def _tasks(subject: Subject, sizes: Iterable[Mapping[str, object]]) -> list[Task]:
     """One task for each description of a plan; channels are counted in the subject's steps."""
     plans: dict[Plan, None] = {}

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tnverify.contract.claims import SCHEMES, Claims, Scheme
+from tnverify.subjects.alike import answers_like
 from tnverify.subjects.fingerprint import measure_flow
-from tnverify.subjects.fitting import SECONDS, best_fit, probe_tasks
+from tnverify.subjects.fitting import SECONDS, best_fit, comparing_tasks, probe_tasks
 from tnverify.subjects.handles import handles_of
 from tnverify.subjects.precision import computes_in_float32
 from tnverify.subjects.prober import SubjectProber
@@ -43,6 +44,8 @@ class Inference:
     subject: Subject
     fingerprint: Fingerprint
     nearness: Nearness | None = None
+    alike: tuple[str, ...] = ()
+    """Planted faults of the claimed scheme that answer as the subject does."""
 
     @property
     def target_reads(self) -> tuple[str, ...]:
@@ -78,10 +81,13 @@ def infer(subject: Subject, declared: Claims | None) -> Inference:
     notes = (*subject.notes, *_said_of(found, declared), *handles.notes, *around)
     nearness = None if claims.has_formula else found.nearness
     shows = found.claims.has_formula and (found.fits or nearness is not None)
+    held = replace(subject, claims=claims, handles=handles, eps=found.eps, notes=notes)
+    is_wrong = declared is not None and claims.has_formula and not found.fits
     return Inference(
-        replace(subject, claims=claims, handles=handles, eps=found.eps, notes=notes),
+        held,
         replace(flow, nearest_scheme=found.claims.scheme.name if shows else None),
         nearness,
+        answers_like(held, comparing_tasks(held)) if is_wrong else (),
     )
 
 
