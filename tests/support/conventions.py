@@ -495,6 +495,23 @@ class StepContext(Context):
         return self.answer(x) * rows(x, self.gains[step])
 
 
+class StepsOfFive(nn.Module):
+    """Gains of each step behind dimensions of their own; its name for their number is its own."""
+
+    def __init__(self, channels: int, trained: int = 5) -> None:
+        super().__init__()
+        self.register_buffer("shape", torch.ones(1, channels))
+        self.gains = nn.Parameter(torch.ones(trained, 1, channels))
+
+    def forward(self, x: Tensor, step: int = 0) -> Tensor:
+        return apart(x, moments(x)) * rows(x, self.gains[step].flatten())
+
+
+class StepsOfTwelve(StepWeights):
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, 12)
+
+
 class StepAndMore(StepWeights):
     """As the norms of MAML++ are called: the step, and parameters that may be given."""
 
@@ -674,6 +691,8 @@ CONVENTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
     "step[num_step=0,1,2]+no_context": (StepWeights,),
     "step[step=0,1,2]+frozen": (StepMoments,),
     "step[step=0,1]+mode_flag": (StepContext,),
+    "step[step=0,1,2,3,4]+no_context": (StepsOfFive,),
+    "step[num_step=0,1,2,6,10,11]+no_context": (StepsOfTwelve,),
     "step[num_step=0,1,2]+functional[params=dict]+no_context": (StepAndMore,),
     "functional[params=dict]+mode_flag": (ParamsDict,),
     "functional[weights=list]+mode_flag": (WeightsList,),

@@ -83,8 +83,8 @@ def detect_adapter(
         chosen.adapter,
         rank,
         chosen.sentence,
-        (*chosen.cautions, *_left_alone(trial, chosen.adapter)),
-        (*_as_near(chosen, found), *of_vectors),
+        (*chosen.cautions, *_as_near(chosen, found), *_left_alone(trial, chosen.adapter)),
+        of_vectors,
         hangs,
     )
 
@@ -140,8 +140,8 @@ def _as_near(chosen: Evidence, found: list[Evidence]) -> list[str]:
         and chosen.strength <= Strength.MEASURED
     ]
     return [
-        f"called by the adapter {chosen.adapter.name}: {chosen.sentence}; {e.adapter.name} fits"
-        f" nearly as well (--adapter {e.adapter.name}): {e.sentence}"
+        f"It was called by the adapter {chosen.adapter.name}: {chosen.sentence}; {e.adapter.name}"
+        f" fits nearly as well (--adapter {e.adapter.name}): {e.sentence}."
         for e in near
     ]
 

@@ -22,6 +22,11 @@ _COUNTS = (
     "max_num_steps", "total_steps", "number_of_steps", "n_inner_steps", "num_inner_loop_steps",
 )  # fmt: skip
 _ASSUMED = 3
+_MOST = 33
+"""Steps that are tried to see at which a layer raises first."""
+
+_EACH = 8
+"""So many steps are called each; of more, some at both ends and one between."""
 
 
 class AtEachStep(BoundCall):
@@ -45,7 +50,16 @@ def _around(text: str) -> Around:
     return lambda wrap: lambda layer: wrap(AtEachStep(layer, name, steps))
 
 
-def _how_many(layer: Any) -> int:
+def _how_many(trial: Trial, name: str) -> int:
+    """How many steps a layer answers at, where it does not at all; else as many as it says that
+    it is built for."""
+    for step in range(_MOST):
+        if _refusal(_bound(trial, name, (step,))) is not None:
+            return step or _said_by(trial.layer)
+    return _said_by(trial.layer)
+
+
+def _said_by(layer: Any) -> int:
     """How many steps a layer says that it is built for, or has weights or moments for."""
     bare = bare_layer(layer)
     for name in _COUNTS:
@@ -63,7 +77,9 @@ def _how_many(layer: Any) -> int:
 
 
 def _chosen(count: int) -> tuple[int, ...]:
-    return tuple(dict.fromkeys((0, 1, count - 2, count - 1))) if count > 2 else tuple(range(count))
+    if count <= _EACH:
+        return tuple(range(count))
+    return (0, 1, 2, count // 2, count - 2, count - 1)
 
 
 def recognise(trial: Trial) -> Evidence | None:
@@ -79,7 +95,7 @@ def recognise(trial: Trial) -> Evidence | None:
 
 
 def _at_steps(trial: Trial, name: str) -> Evidence | None:
-    count = _how_many(trial.layer)
+    count = _how_many(trial, name)
     steps = _chosen(count)
     inner = trial.ask(_bound(trial, name, steps))
     if inner is None or inner.strength is Strength.LAST_RESORT:

@@ -86,6 +86,12 @@ MOMENTS = _set(
 )
 """Arguments that are moments of a context."""
 
+RUNNING = _set("running moving ema average averages avg accumulated cumulative tracked")
+"""Words in the names of moments that many calls move."""
+
+MOMENTA = _set("momentum decay decay_rate ema_decay ema_momentum bn_momentum beta_ema rho")
+"""Attributes that say by how much one call moves them."""
+
 CONTEXT_VERBS = (
     "support", "context", "condition", "adapt", "enable", "start", "begin", "collect", "open",
     "unfreeze", "learn", "train", "fit", "record",
