@@ -41,8 +41,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "weight": ("weight", "gamma"),
     "bias": ("bias", "beta"),
     "eps": ("eps", "epsilon", "variance_epsilon"),
-    "running_mean": ("running_mean",),
-    "running_var": ("running_var",),
+    "running_mean": ("running_mean", "moving_mean", "ra_mean", "mean"),
+    "running_var": ("running_var", "moving_var", "moving_variance", "ra_var", "var"),
     "momentum": ("momentum",),
     "groups": ("num_groups", "groups"),
 }

@@ -30,6 +30,9 @@ WORDED = _set(
 )
 """Arguments whose value is a word for the context and another for targets."""
 
+SAYING_LITTLE = _set("split set role kind which subset loop")
+"""Of these, names of many other things: a value that changes an answer is none for a context."""
+
 WORDS: tuple[tuple[object, object], ...] = (
     ("support", "query"),
     ("context", "target"),
