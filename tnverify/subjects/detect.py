@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tnverify.contract.claims import Claims
     from tnverify.subjects.subject import Factory
 
-_ORDER = ("backup", "step", "functional", "stats", "option", "set_mode")
+_ORDER = ("backup", "step", "functional", "stats", "option", "set_mode", "taught")
 """What stands around a convention, from the outside in: each asks only those behind it."""
 
 VECTORS = (

@@ -99,7 +99,7 @@ def _measured(trial: Trial) -> Movement:
             return Movement(False)
         reads_others = _reads_others(trial, built)
         # A switch of its own is not what the layer was built with: it is set for every call.
-        switched = bool({"option", "set_mode"} & set(trial.parts))
+        switched = bool({"option", "set_mode", "taught"} & set(trial.parts))
         found: dict[str, Any] = {
             "reads_others": reads_others and not switched,
             "built_so": _built_in_eval(bare_layer(trial.layer)) and not switched,

@@ -19,6 +19,7 @@ from tnverify.subjects.adapters.option import OPTION
 from tnverify.subjects.adapters.set_mode import SET_MODE
 from tnverify.subjects.adapters.stats import STATS
 from tnverify.subjects.adapters.step import STEP
+from tnverify.subjects.adapters.taught import TAUGHT
 
 ADAPTERS: dict[str, Adapter] = {
     adapter.name: adapter
@@ -32,6 +33,7 @@ ADAPTERS: dict[str, Adapter] = {
         NO_CONTEXT,
         OPTION,
         SET_MODE,
+        TAUGHT,
         STEP,
         FUNCTIONAL,
         STATS,

@@ -20,11 +20,11 @@ from tnverify.subjects.adapters.signature import (
     give,
     side_parameters,
 )
-from tnverify.subjects.adapters.spoken import spoken, words_in
+from tnverify.subjects.adapters.spoken import pairs_of, spoken, words_in
 from tnverify.subjects.movement import movement, reads_others_in_eval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from tnverify.subjects.adapters.base import Around
     from tnverify.subjects.trial import Trial
@@ -118,24 +118,15 @@ def _plain_pairs(layer: Any, parameter: Parameter) -> Iterator[tuple[Any, Any]]:
         yield False, True
         return
     if typing.get_origin(kind) is typing.Literal:
-        yield from _likeliest(typing.get_args(kind)[:4])
+        yield from pairs_of(typing.get_args(kind))
         return
     if not _is_flag(kind, parameter):
-        said = [*_texts(parameter.default), *spoken(layer, name)]
-        if len(said) == 1:
-            said.append("other" if isinstance(said[0], str) else said[0] + 1)
-        yield from _likeliest(list(dict.fromkeys(said)))
+        yield from pairs_of([*_texts(parameter.default), *spoken(layer, name)])
     if name in words.WORDED:
         yield from words.WORDS
     else:
         yield False, True
         yield True, False
-
-
-def _likeliest(values: Sequence[Any]) -> list[tuple[Any, Any]]:
-    """All pairs, in the usual words' order where they are among them."""
-    pairs = list(itertools.permutations(values, 2))
-    return sorted(pairs, key=lambda pair: pair not in words.WORDS)
 
 
 def _texts(default: Any) -> tuple[Any, ...]:
@@ -210,6 +201,9 @@ def _with_default(trial: Trial, name: str, option: Parameter, found: Evidence) -
     return replace(found, cautions=(*found.cautions, caution))
 
 
+_SWITCHES = frozenset(("option", "set_mode", "taught"))
+
+
 def best_switch(
     trial: Trial,
     part: Adapter,
@@ -217,10 +211,13 @@ def best_switch(
     *,
     needed: bool = False,
     conditions: bool = False,
+    says: str = "{} where others call train() and eval()",
 ) -> Evidence | None:
     """The first switch after which targets are answered by a context, or by meta-training; else
     the first that changes an answer, unless it must be one that `conditions`; where one is
     `needed`, else the first that is taken."""
+    if _SWITCHES & set(trial.parts):
+        return None  # one switch is told by train() and eval(), and only one
     fallback: Evidence | None = None
     for text, bind in switches:
         bound = trial.through(part.name, bind)
@@ -228,7 +225,7 @@ def best_switch(
         if inner is None or inner.strength is Strength.LAST_RESORT:
             continue
         moved = movement(bound)
-        said = f"{text} where others call train() and eval(): {inner.sentence}"
+        said = f"{says.format(text)}: {inner.sentence}"
         found = Evidence(around(part, text, inner.adapter), Strength.NAMED, said, inner.cautions)
         if moved.conditioned or inner.strength > Strength.MEASURED:
             return found

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 
+from tnverify.subjects.adapters import words
 from tnverify.subjects.adapters.signature import bare_layer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _MOST = 5
 """Values of one argument that are tried, in pairs."""
@@ -30,6 +32,21 @@ def spoken(layer: Any, argument: str) -> tuple[Any, ...]:
             for value in _compared(node, argument, bare):
                 found.setdefault(value)
     return tuple(found)[:_MOST]
+
+
+def pairs_of(values: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Return pairs of values for a context and for targets, usual words in their order first.
+
+    One value alone goes with the words that usually go with it, else with any other.
+    """
+    known = list(dict.fromkeys(values))[:_MOST]
+    if len(known) == 1:
+        (one,) = known
+        known += [b if a == one else a for a, b in words.WORDS if one in (a, b) and a != b]
+    if len(known) == 1:
+        known.append("other" if isinstance(known[0], str) else known[0] + 1)
+    pairs = itertools.permutations(known, 2)
+    return sorted(pairs, key=lambda pair: pair not in words.WORDS)
 
 
 def words_in(layer: Any) -> frozenset[str]:
@@ -71,7 +88,7 @@ def _is(node: ast.expr, argument: str) -> bool:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         return _is(node.func.value, argument)
     if isinstance(node, ast.Attribute):
-        return node.attr.lstrip("_") == argument
+        return node.attr.lstrip("_") == argument.lstrip("_")
     return isinstance(node, ast.Name) and node.id == argument
 
 
