@@ -53,6 +53,24 @@ class Needs(nn.Module):
         self.bn = nn.BatchNorm2d(classes)
 
 
+def tokens() -> list[nn.Module]:
+    return [nn.LayerNorm(4), nn.LayerNorm(5)]
+
+
+class ByName(nn.InstanceNorm2d):
+    def __init__(self, *, num_channels: int) -> None:
+        super().__init__(num_channels)
+
+
+def branches() -> dict[str, nn.Module]:
+    return {"one": nn.LayerNorm(4), "other": nn.LayerNorm(5)}
+
+
+class Configured(nn.Module):
+    def __init__(self, groups: int, channels: int) -> None:
+        super().__init__()
+
+
 def driven(spec: str, **asked: Any) -> Any:
     return drive(SubjectRecipe(spec, **asked))
 
@@ -64,7 +82,9 @@ def driven(spec: str, **asked: Any) -> Any:
         (f"{FILE}:Network#block.flag", "mode_flag", 6, None),
         (f"{FILE}:Network()#block.bn", "frozen", 6, None),
         (f"{FILE}:layer_of_seven", "mode_flag", 7, None),
-        (f"{FILE}:several", "mode_flag", 4, None),
+        (f"{FILE}:several", "mode_flag", 4, "the first of 2 layers; name the others as"),
+        (f"{__file__}:tokens#1", "no_context", 5, None),
+        (f"{__file__}:ByName", "no_context", None, None),
         (f"{FILE}:several#1", "no_context", 6, None),
         (f"{FILE}:Wraps", "frozen", None, "its argument bn was given a batch norm"),
         (f"{FILE}:converted", "mode_flag", None, "its argument model was given a batch norm in a"),
@@ -85,9 +105,7 @@ def test_what_a_spec_names_is_built(
     found = driven(spec)
     assert found.adapter.name == adapter
     assert found.factory.only == width
-    assert [note for note in found.notes if "nearly as well" not in note] == list(
-        found.factory.notes
-    )
+    assert found.notes == found.factory.notes
     assert (says is None) == (not found.factory.notes)
     assert says is None or says in found.factory.notes[0]
 
@@ -98,6 +116,12 @@ def test_what_a_spec_names_is_built(
         (f"{FILE}:Network#block.bm", "a ModuleDict has no 'bm': did you mean 'bn'"),
         (f"{FILE}:Network#blok", "a Network has no 'blok': did you mean 'block'"),
         (f"{FILE}:several#2", "a list has no '2'"),
+        (f"{__file__}:branches", "it is several layers: say which behind #, one of one, other"),
+        (f"{__file__}:Configured", "write a call, as"),
+        (
+            f"{FILE}:Network",
+            "with (4, 6), as a network does and no norm: name the norm that is meant",
+        ),
         (f"{__file__}:Needs#bn", "wants classes: write its arguments, Needs(...)#bn"),
     ],
 )

@@ -215,7 +215,7 @@ def _wrapped(layer: Any) -> tuple[str, ...]:
     if not isinstance(layer, torch.nn.Module):
         return ()
     parts = dict(layer.named_modules())
-    norms = [name for name, part in parts.items() if name and _has_eps(part)]
+    norms = [name for name, part in parts.items() if name and has_eps(part)]
     if len(norms) != 1:
         return ()
     steps = norms[0].split(".")
@@ -227,7 +227,8 @@ def _wrapped(layer: Any) -> tuple[str, ...]:
     return tuple(f"{name}." for name in sorted(on_the_way, key=len) if name)
 
 
-def _has_eps(part: Any) -> bool:
+def has_eps(part: Any) -> bool:
+    """Whether a part of a layer is a norm, as far as its names tell."""
     return any(isinstance(getattr(part, name, ""), float | None) for name in _NAMES["eps"])
 
 

@@ -27,7 +27,7 @@ from tnverify.subjects.limiting import with_limits
 from tnverify.subjects.ordinary import ordinary, ordinary_tasks
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.ranks import find_rank
-from tnverify.subjects.sources import source_of
+from tnverify.subjects.sources import beside, source_of
 from tnverify.subjects.spec import Unusable
 from tnverify.subjects.starting import FirstInstances, makes_parameters_when_called, same_values
 from tnverify.subjects.subject import Factory, Subject
@@ -107,7 +107,8 @@ def drive(request: SubjectRecipe, device: str = "cpu", declared: Claims | None =
             )
             expect_answers(replace(subject, limits=request.limits))
     except SubjectRaised as raised:
-        raise Unusable(str(raised)) from None
+        ours = isinstance(raised.error, Unusable)
+        raise Unusable(str(raised.error if ours else raised)) from None
     except TooSlow:
         raise Unusable(
             f"its calls are slow: finding out how it is called took longer than"
@@ -126,6 +127,7 @@ def factory_of(spec: Spec, setup: str | None = None, limits: Limits | None = Non
     if width is None and not source.takes_channels:
         width = fixed_width(bare)
     spatial = None if limits is None else limits.spatial
+    bare = replace(bare, notes=(*bare.notes, *beside(spec, source)))
     return replace(bare, setup=setup, only=None if width is None else OnlyWidth(width, spatial))
 
 

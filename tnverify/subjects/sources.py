@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tnverify.contract.claims import nearest
+from tnverify.subjects.guard import calling
 from tnverify.subjects.jax import is_jax, jax_call
 from tnverify.subjects.spec import Unusable, stand_in
 
@@ -87,10 +88,18 @@ class Inside:
     def __call__(self, *arguments: object, **keywords: object) -> Any:
         return self.taken_out(self.built(*arguments, **keywords))
 
+    def how_many(self, *arguments: object, **keywords: object) -> int:
+        """How many layers are built: one, or those of a list."""
+        found = self.built(*arguments, **keywords)
+        return len(found) if isinstance(found, list | tuple | torch.nn.ModuleList) else 1
+
     def taken_out(self, found: Any) -> Any:
         """The layer, in what was built."""
         if not self.path and isinstance(found, list | tuple | torch.nn.ModuleList):
             return found[0]
+        if not self.path and isinstance(found, dict | torch.nn.ModuleDict):
+            names = ", ".join(map(str, found))
+            raise Unusable(f"it is several layers: say which behind #, one of {names}")
         for part in self.path:
             found = _step(found, part, ".".join(self.path))
         return found
@@ -119,6 +128,19 @@ def source_of(spec: Spec) -> Source:
     if not path and isinstance(found, type):
         return source
     return Source(Inside(source.call, path), source.notes, source.takes_channels)
+
+
+def beside(spec: Spec, source: Source) -> tuple[str, ...]:
+    """A sentence on the layers beside the first, where several are built and none is named."""
+    if not isinstance(source.call, Inside) or source.call.path:
+        return ()
+    positional, keywords = spec.arguments(2, (4, 4))
+    with calling("build"):
+        count = source.call.how_many(*positional, **keywords)
+    if count < 2:
+        return ()
+    others = ", ".join(f"{spec.text}#{place}" for place in range(1, min(count, 4)))
+    return (f"the first of {count} layers; name the others as {others}",)
 
 
 def _says_channels(spec: Spec) -> bool:
@@ -164,7 +186,8 @@ def _bare(function: Callable[..., object]) -> Source:
         return Source(Called(function), takes_channels=False)
     first = named[0]
     if first.kind is Parameter.VAR_POSITIONAL or _is_channels(first):
-        return Source(function)
+        by_name = first.kind is Parameter.KEYWORD_ONLY
+        return Source(Called(function, first.name) if by_name else function)
     wraps = _wrapped(first)
     if wraps is not None:
         said = f"its argument {first.name} was given a batch norm" + (

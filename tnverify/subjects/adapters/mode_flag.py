@@ -52,7 +52,8 @@ def recognise(trial: Trial) -> Evidence | None:
         return None
     if moved.built_so and not moved.needs_context:
         said = "eval() of all its parts answers by what train() of all of them saw"
-        return Evidence(MODE_FLAG, Strength.NEARLY, said)
+        averages = moved.kept >= 0.5 or moved.named_so
+        return Evidence(MODE_FLAG, Strength.POSSIBLE if averages else Strength.NEARLY, said)
     if not moved.kept:
         said = "eval() answers by the context that train() saw last, and by nothing before it"
         return Evidence(MODE_FLAG, Strength.MEASURED, said)
