@@ -111,7 +111,7 @@ class _Case:
     def explain_form(self) -> None:
         """Laws that met an answer of the wrong form, as plain calls are given it too."""
         names = [n for n, record in self.open.items() if _ended(record).symptom == "form"]
-        form = plain_answer(self.subject).form if names else None
+        form = plain_answer(self.subject).form if len(names) > 1 else None
         if form is not None:
             first, *others = sorted(names, key=lambda name: telling(self.found[name]))
             self._blame(f"{FORM}: {form}", [first], others)
