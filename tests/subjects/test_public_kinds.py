@@ -163,6 +163,17 @@ def test_what_was_built_in_eval_is_called_as_it_was_built(layers: Path) -> None:
     assert "other_targets" in found.target_reads
 
 
+def test_maps_of_three_dimensions_are_no_promise_of_axes_that_are_written_down(
+    layers: Path,
+) -> None:
+    prober = SubjectProber(drive(SubjectRequest(f"{layers}:FloatMoments")))
+    assert not prober.takes(1)
+    assert not prober.takes(3)
+    both = SubjectProber(drive(SubjectRequest(f"{layers}:NoConstructor")))
+    assert both.takes(1)
+    assert both.takes(3)
+
+
 def test_an_answer_in_another_shape_promises_no_rank(layers: Path) -> None:
     prober = SubjectProber(drive(SubjectRecipe(f"{layers}:AnswersVectorsByAccident")))
     assert prober.takes(2)
