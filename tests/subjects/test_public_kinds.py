@@ -102,6 +102,36 @@ class WrapsBatchNorm(nn.Module):
         return self.bn(x)
 
 
+class IgnoresEps(nn.Module):
+    def __init__(self, channels, eps=1e-3):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x):
+        return nn.functional.instance_norm(x, weight=self.weight, bias=self.bias)
+
+
+class FloorsVariances(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.eps = 1e-5
+
+    def forward(self, x):
+        var, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+        return (x - mean) / var.clamp_min(self.eps).sqrt()
+
+
+class FixesEps(IgnoresEps):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.used = self.eps
+
+    def forward(self, x):
+        return nn.functional.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.used)
+
+
 class AnswersVectorsByAccident(nn.Module):
     def __init__(self, channels):
         super().__init__()
@@ -141,6 +171,24 @@ def test_float64_is_not_taken_for_float32(name: str) -> None:
 def test_a_wrapped_norm_is_the_scheme_that_it_wraps(layers: Path) -> None:
     claims = resolve(SubjectRequest(f"{layers}:WrapsBatchNorm")).subject.claims
     assert claims.scheme.name == "conventional_bn"
+
+
+def test_an_eps_that_is_ignored_is_named_and_not_put_elsewhere(layers: Path) -> None:
+    found = resolve(SubjectRequest(f"{layers}:IgnoresEps")).subject
+    assert found.claims.scheme.name == "instance_norm"
+    assert found.cautions == (
+        "Its eps (0.001) is ignored: its outputs are those of instance_norm with 1e-05.",
+    )
+    fixed = resolve(SubjectRequest(f"{layers}:FixesEps")).subject
+    assert (fixed.claims.scheme.name, fixed.eps) == ("instance_norm", 1e-3)
+    assert (fixed.cautions, fixed.notes[0]) == (
+        (),
+        "its eps (0.001) changes nothing once it is built",
+    )
+    for subject in (found, fixed):
+        assert subject.handles.path("eps") is None
+    assert not drive(SubjectRequest("torch.nn:BatchNorm2d")).eps_is_idle
+    assert not drive(SubjectRequest(f"{layers}:FloorsVariances")).eps_is_idle
 
 
 def test_groups_that_only_calls_ask_for_make_the_step(layers: Path) -> None:

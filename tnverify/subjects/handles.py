@@ -70,6 +70,9 @@ class Handles:
     def path(self, handle: str) -> str | None:
         return self._by_name.get(handle)
 
+    def without(self, handle: str) -> Handles:
+        return Handles(tuple(each for each in self.paths if each[0] != handle), self.notes)
+
     def get(self, layer: Any, handle: str) -> Any:
         """The attribute behind a handle; None where there is none."""
         path = self._by_name.get(handle)
@@ -242,7 +245,8 @@ def handles_of(subject: Subject, claims: Claims) -> Handles:
     """Return the handles of a subject under some claims; raises Unusable as `find_handles`."""
     step, spatial = subject.channel_step, (4, 3, 2)[: subject.rank]
     layers = [(width, subject.factory(width, spatial)) for width in (3 * step, 2 * step)]
-    return find_handles(layers, claims, subject.given_handles)
+    found = find_handles(layers, claims, subject.given_handles)
+    return found.without("eps") if subject.eps_is_idle else found
 
 
 def _check_given(handle: str, path: str, layers: Layers) -> None:

@@ -82,6 +82,12 @@ def infer(subject: Subject, declared: Claims | None) -> Inference:
     nearness = None if claims.has_formula else found.nearness
     shows = found.claims.has_formula and (found.fits or nearness is not None)
     held = replace(subject, claims=claims, handles=handles, eps=found.eps, notes=notes)
+    if _ignores_eps(subject, found, claims):
+        caution = (
+            f"Its eps ({subject.eps:g}) is ignored: its outputs are those of {claims.scheme.name}"
+            f" with {found.eps:g}."
+        )
+        held = replace(held, cautions=(*held.cautions, caution))
     is_wrong = declared is not None and claims.has_formula and not found.fits
     return Inference(
         held,
@@ -94,6 +100,12 @@ def infer(subject: Subject, declared: Claims | None) -> Inference:
 def _may_be_held_to(found: Fit) -> bool:
     excused = found.claims.scheme.name in _EXCUSED
     return found.claims.has_formula and found.fits and found.parts is None and not excused
+
+
+def _ignores_eps(subject: Subject, found: Fit, claims: Claims) -> bool:
+    """Whether the formula fits with another eps than the one that the layer shows."""
+    fits = claims.has_formula and claims.scheme.name != "none" and found.fits
+    return subject.eps_is_idle and fits and found.eps != subject.eps
 
 
 def _said_of(found: Fit, declared: Claims | None) -> tuple[str, ...]:

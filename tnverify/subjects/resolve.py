@@ -52,6 +52,9 @@ _IMPORT_SECONDS = 120.0
 MOST_HANGS = 4
 """Calls that may hang while a layer is measured: it is taken to hang at all others, too."""
 
+_LARGE_EPS = 2.0**20
+"""Larger than any variance of an ordinary task, which an eps may be a floor for."""
+
 MEASURING_SECONDS = 600.0
 """How long finding its sizes, whom it reads and which scheme it is may take."""
 
@@ -214,7 +217,31 @@ def _measured(
         eps=1e-5 if shown is None else float(shown),
         eps_of_dtype=shown is None and leaves_eps_to_dtype(layer),
     )
-    return subject if driven.hangs else _with_lanes(subject)
+    if driven.hangs:
+        return subject
+    subject = _with_lanes(subject)
+    idle = shown is not None and _eps_is_idle(subject)
+    if not idle:
+        return subject
+    said = f"its eps ({subject.eps:g}) changes nothing once it is built"
+    notes = (*subject.notes, said)
+    return replace(subject, eps_is_idle=True, handles=found.without("eps"), notes=notes)
+
+
+def _eps_is_idle(subject: Subject) -> bool:
+    """Whether a large eps that is put in the place of the layer's own changes no answer."""
+    task = ordinary(subject.rank, subject.channel_step).build(
+        subject.dtype(subject.lanes[0]), subject.device
+    )
+    prober = SubjectProber(subject)
+    try:
+        with time_limit():
+            usual, other = prober.answer(task), prober.with_eps(_LARGE_EPS).answer(task)
+    except (SubjectRaised, Violation, Hang):
+        return False
+    return all(
+        torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(usual, other, strict=True)
+    )
 
 
 def _is_lazy(subject: Subject) -> bool:
