@@ -8,7 +8,8 @@ from tnverify.faults.plain import PlainTaskNorm
 from tnverify.subjects import Factory, from_factory
 from tnverify.subjects.alike import answers_like
 from tnverify.subjects.fitting import comparing_tasks
-from tnverify.subjects.resolve import SubjectRequest, resolve
+from tnverify.subjects.recipe import SubjectRecipe
+from tnverify.subjects.resolve import resolve
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,5 +50,5 @@ def test_a_sound_layer_and_another_fault_are_like_none() -> None:
 
 def test_it_is_measured_where_a_claim_is_given_and_does_not_fit() -> None:
     spec = f"{__file__}:MeansOfVariances"
-    assert resolve(SubjectRequest(spec, claims="tasknorm_i")).alike == ("AveragedVariances",)
-    assert resolve(SubjectRequest(spec)).alike == ()
+    assert resolve(SubjectRecipe(spec, claims="tasknorm_i")).alike == ("AveragedVariances",)
+    assert resolve(SubjectRecipe(spec)).alike == ()

@@ -124,14 +124,14 @@ class BeginsWithTheFirst(QuickAttributes):
 
 
 def test_a_momentum_makes_moments_running_ones_however_far_a_call_moves_them() -> None:
-    found = drive(SubjectRequest(f"{__file__}:QuickAttributes"))
+    found = drive(SubjectRecipe(f"{__file__}:QuickAttributes"))
     assert found.adapter.name == "frozen"
     said = found.cautions[-1]
     assert "mode_flag fits nearly as well (--adapter mode_flag)" in said
 
 
 def test_a_layer_that_wants_a_context_and_averages_them_is_cautioned_about() -> None:
-    found = drive(SubjectRequest(f"{__file__}:BeginsWithTheFirst"))
+    found = drive(SubjectRecipe(f"{__file__}:BeginsWithTheFirst"))
     assert found.adapter.name == "mode_flag"
     assert "--adapter frozen takes train() calls for meta-training" in found.cautions[0]
 

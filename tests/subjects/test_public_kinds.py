@@ -169,17 +169,17 @@ def test_float64_is_not_taken_for_float32(name: str) -> None:
 
 
 def test_a_wrapped_norm_is_the_scheme_that_it_wraps(layers: Path) -> None:
-    claims = resolve(SubjectRequest(f"{layers}:WrapsBatchNorm")).subject.claims
+    claims = resolve(SubjectRecipe(f"{layers}:WrapsBatchNorm")).subject.claims
     assert claims.scheme.name == "conventional_bn"
 
 
 def test_an_eps_that_is_ignored_is_named_and_not_put_elsewhere(layers: Path) -> None:
-    found = resolve(SubjectRequest(f"{layers}:IgnoresEps")).subject
+    found = resolve(SubjectRecipe(f"{layers}:IgnoresEps")).subject
     assert found.claims.scheme.name == "instance_norm"
     assert found.cautions == (
         "Its eps (0.001) is ignored: its outputs are those of instance_norm with 1e-05.",
     )
-    fixed = resolve(SubjectRequest(f"{layers}:FixesEps")).subject
+    fixed = resolve(SubjectRecipe(f"{layers}:FixesEps")).subject
     assert (fixed.claims.scheme.name, fixed.eps) == ("instance_norm", 1e-3)
     assert (fixed.cautions, fixed.notes[0]) == (
         (),
@@ -187,8 +187,8 @@ def test_an_eps_that_is_ignored_is_named_and_not_put_elsewhere(layers: Path) -> 
     )
     for subject in (found, fixed):
         assert subject.handles.path("eps") is None
-    assert not drive(SubjectRequest("torch.nn:BatchNorm2d")).eps_is_idle
-    assert not drive(SubjectRequest(f"{layers}:FloorsVariances")).eps_is_idle
+    assert not drive(SubjectRecipe("torch.nn:BatchNorm2d")).eps_is_idle
+    assert not drive(SubjectRecipe(f"{layers}:FloorsVariances")).eps_is_idle
 
 
 def test_groups_that_only_calls_ask_for_make_the_step(layers: Path) -> None:
@@ -214,10 +214,10 @@ def test_what_was_built_in_eval_is_called_as_it_was_built(layers: Path) -> None:
 def test_maps_of_three_dimensions_are_no_promise_of_axes_that_are_written_down(
     layers: Path,
 ) -> None:
-    prober = SubjectProber(drive(SubjectRequest(f"{layers}:FloatMoments")))
+    prober = SubjectProber(drive(SubjectRecipe(f"{layers}:FloatMoments")))
     assert not prober.takes(1)
     assert not prober.takes(3)
-    both = SubjectProber(drive(SubjectRequest(f"{layers}:NoConstructor")))
+    both = SubjectProber(drive(SubjectRecipe(f"{layers}:NoConstructor")))
     assert both.takes(1)
     assert both.takes(3)
 
