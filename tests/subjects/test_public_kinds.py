@@ -12,7 +12,8 @@ from tnverify.contract.limits import Limits
 from tnverify.plans import Plan
 from tnverify.plans.fitting import fitted
 from tnverify.subjects.prober import SubjectProber
-from tnverify.subjects.resolve import SubjectRecipe, drive, resolve
+from tnverify.subjects.recipe import SubjectRecipe
+from tnverify.subjects.resolve import drive, resolve
 
 if TYPE_CHECKING:
     from pathlib import Path
