@@ -581,6 +581,61 @@ class PhaseProperty(Context):
         return self.answer(x)
 
 
+# a method for either side
+
+
+class ForwardTwice(Context):
+    def forward_support(self, x: Tensor) -> Tensor:
+        self.keep(x)
+        return self.answer(x)
+
+    def forward_query(self, x: Tensor) -> Tensor:
+        return self.answer(x)
+
+
+class FitsAndPredicts(nn.Module):
+    """Hands a state from one to the other, and cannot be called."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+
+    def fit(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        state = moments(x)
+        return apart(x, state), state
+
+    def predict(self, x: Tensor, state: tuple[Tensor, Tensor]) -> Tensor:
+        return apart(x, state)
+
+
+class Prepared(Context):
+    """Returns three things for a context."""
+
+    def condition_on(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mean, var = moments(x)
+        return apart(x, (mean, var)), mean, var
+
+    def apply_to(self, x: Tensor, state: tuple[Tensor, Tensor]) -> Tensor:
+        return apart(x, state)
+
+
+# more than outputs
+
+
+class WithMoments(Own):
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:  # type: ignore[override]  # a call of its own
+        return own(x), moments(x)
+
+
+class InADict(FlagPlain):
+    def forward(self, x: Tensor) -> dict[str, Tensor]:  # type: ignore[override]  # a call of its own
+        return {"norm": x.mean((2, 3)), "out": super().forward(x)}
+
+
+class InAList(Average):
+    def forward(self, x: Tensor) -> list[Tensor | None]:  # type: ignore[override]  # a call of its own
+        return [None, super().forward(x)]
+
+
 # a method that takes the context
 
 
@@ -941,6 +996,12 @@ CONVENTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
     "set_mode[set_adapting=True,False]+mode_flag": (SetsAdapting,),
     "set_mode[.use_stored=False,True]+mode_flag": (UsesStored,),
     "set_mode[.phase='adapt','infer']+mode_flag": (PhaseProperty,),
+    "methods[forward_support,forward_query]+mode_flag": (ForwardTwice,),
+    "methods[fit,predict]+no_context": (FitsAndPredicts,),
+    "methods[condition_on,apply_to]+no_context": (Prepared,),
+    "outputs[0]+no_context": (WithMoments,),
+    "outputs['out']+mode_flag": (InADict,),
+    "outputs[1]+frozen": (InAList,),
     "taught[set_context]+mode_flag": (SetsContext,),
     "taught[adapt]+mode_flag": (AdaptsTo,),
     "taught[update_stats]+mode_flag": (UpdatesStats,),

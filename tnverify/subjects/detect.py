@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from tnverify.contract.claims import Claims
     from tnverify.subjects.subject import Factory
 
-_ORDER = ("backup", "step", "functional", "stats", "option", "set_mode", "taught")
+_ORDER = (
+    "methods", "backup", "step", "functional", "outputs", "stats", "option", "set_mode", "taught",
+)  # fmt: skip
 """What stands around a convention, from the outside in: each asks only those behind it."""
 
 VECTORS = (
