@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +131,28 @@ def test_what_is_not_there_is_named_with_the_nearest(spec: str, says: str) -> No
         driven(spec)
     assert says in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+class KeepsNormsStill(nn.Module):
+    """Keeps its norm in eval(), whatever mode it is put in, as backbones that are tuned do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6))
+
+    def train(self, mode: bool = True) -> KeepsNormsStill:
+        super().train(mode)
+        self.stem[1].eval()
+        return self
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.stem(x).mean((2, 3))  # type: ignore[no-any-return]  # a tensor
+
+
+def test_a_norm_has_the_modes_that_its_network_gives_it() -> None:
+    kept = driven(f"{__file__}:KeepsNormsStill#stem.1")
+    layer = kept.factory(6, (4, 4))
+    assert not layer.train().training
+    assert not copy.deepcopy(layer).train().training
+    assert kept.adapter.name != "frozen"
+    assert driven(f"{FILE}:Network#block.bn").factory(6, (4, 4)).train().training

@@ -94,7 +94,13 @@ class Inside:
         return len(found) if isinstance(found, list | tuple | torch.nn.ModuleList) else 1
 
     def taken_out(self, found: Any) -> Any:
-        """The layer, in what was built."""
+        """The layer, in what was built: its modes are those that its network gives it."""
+        layer = self._at_path(found)
+        if layer is not found and _has_modes_of_its_own(found, self.path):
+            layer.train = ModeOfNetwork(found, layer)
+        return layer
+
+    def _at_path(self, found: Any) -> Any:
         if not self.path and isinstance(found, list | tuple | torch.nn.ModuleList):
             return found[0]
         if not self.path and isinstance(found, dict | torch.nn.ModuleDict):
@@ -103,6 +109,34 @@ class Inside:
         for part in self.path:
             found = _step(found, part, ".".join(self.path))
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class ModeOfNetwork:
+    """Puts a layer in the mode that it has once its network was put in one."""
+
+    network: torch.nn.Module
+    layer: torch.nn.Module
+
+    def __call__(self, mode: bool = True) -> torch.nn.Module:
+        kept = vars(self.layer).pop("train")
+        try:
+            self.network.train(mode)
+        finally:
+            self.layer.train = kept  # type: ignore[method-assign]  # its network decides
+        return self.layer
+
+
+def _has_modes_of_its_own(network: Any, path: tuple[str, ...]) -> bool:
+    """Whether a network, or a part of it on the way to a layer, has a train() of its own, as one
+    has that keeps its norms in eval()."""
+    usual = torch.nn.Module.train
+    part = network
+    for name in path:
+        if isinstance(part, torch.nn.Module) and type(part).train is not usual:
+            return True
+        part = _step(part, name, ".".join(path))
+    return False
 
 
 def source_of(spec: Spec) -> Source:
