@@ -38,6 +38,7 @@ Direction = dict[str, "Tensor"]
 
 _KEYS = {name: 40 + position for position, name in enumerate((*SETS, *HANDLES))}
 _WEIGHTS = 80
+_HALVED = 100
 _STRETCH = 0.7310585786300049
 """What makes weights of no short number of bits, which rounding to bfloat16 would leave alone."""
 _NOMINAL_EPS = 1e-5
@@ -144,6 +145,14 @@ class Loss:
                 noise = noise * (at * (1 - at)).abs().double()
             found[name] = noise.to(at.dtype)
         return found
+
+    def halves(self, direction: Direction) -> tuple[Direction, Direction]:
+        """Two directions whose sum is this one: each value moves in one of them, by lot."""
+        first = {}
+        for name, move in direction.items():
+            drawn = self.task.noise(move, _KEYS[name] + _HALVED)
+            first[name] = torch.where(drawn > 0, move, torch.zeros_like(move))
+        return first, {name: move - first[name] for name, move in direction.items()}
 
     def at(self, direction: Direction | None = None, step: float = 0.0) -> Point:
         """A fresh probe with inputs and parameters moved by `step` along `direction`."""

@@ -74,6 +74,7 @@ def first_order_gradients_are_right(norm: Prober, task: Task) -> None:
             step=loss.step,
             rounding=loss.rounding,
             what=f"the derivative by {', '.join(direction)} along a random direction",
+            halves=lambda: [loss.along(half) for half in loss.halves(direction)],
         )
 
 

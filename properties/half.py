@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from tnverify.contract import Prober, Task
 
 
+_SAME = 1e-3
+"""Share of the largest output by which float32 may move outputs that follow no mean."""
+
+
 def outputs_in_half(norm: Prober, task: Task) -> Run:
     """The outputs on half-precision input, in whatever dtype: a wider one is no worse here."""
     try:
@@ -74,6 +78,20 @@ def _stored(norm: Prober, task: Task, wanted: Run) -> Run:
     bound, smallest = norm.bound(widened_from_half(task)), torch.finfo(task.dtype).tiny
     u = unit(task.dtype)
     return Run(*(b + u * w.abs().clamp_min(smallest) for b, w in zip(bound, wanted, strict=True)))
+
+
+def expect_no_mean_in_outputs(norm: Prober, task: Task) -> None:
+    """Decline for a layer whose outputs move with the mean of all it is given.
+
+    A residual branch or a gate carries its input on: it stores that in half precision, whatever
+    its moments are summed in.
+    """
+    wide = widened_from_half(task)
+    mean = wide.context.mean()
+    near = norm.run(wide.with_sets(wide.context - mean, wide.targets - mean))
+    for moved, right in zip(norm.run(wide), near, strict=True):
+        if moved.numel() and float((moved - right).abs().max()) > _SAME * float(right.abs().max()):
+            not_claimed("no formula is claimed, and its outputs follow the mean of its input")
 
 
 def expect_float32_moments(norm: Prober, task: Task) -> None:

@@ -22,7 +22,7 @@ from .agreement import (
     trimmed,
 )
 from .cancellation import told_from_cancellation
-from .half import expect_float32_moments, far_in
+from .half import expect_float32_moments, expect_no_mean_in_outputs, far_in
 from .own_precision import OWN_PRECISION
 
 if TYPE_CHECKING:
@@ -198,7 +198,10 @@ def half_precision_input_keeps_float32_moments(norm: Prober, task: Task) -> None
     half = (torch.bfloat16, torch.float16)[task.salt % 2]
     if unit(task.dtype) >= unit(half):
         not_claimed("the layer's own dtype is no wider than half precision")
-    expect_float32_moments(norm, far_in(task, half))
+    far = far_in(task, half)
+    if not norm.claims.has_formula:
+        expect_no_mean_in_outputs(norm, far)
+    expect_float32_moments(norm, far)
 
 
 LAWS = (

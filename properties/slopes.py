@@ -9,7 +9,7 @@ import torch
 from tnverify.tolerances import expect_finite, expect_gradient, says_nothing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -26,6 +26,9 @@ SHARP = "the outputs curve too sharply here for differences to tell their slope"
 KINKED = "the outputs have a kink here: one-sided slopes differ, so there is none to compare with"
 
 
+TIED = "the outputs have no slope here: those along two directions are not that along their sum"
+
+
 def expect_slope(
     slope: float,
     terms: Callable[[float], Tensor],
@@ -33,10 +36,12 @@ def expect_slope(
     step: float,
     rounding: float,
     what: str,
+    halves: Callable[[], Sequence[Callable[[float], Tensor]]] = tuple,
 ) -> None:
     """`slope` is that of the sum of `terms` at zero, if the sum may err by `rounding`.
 
-    Says nothing at a kink, where the two one-sided slopes differ.
+    Says nothing at a kink: where the two one-sided slopes differ, or where slopes along the
+    `halves` of the direction do not add up to the whole's, as at ties under a median.
     """
 
     def value(at: float) -> float:
@@ -57,6 +62,13 @@ def expect_slope(
                 says_nothing(SHARP)
         if abs(slope - extrapolated) <= jump(terms, step):
             says_nothing(KINKED)
+        parts = [
+            (float(half(step / 2).sum()) - float(half(-step / 2).sum())) / step for half in halves()
+        ]
+        if parts and abs(sum(parts) - fine) > _RESOLVED * abs(fine) + len(parts) * (
+            allowed + noise
+        ):
+            says_nothing(TIED)
     expect_gradient(slope, extrapolated, allowed, what)
 
 

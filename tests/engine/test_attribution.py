@@ -12,7 +12,7 @@ from makeshift import subject
 from torch import Tensor, nn
 
 from tnverify.catalogue import load_catalogue
-from tnverify.engine.attribution import CANCELS, DRAWS, WRITES, attributed
+from tnverify.engine.attribution import CANCELS, DRAWS, FORM, WRITES, attributed
 from tnverify.engine.profiles import find_profile
 from tnverify.engine.trial import try_laws
 from tnverify.engine.verdicts import law_verdict
@@ -63,6 +63,17 @@ def outcomes(found: dict[str, LawVerdict]) -> dict[str, tuple[str, str | None]]:
 
 def test_a_sound_layer_is_left_alone() -> None:
     assert set(outcomes(settled(over_space, *FLOW, *OWN_DRAWS)).values()) == {("held", None)}
+
+
+def test_one_wrong_form_of_every_answer_is_one_finding() -> None:
+    found = outcomes(settled(lambda x: x[:, :1], *FLOW, "dtype_and_device_are_kept"))
+    (title,) = {cause for _, cause in found.values()}
+    assert title is not None
+    assert title.startswith(f"{FORM}: the context outputs have shape")
+    assert {name: outcome for name, (outcome, _) in found.items()} == {
+        **dict.fromkeys(FLOW, "inconclusive"),
+        "dtype_and_device_are_kept": "violated",
+    }
 
 
 @pytest.mark.parametrize(

@@ -201,3 +201,16 @@ def test_of_laws_about_isolation_the_plainest_comes_first() -> None:
         failing("a_task_forgets_the_task_before", "task_isolation"),
     ]
     assert group_causes(laws)[0].laws[0] == "a_task_forgets_the_task_before"
+
+
+def test_laws_that_say_what_is_known_to_be_wrong_come_first_in_their_family() -> None:
+    laws = [
+        failing("outputs_agree_with_the_formula", "moments"),
+        failing("extreme_scale_and_offset_saturate_without_nan", "blending"),
+        failing("the_pooled_variance_carries_the_between_mean_term", "blending"),
+    ]
+    known = ("the_pooled_variance_carries_the_between_mean_term",)
+    (cause,) = group_causes(laws, known)
+    assert cause.laws[0] == known[0]
+    leak = failing("a_target_ignores_the_other_targets", "transductivity", "flow")
+    assert group_causes([*laws, leak], known)[0].laws == ("a_target_ignores_the_other_targets",)

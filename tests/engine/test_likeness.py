@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -32,3 +32,25 @@ def test_what_a_law_was_measured_to_catch_goes_before_what_it_is_declared_to(
     kept = SimpleNamespace(kills={"One": (FORMULA, LIMIT), "Two": (LIMIT,), "Three": (LIMIT,)})
     monkeypatch.setattr(likeness, "measured", lambda _: kept)
     assert (likeness.breadth(LIMIT), likeness.breadth(FORMULA)) == (3, 1)
+
+
+def failing(*names: str) -> list[Any]:
+    return [
+        SimpleNamespace(law=SimpleNamespace(name=name), is_shown=True, cause=None) for name in names
+    ]
+
+
+BETWEEN = "the_pooled_variance_carries_the_between_mean_term"
+REPTILE = "tasknorm_i_at_n_over_n_plus_one_is_reptile_normalisation"
+
+
+def test_a_fault_that_answers_alike_counts_where_its_laws_fail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(likeness, "measured", lambda _: None)
+    alike = ("AveragedVariances",)
+    verdicts = failing(REPTILE, LIMIT, BETWEEN)
+    assert likeness.like_faults(verdicts, "tasknorm_i", "quick", alike) == alike
+    assert likeness.like_faults(verdicts, None, "quick", alike) == ()
+    assert likeness.like_faults(failing(LIMIT), "tasknorm_i", "quick", alike) == ()
+    assert likeness.kills_of(alike) == (BETWEEN, REPTILE)

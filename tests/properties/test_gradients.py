@@ -52,6 +52,26 @@ def test_rounding_that_is_declared_is_allowed_for() -> None:
         _slope(1.0 + 1e-8, math.sin, rounding=1e-18)
 
 
+class OfMedians(torch.nn.Module):
+    """Has two equal one-sided slopes, and no derivative, where all values are the same."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        flat = x.flatten(2)
+        middle = flat.median(2, keepdim=True).values
+        spread = (flat - middle).abs().median(2, keepdim=True).values
+        return ((flat - middle) / (spread + 1e-3)).view_as(x)
+
+
+def test_ties_under_a_median_say_nothing() -> None:
+    law = gradients.first_order_gradients_are_right
+    tried = trials.try_law(law, trials.subject_of(OfMedians, "inductive"), tasks=40)
+    assert tried.counted > 10
+    assert tried.failures == []
+
+
 class DetachedAndWrong(DetachedContextMoments, AveragedWeightGradient):
     """Its moments are detached, which may be declared; its weight's gradient is wrong."""
 

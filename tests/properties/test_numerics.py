@@ -4,13 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 import trials
 
 from tnverify.faults.plain import PlainNorm
 from tnverify.properties import layouts, numerics
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
+
+
+def layer(forward: Callable[[Tensor], Tensor]) -> Callable[[int], torch.nn.Module]:
+    """A class of layers without parameters that do this."""
+
+    class Layer(torch.nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return forward(x)
+
+    return lambda _channels: Layer()
+
+
+def gated(x: Tensor) -> Tensor:
+    return x * torch.sigmoid(0.3 * torch.nn.functional.instance_norm(x))
+
+
+def residual(x: Tensor) -> Tensor:
+    return x - 0.9 * torch.nn.functional.instance_norm(x)
+
+
+def moments_in_half(x: Tensor) -> Tensor:
+    dims = (2, 3)
+    mean, var = x.mean(dims, keepdim=True), x.var(dims, correction=0, keepdim=True)
+    return torch.relu((x - mean) / (var + 1e-5).sqrt())
 
 
 class RefusesHalf(PlainNorm):
@@ -47,3 +74,13 @@ def test_lost_precision_on_channels_last_input_is_no_wrong_layout() -> None:
     tried = trials.try_law(layouts.channels_last_input_gives_the_same, subject, tasks=12)
     assert tried.counted
     assert tried.failures == []
+
+
+def test_layers_that_carry_their_input_on_lose_digits_of_it_whatever_their_moments_are() -> None:
+    law = numerics.half_precision_input_keeps_float32_moments
+    for forward in (gated, residual):
+        tried = trials.try_law(law, trials.subject_of(layer(forward), "inductive"), tasks=12)
+        assert tried.failures == [], forward.__name__
+        assert tried.not_claimed is not None
+    tried = trials.try_law(law, trials.subject_of(layer(moments_in_half), "inductive"), tasks=12)
+    assert tried.failures

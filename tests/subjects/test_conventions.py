@@ -83,9 +83,57 @@ def test_of_the_conventions_that_fit_the_one_that_the_claim_allows_is_taken(
 
 def test_a_convention_that_fits_nearly_as_well_is_named() -> None:
     for layer, near in (("FlagBuffers", "frozen"), ("Fast", "mode_flag")):
-        (note,) = driven(layer).notes
-        assert f"nearly as well (--adapter {near})" in note
-    assert not driven("Average").notes
+        (caution,) = driven(layer).cautions
+        assert f"nearly as well (--adapter {near})" in caution
+    assert not driven("Average").cautions
+
+
+class QuickAttributes(torch.nn.Module):
+    """Running moments that are no buffers, and that one call moves most of the way."""
+
+    momentum = 0.7
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.mean, self.var = torch.zeros(channels, 1, 1), torch.ones(channels, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training:
+            self.move(x)
+        return (x - self.mean.to(x)) / (self.var.to(x) + 1e-5).sqrt()
+
+    def move(self, x: torch.Tensor) -> None:
+        var, mean = torch.var_mean(x, (0, 2, 3), correction=0)
+        self.mean = self.mean.to(x).lerp(mean[:, None, None], self.momentum)
+        self.var = self.var.to(x).lerp(var[:, None, None], self.momentum)
+
+
+class BeginsWithTheFirst(QuickAttributes):
+    """Has no moments before the first context."""
+
+    momentum = 0.1
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        del self.mean, self.var
+
+    def move(self, x: torch.Tensor) -> None:
+        if not hasattr(self, "mean"):
+            self.var, self.mean = torch.var_mean(x, (0, 2, 3), correction=0, keepdim=True)
+        super().move(x)
+
+
+def test_a_momentum_makes_moments_running_ones_however_far_a_call_moves_them() -> None:
+    found = drive(SubjectRecipe(f"{__file__}:QuickAttributes"))
+    assert found.adapter.name == "frozen"
+    said = found.cautions[-1]
+    assert "mode_flag fits nearly as well (--adapter mode_flag)" in said
+
+
+def test_a_layer_that_wants_a_context_and_averages_them_is_cautioned_about() -> None:
+    found = drive(SubjectRecipe(f"{__file__}:BeginsWithTheFirst"))
+    assert found.adapter.name == "mode_flag"
+    assert "--adapter frozen takes train() calls for meta-training" in found.cautions[0]
 
 
 class LeftAlone(torch.nn.InstanceNorm2d):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -68,3 +69,23 @@ def test_the_bound_of_two_values_counts_how_far_they_lie_from_zero() -> None:
     deviations = 1000.0
     assert bool((bound.targets > 2.0**-53 * deviations).all())
     assert bool((bound.targets < 1e-8).all())
+
+
+def test_the_bound_in_half_precision_counts_what_a_residual_stores_on_its_way() -> None:
+    """A norm, its product with a gain and their sum with the input are each rounded to half."""
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        gain = torch.tensor(0.3, dtype=x.dtype)
+        return x + gain * nn.functional.instance_norm(x, eps=1e-5)
+
+    subject = from_factory("made", Factory(layer(forward)), "inductive", "no_context")
+    prober = SubjectProber(subject)
+    plan = Plan(context=3, targets=3, channels=4, spatial=(5, 4), profile="normal")
+    for seed in range(20):
+        task = replace(plan, seed=seed).build(torch.bfloat16)
+        wide = task.with_sets(task.context.double(), task.targets.double())
+        exact = prober.answer(wide).targets
+        stored = torch.tensor(0.3, dtype=torch.bfloat16).double() - 0.3
+        exact = exact + stored * (exact - wide.targets) / 0.3
+        off = (prober.answer(task).targets.double() - exact).abs()
+        assert bool((off <= prober.bound(task).targets).all())

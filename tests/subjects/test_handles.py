@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 import torch
 from torch import nn
@@ -9,7 +11,10 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from tnverify.contract import parse_claims
 from tnverify.subjects import Unusable
-from tnverify.subjects.handles import find_handles
+from tnverify.subjects.handles import find_handles, leaves_eps_to_dtype
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class ThreeSteps(nn.Module):
@@ -71,3 +76,54 @@ def test_a_mapping_to_what_is_no_handle_is_refused(made: type[nn.Module], says: 
     with pytest.raises(Unusable) as raised:
         find_handles(layers_of(made), parse_claims("inductive"), {"weight": "weight"})
     assert says in str(raised.value)
+
+
+class Wraps(nn.Module):
+    """A norm and nothing else, as public code wraps one to give it a name or a layout."""
+
+    def __init__(self, norm: nn.Module) -> None:
+        super().__init__()
+        self.inner = norm
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.inner(x)
+        return out
+
+
+class WithItsOwnAffine(nn.Module):
+    """Weights of its own behind a norm that has none."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.gamma = nn.Parameter(torch.ones(channels))
+
+
+def paths_of(build: Callable[[int], nn.Module]) -> dict[str, str]:
+    layers = [(channels, build(channels)) for channels in (3, 2)]
+    return dict(find_handles(layers, parse_claims("inductive"), {}).paths)
+
+
+def test_what_a_wrapped_norm_holds_is_found_in_it() -> None:
+    found = paths_of(lambda channels: Wraps(Wraps(nn.BatchNorm2d(channels))))
+    assert found == {
+        name: f"inner.inner.{name}"
+        for name in ("weight", "bias", "eps", "running_mean", "running_var", "momentum")
+    }
+    own = paths_of(WithItsOwnAffine)
+    assert (own["weight"], own["running_var"]) == ("gamma", "norm.running_var")
+
+
+@pytest.mark.parametrize("beside", ["norm", "kernel"])
+def test_of_two_norms_or_a_norm_beside_other_weights_none_is_taken(beside: str) -> None:
+    def build(channels: int) -> nn.Module:
+        other = nn.BatchNorm2d(channels) if beside == "norm" else nn.Conv2d(channels, channels, 1)
+        return nn.Sequential(nn.BatchNorm2d(channels), other)
+
+    assert paths_of(build) == {}
+
+
+def test_a_wrapped_norm_that_leaves_eps_to_the_dtype_says_so() -> None:
+    assert leaves_eps_to_dtype(Wraps(nn.RMSNorm(3)))
+    assert not leaves_eps_to_dtype(Wraps(nn.RMSNorm(3, eps=1e-6)))
+    assert not leaves_eps_to_dtype(Wraps(nn.Linear(3, 3)))

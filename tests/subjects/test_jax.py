@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from tnverify.subjects.resolve import SubjectRecipe, drive, factory_of
+from tnverify.subjects.recipe import SubjectRecipe
+from tnverify.subjects.resolve import drive, factory_of
 from tnverify.subjects.spec import parse_spec
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def expected(values: torch.Tensor) -> torch.Tensor:
 
 def test_jax_is_not_imported_for_other_layers() -> None:
     code = (
-        "import sys; from tnverify.subjects.resolve import SubjectRecipe, drive;"
+        "import sys; from tnverify.subjects.recipe import SubjectRecipe;"
+        "from tnverify.subjects.resolve import drive;"
         "drive(SubjectRecipe('torch.nn:LayerNorm')); assert 'jax' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

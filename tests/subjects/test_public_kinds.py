@@ -12,7 +12,8 @@ from tnverify.contract.limits import Limits
 from tnverify.plans import Plan
 from tnverify.plans.fitting import fitted
 from tnverify.subjects.prober import SubjectProber
-from tnverify.subjects.resolve import SubjectRecipe, drive, resolve
+from tnverify.subjects.recipe import SubjectRecipe
+from tnverify.subjects.resolve import drive, resolve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,6 +94,45 @@ class RootOfSquares(nn.Module):
         return x / (x.pow(2).sum(dim=1, keepdim=True).sqrt() + 1e-10)
 
 
+class WrapsBatchNorm(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x):
+        return self.bn(x)
+
+
+class IgnoresEps(nn.Module):
+    def __init__(self, channels, eps=1e-3):
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(channels))
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x):
+        return nn.functional.instance_norm(x, weight=self.weight, bias=self.bias)
+
+
+class FloorsVariances(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.eps = 1e-5
+
+    def forward(self, x):
+        var, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+        return (x - mean) / var.clamp_min(self.eps).sqrt()
+
+
+class FixesEps(IgnoresEps):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.used = self.eps
+
+    def forward(self, x):
+        return nn.functional.instance_norm(x, weight=self.weight, bias=self.bias, eps=self.used)
+
+
 class AnswersVectorsByAccident(nn.Module):
     def __init__(self, channels):
         super().__init__()
@@ -129,6 +169,29 @@ def test_float64_is_not_taken_for_float32(name: str) -> None:
     assert not resolve(SubjectRecipe(f"torch.nn:{name}")).subject.claims.float32
 
 
+def test_a_wrapped_norm_is_the_scheme_that_it_wraps(layers: Path) -> None:
+    claims = resolve(SubjectRecipe(f"{layers}:WrapsBatchNorm")).subject.claims
+    assert claims.scheme.name == "conventional_bn"
+
+
+def test_an_eps_that_is_ignored_is_named_and_not_put_elsewhere(layers: Path) -> None:
+    found = resolve(SubjectRecipe(f"{layers}:IgnoresEps")).subject
+    assert found.claims.scheme.name == "instance_norm"
+    assert found.cautions == (
+        "Its eps (0.001) is ignored: its outputs are those of instance_norm with 1e-05.",
+    )
+    fixed = resolve(SubjectRecipe(f"{layers}:FixesEps")).subject
+    assert (fixed.claims.scheme.name, fixed.eps) == ("instance_norm", 1e-3)
+    assert (fixed.cautions, fixed.notes[0]) == (
+        (),
+        "its eps (0.001) changes nothing once it is built",
+    )
+    for subject in (found, fixed):
+        assert subject.handles.path("eps") is None
+    assert not drive(SubjectRecipe("torch.nn:BatchNorm2d")).eps_is_idle
+    assert not drive(SubjectRecipe(f"{layers}:FloorsVariances")).eps_is_idle
+
+
 def test_groups_that_only_calls_ask_for_make_the_step(layers: Path) -> None:
     assert drive(SubjectRecipe(f"{layers}:GroupsOfCalls")).channel_step == 8
 
@@ -147,6 +210,17 @@ def test_what_was_built_in_eval_is_called_as_it_was_built(layers: Path) -> None:
     found = resolve(SubjectRecipe(f"{layers}:MixedStatistics"))
     assert found.subject.adapter.name == "no_context"
     assert "other_targets" in found.target_reads
+
+
+def test_maps_of_three_dimensions_are_no_promise_of_axes_that_are_written_down(
+    layers: Path,
+) -> None:
+    prober = SubjectProber(drive(SubjectRecipe(f"{layers}:FloatMoments")))
+    assert not prober.takes(1)
+    assert not prober.takes(3)
+    both = SubjectProber(drive(SubjectRecipe(f"{layers}:NoConstructor")))
+    assert both.takes(1)
+    assert both.takes(3)
 
 
 def test_an_answer_in_another_shape_promises_no_rank(layers: Path) -> None:

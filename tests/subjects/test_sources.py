@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,24 @@ class Needs(nn.Module):
         self.bn = nn.BatchNorm2d(classes)
 
 
+def tokens() -> list[nn.Module]:
+    return [nn.LayerNorm(4), nn.LayerNorm(5)]
+
+
+class ByName(nn.InstanceNorm2d):
+    def __init__(self, *, num_channels: int) -> None:
+        super().__init__(num_channels)
+
+
+def branches() -> dict[str, nn.Module]:
+    return {"one": nn.LayerNorm(4), "other": nn.LayerNorm(5)}
+
+
+class Configured(nn.Module):
+    def __init__(self, groups: int, channels: int) -> None:
+        super().__init__()
+
+
 def driven(spec: str, **asked: Any) -> Any:
     return drive(SubjectRecipe(spec, **asked))
 
@@ -64,7 +83,9 @@ def driven(spec: str, **asked: Any) -> Any:
         (f"{FILE}:Network#block.flag", "mode_flag", 6, None),
         (f"{FILE}:Network()#block.bn", "frozen", 6, None),
         (f"{FILE}:layer_of_seven", "mode_flag", 7, None),
-        (f"{FILE}:several", "mode_flag", 4, None),
+        (f"{FILE}:several", "mode_flag", 4, "the first of 2 layers; name the others as"),
+        (f"{__file__}:tokens#1", "no_context", 5, None),
+        (f"{__file__}:ByName", "no_context", None, None),
         (f"{FILE}:several#1", "no_context", 6, None),
         (f"{FILE}:Wraps", "frozen", None, "its argument bn was given a batch norm"),
         (f"{FILE}:converted", "mode_flag", None, "its argument model was given a batch norm in a"),
@@ -85,9 +106,7 @@ def test_what_a_spec_names_is_built(
     found = driven(spec)
     assert found.adapter.name == adapter
     assert found.factory.only == width
-    assert [note for note in found.notes if "nearly as well" not in note] == list(
-        found.factory.notes
-    )
+    assert found.notes == found.factory.notes
     assert (says is None) == (not found.factory.notes)
     assert says is None or says in found.factory.notes[0]
 
@@ -98,6 +117,12 @@ def test_what_a_spec_names_is_built(
         (f"{FILE}:Network#block.bm", "a ModuleDict has no 'bm': did you mean 'bn'"),
         (f"{FILE}:Network#blok", "a Network has no 'blok': did you mean 'block'"),
         (f"{FILE}:several#2", "a list has no '2'"),
+        (f"{__file__}:branches", "it is several layers: say which behind #, one of one, other"),
+        (f"{__file__}:Configured", "write a call, as"),
+        (
+            f"{FILE}:Network",
+            "with (4, 6), as a network does and no norm: name the norm that is meant",
+        ),
         (f"{__file__}:Needs#bn", "wants classes: write its arguments, Needs(...)#bn"),
     ],
 )
@@ -106,3 +131,28 @@ def test_what_is_not_there_is_named_with_the_nearest(spec: str, says: str) -> No
         driven(spec)
     assert says in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+class KeepsNormsStill(nn.Module):
+    """Keeps its norm in eval(), whatever mode it is put in, as backbones that are tuned do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 6, 3), nn.BatchNorm2d(6))
+
+    def train(self, mode: bool = True) -> KeepsNormsStill:
+        super().train(mode)
+        self.stem[1].eval()
+        return self
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.stem(x).mean((2, 3))  # type: ignore[no-any-return]  # a tensor
+
+
+def test_a_norm_has_the_modes_that_its_network_gives_it() -> None:
+    kept = driven(f"{__file__}:KeepsNormsStill#stem.1")
+    layer = kept.factory(6, (4, 4))
+    assert not layer.train().training
+    assert not copy.deepcopy(layer).train().training
+    assert kept.adapter.name != "frozen"
+    assert driven(f"{FILE}:Network#block.bn").factory(6, (4, 4)).train().training

@@ -414,6 +414,67 @@ class BnTraining(Context):
 # a method that sets the mode
 
 
+class Shots(Context):
+    """Knows words of its own, and refuses all others."""
+
+    def forward(self, x: Tensor, mode: str) -> Tensor:
+        if mode == "shots":
+            self.keep(x)
+        elif mode != "queries":
+            raise ValueError(mode)
+        return self.answer(x)
+
+
+class Passes(Context):
+    """Nothing about its argument is known but what it is compared with."""
+
+    PASSES = ("first", "second")
+
+    def forward(self, x: Tensor, turn: str = "first") -> Tensor:
+        if turn not in self.PASSES:
+            raise KeyError(turn)
+        if turn == "first":
+            self.keep(x)
+        return self.answer(x)
+
+
+class FromContext(Context):
+    def forward(self, x: Tensor, from_context: bool) -> Tensor:
+        if not from_context:
+            self.keep(x)
+        return self.answer(x)
+
+
+class AnyKeywords(Context):
+    def forward(self, x: Tensor, **how: Any) -> Tensor:
+        if how.get("is_support", True):
+            self.keep(x)
+        return self.answer(x)
+
+
+class Matches(Context):
+    def forward(self, x: Tensor, stage: int) -> Tensor:
+        match stage:
+            case 3:
+                self.keep(x)
+            case 4:
+                pass
+            case _:
+                raise ValueError(stage)
+        return self.answer(x)
+
+
+class Centred(nn.Module):
+    """Options that change its outputs and tell nothing of a context."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor, centre: bool = True, kind: str = "rms") -> Tensor:
+        y = x - x.mean(tuple(range(2, x.dim())), keepdim=True) if centre else x
+        return own(y) if kind == "rms" else y
+
+
 class SetsMode(Context):
     mode = "support"
 
@@ -460,6 +521,159 @@ class Enables(Context):
         return self.answer(x) if self.kept is not None else own(x)
 
 
+class Enters(Context):
+    """One method, of an unusual name, takes words of its own."""
+
+    place = "episode"
+
+    def enter(self, name: str) -> None:
+        if name not in ("episode", "answer"):
+            raise KeyError(name)
+        self.place = name
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.place == "episode":
+            self.keep(x)
+        return self.answer(x)
+
+
+class SetsAdapting(Context):
+    _adapts = True
+
+    def set_adapting(self, flag: bool) -> None:
+        self._adapts = flag
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self._adapts:
+            self.keep(x)
+        return self.answer(x)
+
+
+class UsesStored(Context):
+    """Wants an attribute set."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.use_stored = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.use_stored:
+            self.keep(x)
+        return self.answer(x)
+
+
+class PhaseProperty(Context):
+    _phase = "adapt"
+
+    @property
+    def phase(self) -> str:
+        return self._phase
+
+    @phase.setter
+    def phase(self, value: str) -> None:
+        if value not in {"adapt", "infer"}:
+            raise ValueError(value)
+        self._phase = value
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self._phase == "adapt":
+            self.keep(x)
+        return self.answer(x)
+
+
+# a method for either side
+
+
+class ForwardTwice(Context):
+    def forward_support(self, x: Tensor) -> Tensor:
+        self.keep(x)
+        return self.answer(x)
+
+    def forward_query(self, x: Tensor) -> Tensor:
+        return self.answer(x)
+
+
+class FitsAndPredicts(nn.Module):
+    """Hands a state from one to the other, and cannot be called."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+
+    def fit(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        state = moments(x)
+        return apart(x, state), state
+
+    def predict(self, x: Tensor, state: tuple[Tensor, Tensor]) -> Tensor:
+        return apart(x, state)
+
+
+class Prepared(Context):
+    """Returns three things for a context."""
+
+    def condition_on(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mean, var = moments(x)
+        return apart(x, (mean, var)), mean, var
+
+    def apply_to(self, x: Tensor, state: tuple[Tensor, Tensor]) -> Tensor:
+        return apart(x, state)
+
+
+# more than outputs
+
+
+class WithMoments(Own):
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:  # type: ignore[override]  # a call of its own
+        return own(x), moments(x)
+
+
+class InADict(FlagPlain):
+    def forward(self, x: Tensor) -> dict[str, Tensor]:  # type: ignore[override]  # a call of its own
+        return {"norm": x.mean((2, 3)), "out": super().forward(x)}
+
+
+class InAList(Average):
+    def forward(self, x: Tensor) -> list[Tensor | None]:  # type: ignore[override]  # a call of its own
+        return [None, super().forward(x)]
+
+
+# a method that takes the context
+
+
+class SetsContext(Context):
+    def set_context(self, x: Tensor) -> None:
+        self.keep(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.answer(x)
+
+
+class AdaptsTo(Context):
+    """Answers by the item's own before."""
+
+    def adapt(self, support: Tensor) -> AdaptsTo:
+        self.keep(support)
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        return own(x) if self.kept is None else self.answer(x)
+
+
+class UpdatesStats(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("var", torch.ones(channels))
+
+    @torch.no_grad()
+    def update_stats(self, x: Tensor) -> None:
+        mean, var = moments(x)
+        self.mean.copy_(mean.flatten())
+        self.var.copy_(var.flatten())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return apart(x, (rows(x, self.mean), rows(x, self.var)))
+
+
 # the number of a step
 
 
@@ -493,6 +707,47 @@ class StepContext(Context):
         if self.training:
             self.keep(x)
         return self.answer(x) * rows(x, self.gains[step])
+
+
+class StepsOfFive(nn.Module):
+    """Gains of each step behind dimensions of their own; its name for their number is its own."""
+
+    def __init__(self, channels: int, trained: int = 5) -> None:
+        super().__init__()
+        self.register_buffer("shape", torch.ones(1, channels))
+        self.gains = nn.Parameter(torch.ones(trained, 1, channels))
+
+    def forward(self, x: Tensor, step: int = 0) -> Tensor:
+        return apart(x, moments(x)) * rows(x, self.gains[step].flatten())
+
+
+class StepsOfTwelve(StepWeights):
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, 12)
+
+
+class StepOfAnyName(StepWeights):
+    def forward(self, x: Tensor, i: int) -> Tensor:  # type: ignore[override]  # a call of its own
+        return super().forward(x, i)
+
+
+class StepByMethod(StepWeights):
+    step = 0
+
+    def set_step(self, step: int) -> None:
+        self.step = step
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # a call of its own
+        return super().forward(x, self.step)
+
+
+class StepByAttribute(StepWeights):
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.current_step = 0
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # a call of its own
+        return super().forward(x, self.current_step)
 
 
 class StepAndMore(StepWeights):
@@ -558,6 +813,34 @@ class Attribute(nn.Module):
         return own(x) * rows(x, self.fast_weights["weight"]) + rows(x, self.fast_weights["bias"])
 
 
+class AnyName(Context):
+    """Takes its parameters in an argument of an unusual name."""
+
+    def forward(self, x: Tensor, adapted: dict[str, Tensor]) -> Tensor:
+        if self.training:
+            self.keep(x)
+        return self.answer(x) * rows(x, adapted["weight"]) + rows(x, adapted["bias"])
+
+
+class NamedAsInANetwork(AnyName):
+    def forward(self, x: Tensor, weights: dict[str, Tensor]) -> Tensor:  # type: ignore[override]  # a call of its own
+        own_names = {"weight": weights["bn.weight"], "bias": weights["bn.bias"]}
+        return super().forward(x, own_names)
+
+
+class FastOnes(Context):
+    """Fast weights lie on the parameters themselves."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        for parameter in self.parameters():
+            parameter.fast = None  # type: ignore[attr-defined]  # that is the convention
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight, bias = (p if p.fast is None else p.fast for p in (self.weight, self.bias))  # type: ignore[attr-defined]  # as above
+        return own(x) * rows(x, weight) + rows(x, bias)
+
+
 # backup and restore
 
 
@@ -598,6 +881,40 @@ class BackedUpBatch(Running):
     def restore_backup_stats(self) -> None:
         self.mean.copy_(self._backup[0])
         self.var.copy_(self._backup[1])
+
+
+class BeginsTasks(Running):
+    """Adds every context to those before, until a task begins."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels)
+        self.begin_task()
+
+    def begin_task(self) -> None:
+        self.seen = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.seen += 1
+            self.momentum = 1 / self.seen
+            self.move(x)
+        return self.stored(x)
+
+
+class Resets(Context):
+    """Blends each context with those before, until it is reset."""
+
+    def reset(self) -> None:
+        self.kept = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            before = self.kept
+            self.keep(x)
+            if before is not None:
+                mean, var = (0.25 * a + 0.75 * b for a, b in zip(before, self.kept, strict=True))
+                self.kept = mean, var
+        return self.answer(x)
 
 
 # what wraps or converts a given model
@@ -655,7 +972,7 @@ CONVENTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
     "mode_flag": (FlagPlain, FlagBuffers, FlagBlend, FlagOfItsOwn),
     "frozen": (Average, Cumulative, LargestVariance, AdaptsAlways, Fast),
     "in_eval": (MixedInTraining, Noisy, Blends),
-    "no_context": (Own, Batch, NoModule, AlwaysTraining),
+    "no_context": (Own, Batch, NoModule, AlwaysTraining, Centred),
     "explicit_state": (Explicit, ExplicitObject, ExplicitToo),
     "handed_moments": (HandedPair, HandedApart, HandedByName),
     "handed_in_train": (HandedInTraining,),
@@ -664,22 +981,49 @@ CONVENTIONS: dict[str, tuple[Callable[..., Any], ...]] = {
     "option[mode='support','query']+mode_flag": (Modes,),
     "option[phase=ADAPT,PREDICT]+mode_flag": (Phases,),
     "option[stage='inner','outer']+mode_flag": (Literals,),
-    "option[is_support=True,False]+mode_flag": (IsSupport,),
+    "option[is_support=True,False]+mode_flag": (IsSupport, AnyKeywords),
+    "option[mode='shots','queries']+mode_flag": (Shots,),
+    "option[turn='first','second']+mode_flag": (Passes,),
+    "option[from_context=False,True]+mode_flag": (FromContext,),
+    "option[stage=3,4]+mode_flag": (Matches,),
     "option[is_training=True,False]+frozen": (IsTraining,),
     "option[use_running_average=False,True]+frozen": (UsesRunning,),
     "option[bn_training=True,False]+mode_flag": (BnTraining,),
     "set_mode[set_mode='support','query']+mode_flag": (SetsMode,),
     "set_mode[condition_mode,predict_mode]+mode_flag": (TwoMethods,),
     "set_mode[enable_adaptation,disable_adaptation]+mode_flag": (Enables,),
+    "set_mode[enter='episode','answer']+mode_flag": (Enters,),
+    "set_mode[set_adapting=True,False]+mode_flag": (SetsAdapting,),
+    "set_mode[.use_stored=False,True]+mode_flag": (UsesStored,),
+    "set_mode[.phase='adapt','infer']+mode_flag": (PhaseProperty,),
+    "methods[forward_support,forward_query]+mode_flag": (ForwardTwice,),
+    "methods[fit,predict]+no_context": (FitsAndPredicts,),
+    "methods[condition_on,apply_to]+no_context": (Prepared,),
+    "outputs[0]+no_context": (WithMoments,),
+    "outputs['out']+mode_flag": (InADict,),
+    "outputs[1]+frozen": (InAList,),
+    "taught[set_context]+mode_flag": (SetsContext,),
+    "taught[adapt]+mode_flag": (AdaptsTo,),
+    "taught[update_stats]+mode_flag": (UpdatesStats,),
     "step[num_step=0,1,2]+no_context": (StepWeights,),
+    "step[i=0,1,2]+no_context": (StepOfAnyName,),
+    "step[set_step()=0,1,2]+no_context": (StepByMethod,),
+    "step[.current_step=0,1,2]+no_context": (StepByAttribute,),
     "step[step=0,1,2]+frozen": (StepMoments,),
     "step[step=0,1]+mode_flag": (StepContext,),
+    "step[step=0,1,2,3,4]+no_context": (StepsOfFive,),
+    "step[num_step=0,1,2,6,10,11]+no_context": (StepsOfTwelve,),
     "step[num_step=0,1,2]+functional[params=dict]+no_context": (StepAndMore,),
     "functional[params=dict]+mode_flag": (ParamsDict,),
     "functional[weights=list]+mode_flag": (WeightsList,),
     "functional[weight,bias]+mode_flag": (WeightAndBias,),
     "functional[params=dict:weight,bias]+no_context": (NoneOfItsOwn,),
     "functional[.fast_weights=dict]+no_context": (Attribute,),
+    "functional[adapted=dict]+mode_flag": (AnyName,),
+    "functional[weights=dict@bn.]+mode_flag": (NamedAsInANetwork,),
+    "functional[*.fast]+no_context": (FastOnes,),
+    "backup[begin_task]+mode_flag": (BeginsTasks,),
+    "backup[reset]+mode_flag": (Resets,),
     "backup[backup_stats,restore_stats]+mode_flag": (BacksUp,),
     "backup[snapshot,restore]+mode_flag": (Snapshots,),
     "backup[backup_running_statistics,restore_backup_stats]+no_context": (BackedUpBatch,),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 DRAWS = "draws random numbers"
 WRITES = "writes to its input"
 CANCELS = "loses its digits on values far from zero, as E[x²] − E[x]² does (cancellation)"
+FORM = "answers in another form than its input's"
 NOT_FINITE = "answers NaN or infinity"
 
 
@@ -53,6 +54,7 @@ def attributed(
         case.explain_draws()
         case.explain_writes()
         case.explain_same_error()
+        case.explain_form()
         case.explain_not_finite()
         case.explain_lost_digits()
     return case.found
@@ -105,6 +107,14 @@ class _Case:
         if asked is not None and _alike(asked.removesuffix(".")) == _alike(text):
             return f"raises where gradients are asked for: {text}"
         return f"raises {text}"
+
+    def explain_form(self) -> None:
+        """Laws that met an answer of the wrong form, as plain calls are given it too."""
+        names = [n for n, record in self.open.items() if _ended(record).symptom == "form"]
+        form = plain_answer(self.subject).form if len(names) > 1 else None
+        if form is not None:
+            first, *others = sorted(names, key=lambda name: telling(self.found[name]))
+            self._blame(f"{FORM}: {form}", [first], others)
 
     def explain_not_finite(self) -> None:
         """Laws that met values that are not finite in what the layer answers to plain calls."""

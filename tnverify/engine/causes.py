@@ -29,20 +29,22 @@ _PRECEDENCE: tuple[str, ...] = (
 )
 
 
-def group_causes(verdicts: Sequence[LawVerdict]) -> tuple[Cause, ...]:
+def group_causes(verdicts: Sequence[LawVerdict], known: Sequence[str] = ()) -> tuple[Cause, ...]:
     """Failing laws by cause, the most telling first in each.
 
+    `known` names laws that say what is wrong, as far as that is known: of as telling families
+    theirs come first.
     Causes that were proven to lie beneath other laws come first, then must-level ones. Laws share
     a cause where they show the same symptom: the same exception, values that are not finite,
     targets that reach each other, a task that reaches the next, wrong values. State and gradients
     are taken law by law: two of them rarely fail for one reason.
     """
     failing = [v for v in verdicts if v.is_shown]
-    failing.sort(key=telling)
+    failing.sort(key=lambda verdict: _known_first(verdict, known))
     groups: dict[str, list[LawVerdict]] = {}
     for verdict in failing:
         groups.setdefault(_cause(verdict), []).append(verdict)
-    ordered = sorted(groups.values(), key=lambda group: telling(group[0]))
+    ordered = sorted(groups.values(), key=lambda group: _known_first(group[0], known))
     told: set[str] = set()
     return tuple(_told(group, verdicts, told) for group in ordered)
 
@@ -73,6 +75,12 @@ def _cause(verdict: LawVerdict) -> str:
     if law.family == "layouts":
         return f"{law.level} layouts"
     return f"{law.level} {symptom}"
+
+
+def _known_first(verdict: LawVerdict, known: Sequence[str]) -> tuple[object, ...]:
+    should, unproven, place, *rest = telling(verdict)
+    name = verdict.law.name
+    return should, unproven, place, known.index(name) if name in known else len(known), *rest
 
 
 def telling(verdict: LawVerdict) -> tuple[bool, bool, int, int, bool]:

@@ -19,20 +19,31 @@ _MOST = 2
 
 
 def like_faults(
-    verdicts: Iterable[LawVerdict], declared: str | None, profile: str
+    verdicts: Iterable[LawVerdict], declared: str | None, profile: str, alike: Iterable[str] = ()
 ) -> tuple[str, ...]:
-    """Planted faults of the same claimed scheme that fail just the laws that fail here.
+    """Planted faults of the same claimed scheme that fail as the layer does.
 
-    `declared` is the name of that scheme; None, for claims that were inferred, are like none. So
-    are all where the kill matrix was not kept.
+    `alike` are those that were measured to answer as it does, which count where the laws fail that
+    are declared to find them; else those count that fail just the laws that fail here. `declared`
+    is the name of that scheme; None, for claims that were inferred, are like none. Where the kill
+    matrix was not kept, those that answer alike are all there is.
     """
-    kept = measured(profile)
     failing = {v.law.name for v in verdicts if v.is_shown or v.cause is not None}
-    if kept is None or declared in (None, "inductive") or not failing:
+    if declared in (None, "inductive") or not failing:
         return ()
-    scheme_of = {fault.name: fault.claims.partition(",")[0] for fault in all_faults()}
-    found = [name for name in kept.like(failing) if scheme_of.get(name) == declared]
+    faults = {fault.name: fault for fault in all_faults()}
+    found = [name for name in alike if failing.issuperset(faults[name].kills)]
+    kept = measured(profile)
+    if not found and kept is not None:
+        scheme_of = {name: fault.claims.partition(",")[0] for name, fault in faults.items()}
+        found = [name for name in kept.like(failing) if scheme_of.get(name) == declared]
     return tuple(found) if len(found) <= _MOST else ()
+
+
+def kills_of(names: Iterable[str]) -> tuple[str, ...]:
+    """The laws that are there to find these planted faults, the most specific first."""
+    wanted = set(names)
+    return tuple(law for fault in all_faults() if fault.name in wanted for law in fault.kills)
 
 
 @cache

@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PlainAnswer:
-    """`error` is the exception's name, call and message, None where there was none."""
+    """What came of it; `error` is the exception's name, call and message, None where there was
+    none."""
 
     error: str | None = None
+    form: str | None = None
+    """What is wrong with the answer's form, None where nothing is."""
     not_finite: bool = False
 
 
@@ -35,7 +38,9 @@ def plain_answer(subject: Subject, task: Task | None = None) -> PlainAnswer:
             run = SubjectProber(subject).run(task)
     except SubjectRaised as raised:
         return PlainAnswer(_in_words(raised))
-    except (Violation, Hang):
+    except Violation as violation:
+        return PlainAnswer(form=str(violation) if violation.symptom == "form" else None)
+    except Hang:
         return PlainAnswer()
     given = all(bool(torch.isfinite(x).all()) for x in (task.context, task.targets))
     answered = all(bool(torch.isfinite(x).all()) for x in (run.context, run.targets))

@@ -11,7 +11,7 @@ from tnverify.engine.causes import group_causes
 from tnverify.engine.corpora import plans_for
 from tnverify.engine.flows import flows_of, with_laws
 from tnverify.engine.hold import hold
-from tnverify.engine.likeness import like_faults
+from tnverify.engine.likeness import kills_of, like_faults
 from tnverify.engine.results import SubjectReport
 from tnverify.engine.verdicts import subject_verdict
 from tnverify.engine.watch import Unwatched
@@ -73,14 +73,15 @@ def concluded(
     """The report with every law's verdict and the subject's."""
     verdict, reason = subject_verdict(verdicts, made.asleep)
     declared = None if report.inferred else report.scheme
+    like = like_faults(verdicts, declared, made.profile.name, report.like_faults)
     return replace(
         report,
         verdict=verdict,
         reason=reason,
         laws=tuple(replace(v, law=v.law.facts) for v in verdicts),
         flows=with_laws(report.flows, verdicts),
-        causes=group_causes(verdicts),
-        like_faults=like_faults(verdicts, declared, made.profile.name),
+        causes=group_causes(verdicts, kills_of(like)),
+        like_faults=like,
         notes=(*report.notes, *notes),
     )
 
@@ -101,6 +102,7 @@ def described(request: SubjectRecipe, found: Inference) -> SubjectReport:
         fingerprint=found.fingerprint,
         flows=flows_of(found.fingerprint, claims),
         nearness=found.nearness,
+        like_faults=found.alike,
         notes=subject.notes,
         cautions=subject.cautions,
         recipe=with_found(request, subject).kept(),

@@ -10,11 +10,14 @@ import torch
 
 from tnverify.contract.outcomes import SubjectRaised, Violation, first_line
 from tnverify.subjects.building import build
+from tnverify.subjects.guard import calling
+from tnverify.subjects.handles import has_eps
 from tnverify.subjects.ordinary import ordinary_tasks
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.spec import Unusable
 
 if TYPE_CHECKING:
+    from tnverify.contract.task import Task
     from tnverify.subjects.subject import Subject
 
 _MOST_METHODS = 12
@@ -25,7 +28,9 @@ def expect_answers(subject: Subject) -> None:
     """Raise Unusable where the layer raises on every ordinary task.
 
     The message has the error, the call that raised it and, where one is known, what would help.
+    So it is with a network, whose outputs are no norm's: the norms in it are named.
     """
+    _expect_no_network(subject)
     raised = _refusal(subject)
     if raised is not None:
         error = raised.error
@@ -33,6 +38,36 @@ def expect_answers(subject: Subject) -> None:
             f"it raises on every ordinary task, in {raised.during}: {type(error).__name__}:"
             f" {first_line(error)}; {_help(subject, error)}"
         )
+
+
+def _expect_no_network(subject: Subject) -> None:
+    task = ordinary_tasks(subject)[0]
+    layer = build(subject.factory, task.channels, task.spatial)
+    if not isinstance(layer, torch.nn.Module):
+        return
+    paths = [name for name, part in layer.named_modules() if name and has_eps(part)]
+    shape = _shape_of_answer(subject, task) if paths else None
+    if shape is not None and len(shape) != task.context.dim():
+        spec, several = subject.name.partition("#")[0], len(paths) > 1
+        raise Unusable(
+            f"it answers to {tuple(task.context.shape)} with {shape}, as a network does and no"
+            f" norm: name the norm that is meant, {spec}#{paths[0]}"
+            + (f" or another of {', '.join(paths[1:4])}" if several else "")
+        )
+
+
+def _shape_of_answer(subject: Subject, task: Task) -> tuple[int, ...] | None:
+    """The shape of what the layer answers to a context, as the adapter calls it; None where that is
+    no tensor, or it raises."""
+    answer: Any
+    try:
+        with calling("condition"), torch.no_grad():
+            probe = SubjectProber(subject).fresh(task)
+            answer = probe.norm.condition(task.context.clone())
+    except SubjectRaised:
+        return None
+    outputs = answer[0] if isinstance(answer, tuple) and answer else None
+    return tuple(outputs.shape) if isinstance(outputs, torch.Tensor) else None
 
 
 def _refusal(subject: Subject) -> SubjectRaised | None:

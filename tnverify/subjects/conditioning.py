@@ -49,6 +49,11 @@ _ROUNDINGS = 8
 """Roundings that every output takes beside those of its sums, as in the bound of a formula."""
 
 
+_STORES = 3
+"""Values on the way to an output that may be rounded for storage in half precision: what is
+normalised, its product with a weight, and their sum with the input, as in a residual branch."""
+
+
 def measured_bound(prober: SubjectProber, task: Task) -> Run:
     """Return how far rounding may take each output of `prober.run(task)` from exact arithmetic.
 
@@ -75,7 +80,7 @@ def measured_bound(prober: SubjectProber, task: Task) -> Run:
             distance = torch.maximum(_distances(values), set_distance)
             bound = bound + distance.to(bound.device) * float(outputs.abs().amax())
         bound = unit(computed) * bound
-        bound = (bound + storage * size).expand(outputs.shape)
+        bound = (bound + _STORES * storage * size).expand(outputs.shape)
         _expect_telling(bound, outputs)
         sides.append(bound.to(task.device))
     return Run(*sides)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from tnverify.contract.claims import Claims
     from tnverify.subjects.subject import Factory
 
-_ORDER = ("backup", "step", "functional", "stats", "option", "set_mode")
+_ORDER = (
+    "methods", "backup", "step", "functional", "outputs", "stats", "option", "set_mode", "taught",
+)  # fmt: skip
 """What stands around a convention, from the outside in: each asks only those behind it."""
 
 VECTORS = (
@@ -83,8 +85,8 @@ def detect_adapter(
         chosen.adapter,
         rank,
         chosen.sentence,
-        (*chosen.cautions, *_left_alone(trial, chosen.adapter)),
-        (*_as_near(chosen, found), *of_vectors),
+        (*chosen.cautions, *_as_near(chosen, found), *_left_alone(trial, chosen.adapter)),
+        of_vectors,
         hangs,
     )
 
@@ -140,8 +142,8 @@ def _as_near(chosen: Evidence, found: list[Evidence]) -> list[str]:
         and chosen.strength <= Strength.MEASURED
     ]
     return [
-        f"called by the adapter {chosen.adapter.name}: {chosen.sentence}; {e.adapter.name} fits"
-        f" nearly as well (--adapter {e.adapter.name}): {e.sentence}"
+        f"It was called by the adapter {chosen.adapter.name}: {chosen.sentence}; {e.adapter.name}"
+        f" fits nearly as well (--adapter {e.adapter.name}): {e.sentence}."
         for e in near
     ]
 

@@ -76,6 +76,11 @@ def probe_tasks(subject: Subject) -> list[Task]:
     return _tasks(subject, _ORDINARY)
 
 
+def comparing_tasks(subject: Subject) -> list[Task]:
+    """Those, and tasks of varied sizes and values."""
+    return [*probe_tasks(subject), *_tasks(subject, _VARIED)]
+
+
 def _tasks(subject: Subject, sizes: Iterable[Mapping[str, object]]) -> list[Task]:
     """One task for each description of a plan; channels are counted in the subject's steps."""
     plans: dict[Plan, None] = {}
@@ -182,7 +187,8 @@ def _candidates(
         handles = handles_of(subject, base)
         shows_eps = handles.path("eps") is not None or subject.eps_of_dtype
         for variance in (base.variance,) if base.variance_given else _VARIANCES:
-            for eps in (subject.eps,) if shows_eps else _EPS:
+            tried = _EPS if not subject.eps_is_idle else dict.fromkeys((subject.eps, *_EPS))
+            for eps in (subject.eps,) if shows_eps else tried:
                 claims = base.with_variance(variance)
                 yield replace(subject, claims=claims, handles=handles, eps=eps)
 

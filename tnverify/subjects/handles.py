@@ -41,8 +41,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "weight": ("weight", "gamma"),
     "bias": ("bias", "beta"),
     "eps": ("eps", "epsilon", "variance_epsilon"),
-    "running_mean": ("running_mean",),
-    "running_var": ("running_var",),
+    "running_mean": ("running_mean", "moving_mean", "ra_mean", "mean"),
+    "running_var": ("running_var", "moving_var", "moving_variance", "ra_var", "var"),
     "momentum": ("momentum",),
     "groups": ("num_groups", "groups"),
 }
@@ -69,6 +69,9 @@ class Handles:
 
     def path(self, handle: str) -> str | None:
         return self._by_name.get(handle)
+
+    def without(self, handle: str) -> Handles:
+        return Handles(tuple(each for each in self.paths if each[0] != handle), self.notes)
 
     def get(self, layer: Any, handle: str) -> Any:
         """The attribute behind a handle; None where there is none."""
@@ -117,6 +120,7 @@ class Handles:
 
 
 def _follow(layer: Any, path: str) -> Any:
+    """What lies at a path; None where nothing does."""
     found = layer
     for part in path.split("."):
         found = getattr(found, part, None)
@@ -182,10 +186,11 @@ def find_handles(layers: Layers, claims: Claims, given: Mapping[str, str]) -> Ha
     if claims.scheme.blends:
         names |= _BLEND_NAMES
     notes = []
+    places = ("", *_wrapped(layers[0][1]))
     for handle, candidates in names.items():
         if handle in found:
             continue
-        for name in candidates:
+        for name in (place + name for place in places for name in candidates):
             if name in found.values() or not _fits_all(handle, name, layers):
                 continue
             if not _keeps_values(name, layers):
@@ -203,11 +208,45 @@ def find_handles(layers: Layers, claims: Claims, given: Mapping[str, str]) -> Ha
     return Handles(tuple(sorted(found.items())), tuple(notes))
 
 
+def _wrapped(layer: Any) -> tuple[str, ...]:
+    """Paths from a layer down to the norm that it wraps, each with a dot behind it; none where it
+    wraps none, or holds parameters or buffers beside that norm's way.
+
+    A norm is known by its eps: it is the one part that has any. One that leaves its eps to the
+    dtype has None.
+    """
+    if not isinstance(layer, torch.nn.Module):
+        return ()
+    parts = dict(layer.named_modules())
+    norms = [name for name, part in parts.items() if name and has_eps(part)]
+    if len(norms) != 1:
+        return ()
+    steps = norms[0].split(".")
+    on_the_way = {".".join(steps[:count]) for count in range(len(steps) + 1)}
+    for name, part in parts.items():
+        tensors = (*part.parameters(recurse=False), *part.buffers(recurse=False))
+        if tensors and name not in on_the_way and not name.startswith(f"{norms[0]}."):
+            return ()
+    return tuple(f"{name}." for name in sorted(on_the_way, key=len) if name)
+
+
+def has_eps(part: Any) -> bool:
+    """Whether a part of a layer is a norm, as far as its names tell."""
+    return any(isinstance(getattr(part, name, ""), float | None) for name in _NAMES["eps"])
+
+
+def leaves_eps_to_dtype(layer: Any) -> bool:
+    """Whether a layer, or the norm that it wraps, has an eps of None, as torch takes it."""
+    parts = (layer, *(_follow(layer, place.rstrip(".")) for place in _wrapped(layer)))
+    return any(getattr(part, "eps", "") is None for part in parts)
+
+
 def handles_of(subject: Subject, claims: Claims) -> Handles:
     """Return the handles of a subject under some claims; raises Unusable as `find_handles`."""
     step, spatial = subject.channel_step, (4, 3, 2)[: subject.rank]
     layers = [(width, subject.factory(width, spatial)) for width in (3 * step, 2 * step)]
-    return find_handles(layers, claims, subject.given_handles)
+    found = find_handles(layers, claims, subject.given_handles)
+    return found.without("eps") if subject.eps_is_idle else found
 
 
 def _check_given(handle: str, path: str, layers: Layers) -> None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tnverify.contract.claims import SCHEMES, Claims, Scheme
+from tnverify.subjects.alike import answers_like
 from tnverify.subjects.fingerprint import measure_flow
-from tnverify.subjects.fitting import SECONDS, best_fit, probe_tasks
+from tnverify.subjects.fitting import SECONDS, best_fit, comparing_tasks, probe_tasks
 from tnverify.subjects.handles import handles_of
 from tnverify.subjects.precision import computes_in_float32
 from tnverify.subjects.prober import SubjectProber
@@ -43,6 +44,8 @@ class Inference:
     subject: Subject
     fingerprint: Fingerprint
     nearness: Nearness | None = None
+    alike: tuple[str, ...] = ()
+    """Planted faults of the claimed scheme that answer as the subject does."""
 
     @property
     def target_reads(self) -> tuple[str, ...]:
@@ -78,16 +81,31 @@ def infer(subject: Subject, declared: Claims | None) -> Inference:
     notes = (*subject.notes, *_said_of(found, declared), *handles.notes, *around)
     nearness = None if claims.has_formula else found.nearness
     shows = found.claims.has_formula and (found.fits or nearness is not None)
+    held = replace(subject, claims=claims, handles=handles, eps=found.eps, notes=notes)
+    if _ignores_eps(subject, found, claims):
+        caution = (
+            f"Its eps ({subject.eps:g}) is ignored: its outputs are those of {claims.scheme.name}"
+            f" with {found.eps:g}."
+        )
+        held = replace(held, cautions=(*held.cautions, caution))
+    is_wrong = declared is not None and claims.has_formula and not found.fits
     return Inference(
-        replace(subject, claims=claims, handles=handles, eps=found.eps, notes=notes),
+        held,
         replace(flow, nearest_scheme=found.claims.scheme.name if shows else None),
         nearness,
+        answers_like(held, comparing_tasks(held)) if is_wrong else (),
     )
 
 
 def _may_be_held_to(found: Fit) -> bool:
     excused = found.claims.scheme.name in _EXCUSED
     return found.claims.has_formula and found.fits and found.parts is None and not excused
+
+
+def _ignores_eps(subject: Subject, found: Fit, claims: Claims) -> bool:
+    """Whether the formula fits with another eps than the one that the layer shows."""
+    fits = claims.has_formula and claims.scheme.name != "none" and found.fits
+    return subject.eps_is_idle and fits and found.eps != subject.eps
 
 
 def _said_of(found: Fit, declared: Claims | None) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tnverify.contract.outcomes import SubjectRaised
+from tnverify.subjects.adapters import words
 from tnverify.subjects.adapters.base import set_mode
 from tnverify.subjects.adapters.signature import bare_layer, required
 from tnverify.subjects.spec import Unusable
@@ -47,6 +48,8 @@ class Movement:
     """Whether train() and eval() answer alike to the same set."""
     keeps_buffers: bool = False
     """Whether what train() saw lies in buffers, as running moments do."""
+    named_so: bool = False
+    """Whether the layer's own names speak of running moments, or of a momentum below one."""
     built_so: bool = False
     """Whether it was built with eval() called, of it or of a part: it is meant to stay so."""
     reads_others: bool = False
@@ -96,7 +99,7 @@ def _measured(trial: Trial) -> Movement:
             return Movement(False)
         reads_others = _reads_others(trial, built)
         # A switch of its own is not what the layer was built with: it is set for every call.
-        switched = bool({"option", "set_mode"} & set(trial.parts))
+        switched = bool({"option", "set_mode", "taught"} & set(trial.parts))
         found: dict[str, Any] = {
             "reads_others": reads_others and not switched,
             "built_so": _built_in_eval(bare_layer(trial.layer)) and not switched,
@@ -119,6 +122,7 @@ def _measured(trial: Trial) -> Movement:
             conditioned=True,
             kept=kept,
             keeps_buffers=_keeps_buffers(trial),
+            named_so=_is_named_running(bare_layer(trial.layer)),
             blends=blends,
             **found,
         )
@@ -130,6 +134,21 @@ def _built_in_eval(layer: Any) -> bool:
     if isinstance(layer, torch.nn.Module):
         return not all(part.training for part in layer.modules())
     return getattr(layer, "training", True) is False
+
+
+def _is_named_running(layer: Any) -> bool:
+    """Whether an attribute of a layer, or of a part, is a momentum below one, or is named as
+    running moments are."""
+    parts = layer.modules() if isinstance(layer, torch.nn.Module) else (layer,)
+    for part in parts:
+        held = [*getattr(part, "_buffers", ()), *getattr(part, "__dict__", ())]
+        if any(set(name.lower().split("_")) & words.RUNNING for name in held):
+            return True
+        for name in words.MOMENTA:
+            value = getattr(part, name, None)
+            if isinstance(value, float) and 0 < value < 1:
+                return True
+    return False
 
 
 def _answer(trial: Trial, *contexts: Tensor, targets: Tensor | None = None) -> Any:

@@ -27,11 +27,13 @@ def ordinary(rank: int, step: int, *, seed: int = 1, items: int = 4) -> Plan:
 
     Its channels are three times `step`; of an OnlyWidth, its one width and its one map.
     """
+    channels = int(3 * step)
+    sides = (7, 6, 3) if channels in (5, 4, 2) else (5, 4, 2)
     return Plan(
         context=items,
         targets=items,
-        channels=int(3 * step),
-        spatial=getattr(step, "spatial", None) or (5, 4, 2)[:rank],
+        channels=channels,
+        spatial=getattr(step, "spatial", None) or sides[:rank],
         profile="normal",
         seed=seed,
     )

@@ -87,9 +87,18 @@ class SubjectProber:
         return self.subject.handles.path(handle) is not None
 
     def takes(self, rank: int) -> bool:
-        known = self.subject.ranks_taken
+        """Whether the subject promises an answer on so many spatial dimensions.
+
+        A layer of maps that takes three dimensions and not one has its axes written down: it runs
+        on three by accident.
+        """
         if self.subject.limits.spatial is not None:
             return rank == self.subject.rank
+        by_accident = rank == 3 and self.subject.rank == 2 and not self._runs(1)
+        return self._runs(rank) and not by_accident
+
+    def _runs(self, rank: int) -> bool:
+        known = self.subject.ranks_taken
         if rank not in known and not _may_take(self.subject, rank):
             known[rank] = False
         if rank not in known:

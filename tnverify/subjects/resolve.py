@@ -20,14 +20,14 @@ from tnverify.subjects.building import build, native_dtype
 from tnverify.subjects.channels import channel_step
 from tnverify.subjects.detect import Detected, detect_adapter
 from tnverify.subjects.guard import Hang, TooSlow, calling, few_hangs, time_limit
-from tnverify.subjects.handles import handles_of
+from tnverify.subjects.handles import handles_of, leaves_eps_to_dtype
 from tnverify.subjects.infer import Inference, infer
 from tnverify.subjects.jax import is_bridged
 from tnverify.subjects.limiting import with_limits
 from tnverify.subjects.ordinary import ordinary, ordinary_tasks
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.ranks import find_rank
-from tnverify.subjects.sources import source_of
+from tnverify.subjects.sources import beside, source_of
 from tnverify.subjects.spec import Unusable
 from tnverify.subjects.starting import FirstInstances, makes_parameters_when_called, same_values
 from tnverify.subjects.subject import Factory, Subject
@@ -51,6 +51,9 @@ _IMPORT_SECONDS = 120.0
 
 MOST_HANGS = 4
 """Calls that may hang while a layer is measured: it is taken to hang at all others, too."""
+
+_LARGE_EPS = 2.0**20
+"""Larger than any variance of an ordinary task, which an eps may be a floor for."""
 
 MEASURING_SECONDS = 600.0
 """How long finding its sizes, whom it reads and which scheme it is may take."""
@@ -107,7 +110,8 @@ def drive(request: SubjectRecipe, device: str = "cpu", declared: Claims | None =
             )
             expect_answers(replace(subject, limits=request.limits))
     except SubjectRaised as raised:
-        raise Unusable(str(raised)) from None
+        ours = isinstance(raised.error, Unusable)
+        raise Unusable(str(raised.error if ours else raised)) from None
     except TooSlow:
         raise Unusable(
             f"its calls are slow: finding out how it is called took longer than"
@@ -126,6 +130,7 @@ def factory_of(spec: Spec, setup: str | None = None, limits: Limits | None = Non
     if width is None and not source.takes_channels:
         width = fixed_width(bare)
     spatial = None if limits is None else limits.spatial
+    bare = replace(bare, notes=(*bare.notes, *beside(spec, source)))
     return replace(bare, setup=setup, only=None if width is None else OnlyWidth(width, spatial))
 
 
@@ -210,9 +215,33 @@ def _measured(
         subject,
         handles=found,
         eps=1e-5 if shown is None else float(shown),
-        eps_of_dtype=shown is None and getattr(layer, "eps", 0.0) is None,
+        eps_of_dtype=shown is None and leaves_eps_to_dtype(layer),
     )
-    return subject if driven.hangs else _with_lanes(subject)
+    if driven.hangs:
+        return subject
+    subject = _with_lanes(subject)
+    # Where a scheme is claimed, its laws say what an eps that changes nothing breaks.
+    if declared is not None or shown is None or not _eps_is_idle(subject):
+        return subject
+    said = f"its eps ({subject.eps:g}) changes nothing once it is built"
+    notes = (*subject.notes, said)
+    return replace(subject, eps_is_idle=True, handles=found.without("eps"), notes=notes)
+
+
+def _eps_is_idle(subject: Subject) -> bool:
+    """Whether a large eps that is put in the place of the layer's own changes no answer."""
+    task = ordinary(subject.rank, subject.channel_step).build(
+        subject.dtype(subject.lanes[0]), subject.device
+    )
+    prober = SubjectProber(subject)
+    try:
+        with time_limit():
+            usual, other = prober.answer(task), prober.with_eps(_LARGE_EPS).answer(task)
+    except (SubjectRaised, Violation, Hang):
+        return False
+    return all(
+        torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(usual, other, strict=True)
+    )
 
 
 def _is_lazy(subject: Subject) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tnverify.contract.claims import nearest
+from tnverify.subjects.guard import calling
 from tnverify.subjects.jax import is_jax, jax_call
 from tnverify.subjects.spec import Unusable, stand_in
 
@@ -87,13 +88,55 @@ class Inside:
     def __call__(self, *arguments: object, **keywords: object) -> Any:
         return self.taken_out(self.built(*arguments, **keywords))
 
+    def how_many(self, *arguments: object, **keywords: object) -> int:
+        """How many layers are built: one, or those of a list."""
+        found = self.built(*arguments, **keywords)
+        return len(found) if isinstance(found, list | tuple | torch.nn.ModuleList) else 1
+
     def taken_out(self, found: Any) -> Any:
-        """The layer, in what was built."""
+        """The layer, in what was built: its modes are those that its network gives it."""
+        layer = self._at_path(found)
+        if layer is not found and _has_modes_of_its_own(found, self.path):
+            layer.train = ModeOfNetwork(found, layer)
+        return layer
+
+    def _at_path(self, found: Any) -> Any:
         if not self.path and isinstance(found, list | tuple | torch.nn.ModuleList):
             return found[0]
+        if not self.path and isinstance(found, dict | torch.nn.ModuleDict):
+            names = ", ".join(map(str, found))
+            raise Unusable(f"it is several layers: say which behind #, one of {names}")
         for part in self.path:
             found = _step(found, part, ".".join(self.path))
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class ModeOfNetwork:
+    """Puts a layer in the mode that it has once its network was put in one."""
+
+    network: torch.nn.Module
+    layer: torch.nn.Module
+
+    def __call__(self, mode: bool = True) -> torch.nn.Module:
+        kept = vars(self.layer).pop("train")
+        try:
+            self.network.train(mode)
+        finally:
+            self.layer.train = kept  # type: ignore[method-assign]  # its network decides
+        return self.layer
+
+
+def _has_modes_of_its_own(network: Any, path: tuple[str, ...]) -> bool:
+    """Whether a network, or a part of it on the way to a layer, has a train() of its own, as one
+    has that keeps its norms in eval()."""
+    usual = torch.nn.Module.train
+    part = network
+    for name in path:
+        if isinstance(part, torch.nn.Module) and type(part).train is not usual:
+            return True
+        part = _step(part, name, ".".join(path))
+    return False
 
 
 def source_of(spec: Spec) -> Source:
@@ -119,6 +162,19 @@ def source_of(spec: Spec) -> Source:
     if not path and isinstance(found, type):
         return source
     return Source(Inside(source.call, path), source.notes, source.takes_channels)
+
+
+def beside(spec: Spec, source: Source) -> tuple[str, ...]:
+    """A sentence on the layers beside the first, where several are built and none is named."""
+    if not isinstance(source.call, Inside) or source.call.path:
+        return ()
+    positional, keywords = spec.arguments(2, (4, 4))
+    with calling("build"):
+        count = source.call.how_many(*positional, **keywords)
+    if count < 2:
+        return ()
+    others = ", ".join(f"{spec.text}#{place}" for place in range(1, min(count, 4)))
+    return (f"the first of {count} layers; name the others as {others}",)
 
 
 def _says_channels(spec: Spec) -> bool:
@@ -164,7 +220,8 @@ def _bare(function: Callable[..., object]) -> Source:
         return Source(Called(function), takes_channels=False)
     first = named[0]
     if first.kind is Parameter.VAR_POSITIONAL or _is_channels(first):
-        return Source(function)
+        by_name = first.kind is Parameter.KEYWORD_ONLY
+        return Source(Called(function, first.name) if by_name else function)
     wraps = _wrapped(first)
     if wraps is not None:
         said = f"its argument {first.name} was given a batch norm" + (

@@ -80,6 +80,8 @@ class Subject:
     lazy: bool = False
     eps_of_dtype: bool = False
     """Whether eps is that of the dtype, as torch takes it where a layer's `eps` is None."""
+    eps_is_idle: bool = False
+    """Whether a value that is put in the place of eps changes no answer."""
     given_handles: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)

@@ -30,7 +30,7 @@ def fixed_width(factory: Factory) -> int | None:
     """
     if isinstance(factory.call, Inside) and factory.call.path:
         seen = _seen_in_network(factory, factory.call)
-        if seen is not None:
+        if seen is not None and _takes(factory, seen):
             return seen
     with calling("build"):
         layer = factory(0, (4, 4))
@@ -46,13 +46,14 @@ def fixed_width(factory: Factory) -> int | None:
 def _takes(factory: Factory, channels: int) -> bool:
     """Whether a fresh layer answers, as built, to input of so many channels at some rank.
 
-    One that warns of them does not take them.
+    One that warns of them does not take them, nor does one that takes maps of one size alone.
     """
-    for spatial in ((5, 4), (5,), (), (5, 4, 2)):
+    for sizes in (((5, 4), (7, 6)), ((5,), (7,)), ((),), ((5, 4, 2), (7, 6, 3))):
         try:
             with calling("build"), torch.no_grad(), warnings.catch_warnings():
                 warnings.simplefilter("error", UserWarning)
-                factory(channels, spatial)(torch.ones(4, channels, *spatial).normal_())
+                for spatial in sizes:
+                    factory(channels, spatial)(torch.ones(4, channels, *spatial).normal_())
         except SubjectRaised as raised:
             if isinstance(raised.error, TimeoutError | SystemExit):
                 raise

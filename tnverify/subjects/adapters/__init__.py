@@ -13,12 +13,15 @@ from tnverify.subjects.adapters.frozen import FROZEN
 from tnverify.subjects.adapters.functional import FUNCTIONAL
 from tnverify.subjects.adapters.handed import HANDED_IN_TRAIN, HANDED_MOMENTS
 from tnverify.subjects.adapters.in_eval import IN_EVAL
+from tnverify.subjects.adapters.methods import METHODS
 from tnverify.subjects.adapters.mode_flag import MODE_FLAG
 from tnverify.subjects.adapters.no_context import NO_CONTEXT
 from tnverify.subjects.adapters.option import OPTION
+from tnverify.subjects.adapters.outputs import OUTPUTS
 from tnverify.subjects.adapters.set_mode import SET_MODE
 from tnverify.subjects.adapters.stats import STATS
 from tnverify.subjects.adapters.step import STEP
+from tnverify.subjects.adapters.taught import TAUGHT
 
 ADAPTERS: dict[str, Adapter] = {
     adapter.name: adapter
@@ -30,12 +33,15 @@ ADAPTERS: dict[str, Adapter] = {
         FROZEN,
         IN_EVAL,
         NO_CONTEXT,
+        METHODS,
         OPTION,
         SET_MODE,
+        TAUGHT,
         STEP,
         FUNCTIONAL,
         STATS,
         BACKUP,
+        OUTPUTS,
     )
 }
 """Every adapter that ships, by name: of those that fit as well, the first is taken."""

@@ -61,7 +61,8 @@ def recognise(trial: Trial) -> Evidence | None:
         return None
     built = AS_BUILT if moved.reads_others and moved.blends else ()
     said = "eval() answers by what every train() call left, as a moving average does"
-    if moved.kept >= 0.5 or (moved.kept and moved.keeps_buffers and not moved.same_in_both):
+    learns = moved.named_so or (moved.keeps_buffers and not moved.same_in_both)
+    if moved.kept >= 0.5 or (moved.kept and learns):
         return Evidence(FROZEN, Strength.MEASURED, said, built)
     return Evidence(FROZEN, Strength.NEARLY, "eval() answers by what train() left", built)
 

@@ -16,6 +16,7 @@ from tnverify.subjects.adapters.signature import (
     required,
     side_parameters,
 )
+from tnverify.subjects.adapters.spoken import words_in
 from tnverify.subjects.spec import Unusable
 from tnverify.subjects.trial import same
 
@@ -43,6 +44,20 @@ class WithParameters(BoundCall):
             setattr(bare_layer(self.layer), self.name[1:], held)
             return self.layer(x, *more, **given)
         return give(self.layer, x, self.name, held, more, given)
+
+
+class OnEachParameter(BoundCall):
+    """Puts each parameter's value into an attribute of the parameter itself before every call."""
+
+    def __init__(self, layer: Any, name: str, factor: float = 1.0) -> None:
+        super().__init__(layer)
+        self.name, self.factor = name, factor
+
+    def answer(self, x: Any, more: tuple[Any, ...], given: dict[str, Any]) -> Any:
+        for parameter in bare_layer(self.layer).parameters():
+            if hasattr(parameter, self.name):
+                setattr(parameter, self.name, parameter * self.factor)
+        return self.layer(x, *more, **given)
 
 
 class WithEachParameter(BoundCall):
@@ -82,13 +97,15 @@ def _held(layer: Any, form: str, x: Any, factor: float) -> Any:
         own = dict(bare.named_parameters()) if isinstance(bare, torch.nn.Module) else {}
     if factor != 1.0:
         own = {name: value * factor for name, value in own.items()}
-    if kind == "dict":
-        return own
+    if kind.startswith("dict"):
+        return {f"{kind[len('dict@') :]}{name}": value for name, value in own.items()}
     return list(own.values()) if kind == "list" else tuple(own.values())
 
 
 def _around(text: str) -> Around:
     name, equals, form = text.partition("=")
+    if name.startswith("*."):
+        return lambda wrap: lambda layer: wrap(OnEachParameter(layer, name[2:]))
     if not equals:
         names = tuple(text.split(","))
         return lambda wrap: lambda layer: wrap(WithEachParameter(layer, names))
@@ -109,25 +126,68 @@ def recognise(trial: Trial) -> Evidence | None:
             found = _tried(trial, ",".join(pair), partial(WithEachParameter, names=pair))
             if found is not None:
                 return found
-    if required(trial.parameters):
-        return None
-    for name, value in vars(bare_layer(trial.layer)).items():
+    for name, parameter in trial.parameters.items():
+        if parameter.default in (None, parameter.empty) and not _is_known(name):
+            found = _with_all(trial, name, must_answer=True)
+            if found is not None:
+                return found
+    return None if required(trial.parameters) else _as_attributes(trial)
+
+
+def _is_known(name: str) -> bool:
+    return name in words.PARAMETERS | words.LEFT_ALONE | words.MOMENTS
+
+
+def _as_attributes(trial: Trial) -> Evidence | None:
+    """Evidence where the layer, or each of its parameters, has an attribute for them."""
+    bare = bare_layer(trial.layer)
+    for name, value in vars(bare).items():
         if name in words.PARAMETERS and value is None:
             found = _with_all(trial, f".{name}")
             if found is not None:
                 return found
-    return None
-
-
-def _with_all(trial: Trial, name: str) -> Evidence | None:
-    bare = bare_layer(trial.layer)
-    has_own = isinstance(bare, torch.nn.Module) and any(True for _ in bare.parameters())
-    forms = _FORMS if has_own else tuple(f"{f}:{a},{b}" for a, b in _PAIRS for f in _FORMS)
-    for form in forms:
-        found = _tried(trial, f"{name}={form}", partial(WithParameters, name=name, form=form))
+    held = bare.parameters() if isinstance(bare, torch.nn.Module) else ()
+    empty = {name for p in held for name, value in vars(p).items() if value is None}
+    for name in sorted(empty):
+        found = _tried(trial, f"*.{name}", partial(OnEachParameter, name=name))
         if found is not None:
             return found
     return None
+
+
+def _with_all(trial: Trial, name: str, *, must_answer: bool = False) -> Evidence | None:
+    """Evidence where the call takes all parameters in one form or another. An argument of any name
+    `must_answer` to some before conventions are tried with it, which takes a while."""
+    bare = bare_layer(trial.layer)
+    has_own = isinstance(bare, torch.nn.Module) and any(True for _ in bare.parameters())
+    forms: tuple[str, ...] = tuple(f"{f}:{a},{b}" for a, b in _PAIRS for f in _FORMS)
+    if has_own:
+        forms = (*_FORMS, *(f"dict@{prefix}" for prefix in _prefixes(bare)))
+    elif must_answer:
+        return None
+    for form in forms:
+        bind = partial(WithParameters, name=name, form=form)
+        if must_answer and not _answers(trial.through("functional", bind)):
+            continue
+        found = _tried(trial, f"{name}={form}", bind)
+        if found is not None:
+            return found
+    return None
+
+
+def _prefixes(bare: Any) -> list[str]:
+    """What stands before the names of the layer's parameters in texts of its source, as in the
+    names that a whole network gives them."""
+    names = [name for name, _ in bare.named_parameters()]
+    said = words_in(bare)
+    return sorted({w[: -len(n)] for w in said for n in names if w.endswith(f".{n}") and w != n})
+
+
+def _answers(trial: Trial) -> bool:
+    try:
+        return isinstance(trial.run(partial(_outputs, trial.contexts[0])), torch.Tensor)
+    except Unusable:
+        return False
 
 
 def _tried(trial: Trial, text: str, bind: Any) -> Evidence | None:
@@ -156,7 +216,8 @@ def _outputs(x: Any, layer: Any) -> Any:
 FUNCTIONAL = Adapter(
     "functional",
     "its parameters with every call: functional[params=dict]+mode_flag (or list, tuple),"
-    " functional[weight,bias], or set as an attribute before it, functional[.params=dict]",
+    " functional[weight,bias], or set as an attribute before it, functional[.params=dict], or of"
+    " each parameter, functional[*.fast]",
     needs_inner("functional"),
     recognise=recognise,
     around=_around,

@@ -38,6 +38,13 @@ class ModeFlag:
             self._training = training
 
 
+_AVERAGES = (
+    "Contexts before the last move its answers too, as a moving average does, so each task was held"
+    " to forget the one before: --adapter frozen takes train() calls for meta-training instead."
+)
+"""The caution on a layer that wants a context, and may average them."""
+
+
 def recognise(trial: Trial) -> Evidence | None:
     """Targets are answered by the last context: it alone, or it needs one, or all but a trace."""
     moved = movement(trial)
@@ -45,14 +52,16 @@ def recognise(trial: Trial) -> Evidence | None:
         return None
     if moved.built_so and not moved.needs_context:
         said = "eval() of all its parts answers by what train() of all of them saw"
-        return Evidence(MODE_FLAG, Strength.NEARLY, said)
+        averages = moved.kept >= 0.5 or moved.named_so
+        return Evidence(MODE_FLAG, Strength.POSSIBLE if averages else Strength.NEARLY, said)
     if not moved.kept:
         said = "eval() answers by the context that train() saw last, and by nothing before it"
         return Evidence(MODE_FLAG, Strength.MEASURED, said)
     if moved.needs_context:
         said = "eval() answers after a train() call on a context alone"
-        return Evidence(MODE_FLAG, Strength.MEASURED, said)
-    if moved.kept < 0.5 and (moved.same_in_both or not moved.keeps_buffers):
+        return Evidence(MODE_FLAG, Strength.MEASURED, said, (_AVERAGES,))
+    is_one = moved.same_in_both or not moved.keeps_buffers
+    if moved.kept < 0.5 and is_one and not moved.named_so:
         said = "eval() answers by the context that train() saw last, and by a trace of those before"
         return Evidence(MODE_FLAG, Strength.MEASURED, said)
     strength = Strength.NEARLY if moved.kept < 0.5 else Strength.POSSIBLE

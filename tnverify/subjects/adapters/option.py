@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from tnverify.subjects.adapters import words
 from tnverify.subjects.adapters.base import Adapter, Evidence, Strength, around, needs_inner
-from tnverify.subjects.adapters.signature import BoundCall, bare_layer, give, side_parameters
+from tnverify.subjects.adapters.signature import (
+    BoundCall,
+    bare_layer,
+    call_parameters,
+    give,
+    side_parameters,
+)
+from tnverify.subjects.adapters.spoken import pairs_of, spoken, words_in
 from tnverify.subjects.movement import movement, reads_others_in_eval
 
 if TYPE_CHECKING:
@@ -65,63 +72,119 @@ def _value(layer: Any, name: str, text: str) -> Any:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
         parameter = side_parameters(bare_layer(layer)).get(name)
-        return _members(parameter)[text] if parameter is not None else text
+        return text if parameter is None else _members(layer, parameter)[text]
 
 
-def _members(parameter: Parameter) -> dict[str, enum.Enum]:
+def _annotation(layer: Any, parameter: Parameter) -> Any:
+    """What an argument is annotated with, read from its text where it is one."""
+    if not isinstance(parameter.annotation, str):
+        return parameter.annotation
+    bare = bare_layer(layer)
+    for name in ("forward", "__call__"):
+        try:
+            hints = typing.get_type_hints(getattr(type(bare), name))
+        except Exception:  # noqa: BLE001, S112 - any text may stand there
+            continue
+        if parameter.name in hints:
+            return hints[parameter.name]
+    return bool if parameter.annotation == "bool" else Parameter.empty
+
+
+def _members(layer: Any, parameter: Parameter) -> dict[str, enum.Enum]:
     """The members of the enumeration that an argument takes, by name."""
-    kinds = (parameter.annotation, type(parameter.default))
-    for kind in kinds:
+    for kind in (_annotation(layer, parameter), type(parameter.default)):
         if isinstance(kind, type) and issubclass(kind, enum.Enum):
             return dict(kind.__members__)
     return {}
 
 
-def _pairs(name: str, parameter: Parameter) -> Iterator[tuple[str, tuple[Any, Any]]]:
+def _pairs(layer: Any, parameter: Parameter) -> Iterator[tuple[str, tuple[Any, Any]]]:
     """Pairs of values to try, each as text and as values."""
-    members = _members(parameter)
+    members = _members(layer, parameter)
     if members:
         for a, b in itertools.permutations(list(members)[:4], 2):
             yield f"{a},{b}", (members[a], members[b])
         return
-    literals = typing.get_args(parameter.annotation)
-    if typing.get_origin(parameter.annotation) is typing.Literal:
-        pairs: list[tuple[Any, Any]] = list(itertools.permutations(literals[:4], 2))
-        # In the usual words' order where they are among them.
-        pairs.sort(key=lambda pair: pair not in words.WORDS)
-    elif name in words.WORDED:
-        pairs = list(words.WORDS)
-    elif name in words.CONTEXT_IS_TRUE:
-        pairs = [(True, False)]
-    else:
-        pairs = [(False, True)]
-    for first, second in pairs:
+    for first, second in dict.fromkeys(_plain_pairs(layer, parameter)):
         yield f"{first!r},{second!r}", (first, second)
 
 
-def _is_option(name: str, parameter: Parameter) -> bool:
-    known = words.CONTEXT_IS_TRUE | words.CONTEXT_IS_FALSE | words.WORDED
-    return name in known or bool(_members(parameter)) or isinstance(parameter.default, bool)
+def _plain_pairs(layer: Any, parameter: Parameter) -> Iterator[tuple[Any, Any]]:
+    name, kind = parameter.name, _annotation(layer, parameter)
+    if name in words.CONTEXT_IS_TRUE:
+        yield True, False
+        return
+    if name in words.CONTEXT_IS_FALSE:
+        yield False, True
+        return
+    if typing.get_origin(kind) is typing.Literal:
+        yield from pairs_of(typing.get_args(kind))
+        return
+    if not _is_flag(kind, parameter):
+        yield from pairs_of([*_texts(parameter.default), *spoken(layer, name)])
+    if name in words.WORDED:
+        yield from words.WORDS
+    else:
+        yield False, True
+        yield True, False
+
+
+def _texts(default: Any) -> tuple[Any, ...]:
+    return (default,) if isinstance(default, str) else ()
+
+
+def _is_flag(kind: Any, parameter: Parameter) -> bool:
+    return kind is bool or isinstance(parameter.default, bool)
+
+
+def _is_known(name: str) -> bool:
+    return name in words.CONTEXT_IS_TRUE | words.CONTEXT_IS_FALSE | words.WORDED
+
+
+def _is_option(layer: Any, parameter: Parameter) -> bool:
+    if _is_known(parameter.name) or _members(layer, parameter):
+        return True
+    kind = _annotation(layer, parameter)
+    if _is_flag(kind, parameter) or typing.get_origin(kind) is typing.Literal:
+        return True
+    said = [*_texts(parameter.default), *spoken(layer, parameter.name)]
+    return any(isinstance(value, str) for value in said) and len(set(said)) > 1
+
+
+def _options(trial: Trial) -> dict[str, Parameter]:
+    """Arguments that may tell what a call is for, what must be given first: without it there is no
+    call at all. Those that a call takes by `**kwargs` are known by the words of its source."""
+    layer, found = trial.layer, trial.parameters
+    options = {n: p for n, p in found.items() if _is_option(layer, p)}
+    known = sorted(options, key=lambda n: options[n].default is not Parameter.empty)
+    options = {name: options[name] for name in known}
+    if any(p.kind is Parameter.VAR_KEYWORD for p in call_parameters(layer)):
+        taken = {*found, *getattr(layer, "bound_names", ())}
+        for name in sorted(words_in(layer)):
+            if _is_known(name) and name not in taken:
+                options[name] = Parameter(name, Parameter.KEYWORD_ONLY, default=None)
+    return options
 
 
 def recognise(trial: Trial) -> Evidence | None:
     """Some value of an option of the call conditions, and another answers by it."""
     if not callable(trial.layer):
         return None
-    options = {n: p for n, p in trial.parameters.items() if _is_option(n, p)}
-    # What must be given comes first: without it there is no call at all.
-    for name in sorted(options, key=lambda n: options[n].default is not Parameter.empty):
+    for name, option in _options(trial).items():
+        needed = option.default is Parameter.empty
         found = best_switch(
             trial,
             OPTION,
             (
                 (f"{name}={text}", partial(WithOption, name=name, values=values))
-                for text, values in _pairs(name, options[name])
+                for text, values in _pairs(trial.layer, option)
             ),
-            needed=options[name].default is Parameter.empty,
+            needed=needed,
+            # What an argument of any name changes says nothing of contexts, unless it conditions.
+            conditions=not (needed or _is_known(name)) or name in words.SAYING_LITTLE,
         )
         if found is not None:
-            return _with_default(trial, name, options[name], found)
+            return _with_default(trial, name, option, found)
     return None
 
 
@@ -138,6 +201,9 @@ def _with_default(trial: Trial, name: str, option: Parameter, found: Evidence) -
     return replace(found, cautions=(*found.cautions, caution))
 
 
+_SWITCHES = frozenset(("option", "set_mode", "taught"))
+
+
 def best_switch(
     trial: Trial,
     part: Adapter,
@@ -145,10 +211,13 @@ def best_switch(
     *,
     needed: bool = False,
     conditions: bool = False,
+    says: str = "{} where others call train() and eval()",
 ) -> Evidence | None:
     """The first switch after which targets are answered by a context, or by meta-training; else
     the first that changes an answer, unless it must be one that `conditions`; where one is
     `needed`, else the first that is taken."""
+    if _SWITCHES & set(trial.parts):
+        return None  # one switch is told by train() and eval(), and only one
     fallback: Evidence | None = None
     for text, bind in switches:
         bound = trial.through(part.name, bind)
@@ -156,7 +225,7 @@ def best_switch(
         if inner is None or inner.strength is Strength.LAST_RESORT:
             continue
         moved = movement(bound)
-        said = f"{text} where others call train() and eval(): {inner.sentence}"
+        said = f"{says.format(text)}: {inner.sentence}"
         found = Evidence(around(part, text, inner.adapter), Strength.NAMED, said, inner.cautions)
         if moved.conditioned or inner.strength > Strength.MEASURED:
             return found

@@ -30,6 +30,9 @@ WORDED = _set(
 )
 """Arguments whose value is a word for the context and another for targets."""
 
+SAYING_LITTLE = _set("split set role kind which subset loop")
+"""Of these, names of many other things: a value that changes an answer is none for a context."""
+
 WORDS: tuple[tuple[object, object], ...] = (
     ("support", "query"),
     ("context", "target"),
@@ -85,6 +88,12 @@ MOMENTS = _set(
     " support_var batch_mean batch_var task_mean task_var moment_mean moment_var mean_var"
 )
 """Arguments that are moments of a context."""
+
+RUNNING = _set("running moving ema average averages avg accumulated cumulative tracked")
+"""Words in the names of moments that many calls move."""
+
+MOMENTA = _set("momentum decay decay_rate ema_decay ema_momentum bn_momentum beta_ema rho")
+"""Attributes that say by how much one call moves them."""
 
 CONTEXT_VERBS = (
     "support", "context", "condition", "adapt", "enable", "start", "begin", "collect", "open",
