@@ -61,7 +61,14 @@ def test_one_line_says_what_is_wrong(
 
 
 @pytest.mark.parametrize(
-    ("option", "path"), [("--json", "none/report.json"), ("--json", "."), ("--out", "/proc/none")]
+    ("option", "path"),
+    [
+        ("--json", "none/report.json"),
+        ("--json", "."),
+        ("--report", "html:none/page.html"),
+        ("--report", "htm:page.html"),
+        ("--out", "/proc/none"),
+    ],
 )
 def test_paths_are_tried_before_the_run(
     tnverify: Terminal, engine: Engine, option: str, path: str

@@ -120,6 +120,20 @@ def test_json_that_cannot_be_written_after_all_keeps_the_report(
     assert subject.spec in ended.out
 
 
+def test_a_report_on_stdout_is_all_that_is_there(tnverify: Terminal, engine: Engine) -> None:
+    engine.answer = handmade.run_of(VIOLATES)
+    ended = tnverify("verify", "a:B", "--report", "badge:-", "--report", "json:r.json")
+    assert ended.code == 1
+    assert json.loads(ended.out)["message"] == "violates"
+    assert json.loads(Path("r.json").read_text())["schema_version"] == 2
+
+
+def test_verbose_tells_more(tnverify: Terminal, engine: Engine) -> None:
+    short, long = (tnverify("verify", "a:B", *more).out for more in ([], ["--verbose"]))
+    assert "1 law is not claimed.\n" in short
+    assert "1 law is not claimed: 1 because the layer has no handle" in long
+
+
 def test_a_run_without_an_adapter_named_says_that_it_was_detected(
     tnverify: Terminal, engine: Engine
 ) -> None:

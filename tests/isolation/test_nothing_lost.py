@@ -85,7 +85,11 @@ def test_two_runs_in_one_folder_leave_whole_files(tmp_path: Path) -> None:
     for _ in range(2):
         verify([SubjectRecipe(LEAKS)], options)
     name = f"{SubjectRecipe(LEAKS).slug}_{LAW}"
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{name}.json", f"{name}.py"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"{name}.json",
+        f"{name}.py",
+        f"{name}_in_torch.py",
+    ]
     json.loads((tmp_path / f"{name}.json").read_text())
 
 

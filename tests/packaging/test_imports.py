@@ -11,7 +11,9 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-HEAVY = ("torch", "hypothesis", "numpy", "rich", "click")
+HEAVY = (
+    "torch", "hypothesis", "numpy", "rich", "click", "jinja2", "junitparser", "tomlkit", "msgspec",
+)  # fmt: skip
 
 _PROGRAM = """
 import sys

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tnverify.engine.results import Boundary
     from tnverify.plans import Plan
     from tnverify.subjects.subject import Subject
+    from tnverify.subjects.trace import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Smallest:
     counterexample: Counterexample
     task: Task
     lane: str
+    calls: tuple[Call, ...] = ()
+    """What the law asked of the layer; empty where it was not followed."""
 
 
 Failure = tuple["Plan", str, Evaluation]
@@ -104,7 +107,7 @@ def _told(
     example = _counterexample(task, plan, lane, around, trace.lines())
     if ended.symptom == "flow":
         example = replace(example, effect=ended.effect)
-    return Smallest(ended, example, task, lane)
+    return Smallest(ended, example, task, lane, trace.calls)
 
 
 def _counterexample(

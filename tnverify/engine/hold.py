@@ -14,6 +14,7 @@ from tnverify.engine.evaluate import Evaluation, evaluate
 from tnverify.engine.failures import Smallest, smallest_failure
 from tnverify.engine.reproducer import program, write_program
 from tnverify.engine.results import LawVerdict
+from tnverify.engine.standalone import standalone
 from tnverify.engine.tasks_json import rebuild
 from tnverify.engine.trial import LaneRecord, LawRecord, try_laws
 from tnverify.engine.verdicts import law_verdict
@@ -147,14 +148,20 @@ class _Small:
         smallest = smallest_failure(
             record.law, self.subject, (plan, lane, first), self.options.seed, beside, effects
         )
+        told = self._with_program(smallest, record, telling=not beside)
         beside.append(smallest)
-        verdict = law_verdict(record, self._with_program(smallest, record))
+        verdict = law_verdict(record, told)
         return replace(verdict, effect=None if effects is None else effects.effect)
 
-    def _with_program(self, smallest: Smallest, record: LawRecord) -> Smallest:
+    def _with_program(self, smallest: Smallest, record: LawRecord, *, telling: bool) -> Smallest:
+        """The task with programs that fail alike; in plain torch too for the law that tells most of
+        its cause."""
         example, options = smallest.counterexample, self.options
         recipe = with_found(self.request, self.subject)
         text = program(record.law, recipe, example, options.seed)
+        alone = ""
+        if telling:
+            alone = standalone(record.law, recipe, smallest.task, smallest.calls)
         path = None
         if options.out is not None:
             witness: dict[str, object] = {
@@ -162,10 +169,11 @@ class _Small:
                 "subject": recipe.as_json(),
             }  # fmt: skip
             try:
-                path = str(write_program(text, options.out, recipe, record.law, witness))
+                path = str(write_program(text, options.out, recipe, record.law, witness, alone))
             except OSError as error:
                 self.watch.not_written(f"{error.strerror or error}")
-        return replace(smallest, counterexample=replace(example, reproducer=text, path=path))
+        told = replace(example, reproducer=text, path=path, standalone=alone)
+        return replace(smallest, counterexample=told)
 
 
 def _replay_waivers(

@@ -99,9 +99,10 @@ def write_program(
     recipe: SubjectRecipe,
     law: Law,
     witness: dict[str, object] | None = None,
+    alone: str = "",
 ) -> Path:
-    """Write the program where a person finds it, and its witness, if any, beside it as JSON, under
-    a name that no other subject's program has.
+    """Write the program where a person finds it, under a name that no other subject's has, and
+    beside it its witness as JSON and the program for torch `alone`, if any.
 
     Each is written whole or not at all. Raises OSError where that cannot be written.
     """
@@ -109,6 +110,8 @@ def write_program(
     path = directory / f"{recipe.slug}_{law.name}.py"
     if witness is not None:
         write_atomically(path.with_suffix(".json"), json.dumps(witness, indent=1) + "\n")
+    if alone:
+        write_atomically(path.with_name(f"{path.stem}_in_torch.py"), alone)
     write_atomically(path, text)
     return path
 

@@ -43,6 +43,10 @@ def law_lines(
     must = "a layer that fails it violates its claims"
     should = "it is shown, but does not decide the verdict"
     exact, rounded = "equal bit for bit", "equal within a derived rounding bound"
+    if law.why:
+        yield from labelled("why", law.why, width)
+    if law.remedy:
+        yield from labelled("change", law.remedy, width)
     yield from labelled("family", law.family, width)
     yield from labelled("level", f"{law.level}: {must if law.level == 'must' else should}", width)
     yield from labelled("kind", f"{law.kind}: {exact if law.kind == 'exact' else rounded}", width)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-_SEED = 0
+SEED = 0
 
 
 def seed_generators() -> None:
@@ -31,11 +31,11 @@ def seed_generators() -> None:
 
     `torch.manual_seed` does the same to torch in a hundred times the time.
     """
-    torch.default_generator.manual_seed(_SEED)
+    torch.default_generator.manual_seed(SEED)
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # torch types it not
-        torch.cuda.manual_seed_all(_SEED)
-    random.seed(_SEED)
-    np.random.seed(_SEED)  # noqa: NPY002 - layers draw from the global one
+        torch.cuda.manual_seed_all(SEED)
+    random.seed(SEED)
+    np.random.seed(SEED)  # noqa: NPY002 - layers draw from the global one
 
 
 @contextmanager

@@ -47,6 +47,10 @@ class Trace:
             kept = f"a {type(first).__name__}"
         self._calls.append(Call(instance, during, given.detach().clone(), kept))
 
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        return tuple(self._calls)
+
     def lines(self) -> tuple[str, ...]:
         """One line a call: `layer 2: normalize [0, 1.5] -> [-1, 1]`; empty where the values are
         too many to read."""
