@@ -19,7 +19,7 @@ from tnverify.engine.options import RunOptions
 from tnverify.isolation.processes import cores
 from tnverify.report.paths import OutputError, check_folder
 from tnverify.report.progress import progress as shown_progress
-from tnverify.subjects.given import importable, recipe_of
+from tnverify.subjects.given import recipe_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -182,7 +182,8 @@ def ask(
         waivers=None if waivers is None else Path(waivers),
         jobs=_jobs(jobs),
     )
-    check_options(options, claims=claims, adapter=recipes[0].adapter, handles=handles)
+    named = None if recipes[0].live_adapter is not None else recipes[0].adapter
+    check_options(options, claims=claims, adapter=named, handles=handles)
     if options.out is not None:
         try:
             check_folder(options.out, "--out")
@@ -201,14 +202,6 @@ def _recipes(
 ) -> list[SubjectRecipe]:
     if not subjects:
         raise BadInput("nothing to verify: give a SPEC, a class, or a function that builds a layer")
-    if adapter is not None and not isinstance(adapter, str):
-        spec = importable(adapter)
-        if spec is None:
-            raise BadInput(
-                f"the adapter {adapter!r} has no name by which another process finds it: put it in"
-                " a file, and give it as file.py:Name"
-            )
-        adapter = spec
     try:
         limits = Limits.of(**sizes)
     except ValueError as error:

@@ -29,17 +29,19 @@ def check(
     context: list[Any],
     target: list[Any],
     layer: object = None,
+    adapter: object = None,
     beside: str | None = None,
 ) -> None:
     """Ask one law of one subject on one task.
 
-    `subject` is its recipe. `layer` is the class or the function that builds it, where no name
-    leads to it. `context` and `target` are nested lists of shape (items, channels, *spatial); where
-    they are empty the plan in `task` rebuilds them. Files that the recipe names by relative paths
-    are looked for in the directory at hand, then in the folder of `beside` and in those above.
-    Raises Violation where the law fails, and SubjectRaised where the subject does.
+    `subject` is its recipe. `layer` is the class or the function that builds it, and `adapter` what
+    wraps it, where no name leads to them. `context` and `target` are nested lists of shape (items,
+    channels, *spatial); where they are empty the plan in `task` rebuilds them. Files that the
+    recipe names by relative paths are looked for in the directory at hand, then in the folder of
+    `beside` and in those above. Raises Violation where the law fails, and SubjectRaised where the
+    subject does.
     """
-    recipe = replace(SubjectRecipe.from_json(subject), live=layer)
+    recipe = replace(SubjectRecipe.from_json(subject), live=layer, live_adapter=adapter)
     if beside is not None:
         recipe = recipe.found_from((Path(), *Path(beside).resolve().parents))
     ended = _evaluation(law, recipe, task, context, target)

@@ -18,6 +18,7 @@ from torch import nn
 import tnverify
 from tnverify.cli import run as command_line
 from tnverify.engine import run
+from tnverify.subjects import Unusable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -148,9 +149,34 @@ def test_what_is_no_layer_is_refused_in_a_line(
     assert "\n" not in str(raised.value)
 
 
-def test_an_adapter_without_a_name_is_refused() -> None:
-    with pytest.raises(tnverify.BadInput, match=r"put it in a file, and give it as file\.py:Name"):
-        verify(Leaks, adapter=lambda layer: layer)
+class Numbered:
+    """The task state is the number of the task."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        self.layer, self.tasks = layer, 0
+
+    def condition(self, context: torch.Tensor) -> tuple[torch.Tensor, int]:
+        self.tasks += 1
+        return self.layer(context), self.tasks
+
+    def normalize(self, targets: torch.Tensor, state: int) -> torch.Tensor:
+        return self.layer(targets)
+
+
+def test_an_adapter_may_be_an_object_too(tmp_path: Path) -> None:
+    report = verify(Leaks, adapter=lambda layer: Numbered(layer), out=tmp_path)  # noqa: PLW0108 - it has no name
+    (subject,) = report.subjects
+    assert (subject.adapter, subject.adapter_given) == ("lambda layer: Numbered(layer)", True)
+    example = report.failures[0].counterexample
+    assert example.verified
+    assert "the_adapter = (lambda layer: Numbered(layer))" in example.reproducer
+    with pytest.raises(Unusable, match=r"the adapter lambda .* was given as an object"):
+        subject.recipe.build()
+
+
+def test_an_adapter_that_cannot_be_called_is_refused() -> None:
+    with pytest.raises(tnverify.BadInput, match="adapter=3: an adapter is called with the layer"):
+        verify(Leaks, adapter=3)
 
 
 def test_ctrl_c_keeps_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:

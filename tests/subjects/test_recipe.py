@@ -29,7 +29,8 @@ FOUND = replace(
         SubjectRecipe("torch.nn:Identity"),
         ASKED,
         FOUND,
-        replace(FOUND, code="the_layer = 1\n", lacks=("it",)),
+        replace(FOUND, code="the_layer = 1\n", lacks=("it",), adapter_code="the_adapter = 2\n"),
+        SubjectRecipe("a:B", found=Found(eps=float("inf"))),
     ],
 )
 def test_what_is_written_is_read_back(recipe: SubjectRecipe) -> None:

@@ -61,9 +61,9 @@ def program(law: Law, recipe: SubjectRecipe, example: Counterexample, seed: int)
         # The values are written out: the plan that they came from is not needed.
         task = {key: value for key, value in task.items() if key != "drawn"}
     subject = recipe.portable().as_json()
-    if not recipe.is_named:
-        subject |= {"code": ""}  # it stands above
-        subject.pop("lacks", None)
+    # What stands above need not stand here.
+    subject |= {key: "" for key in ("code", "adapter_code") if key in subject}
+    subject.pop("lacks", None)
 
     def literal(value: object) -> str:
         return pformat(value, width=88, compact=True, sort_dicts=False).replace("\n", "\n    ")
@@ -75,9 +75,9 @@ def program(law: Law, recipe: SubjectRecipe, example: Counterexample, seed: int)
         version=__version__,
         seed=seed,
         subject=literal(subject),
-        future=f"{FUTURE}\n\n" if (recipe.code or "").startswith(FUTURE) else "",
-        code="" if recipe.is_named else f"\n{_shown(recipe)}\n",
-        layer="" if recipe.is_named else "\n    layer=the_layer,",
+        future=f"{FUTURE}\n\n" if FUTURE in f"{recipe.code}{recipe.adapter_code}" else "",
+        code=_shown(recipe),
+        layer="".join(f"\n    {name}=the_{name}," for name, _ in _given(recipe)),
         task=literal(task),
         context=literal(example.context),
         target=literal(example.targets),
@@ -85,12 +85,22 @@ def program(law: Law, recipe: SubjectRecipe, example: Counterexample, seed: int)
     )
 
 
+def _given(recipe: SubjectRecipe) -> list[tuple[str, str]]:
+    """What was given as an object, and the code that defines it, empty where there is none."""
+    given = (("layer", recipe.code), ("adapter", recipe.adapter_code))
+    return [(name, code) for name, code in given if code is not None]
+
+
 def _shown(recipe: SubjectRecipe) -> str:
-    """The layer's own code, and what of it could not be shown."""
-    lacks = [f"# Not shown: {what}" for what in recipe.lacks]
-    if not recipe.code:
-        return "\n".join((*lacks, "the_layer = None  # put the layer here"))
-    return "\n".join((*lacks, recipe.code.removeprefix(FUTURE).strip()))
+    """The code of what was given as an object, and what of it could not be shown."""
+    parts = [
+        code.removeprefix(FUTURE).strip() or f"the_{name} = None  # put the {name} here"
+        for name, code in _given(recipe)
+    ]
+    if not parts:
+        return ""
+    lacks = "".join(f"# Not shown: {what}\n" for what in recipe.lacks)
+    return f"\n{lacks}" + "\n\n".join(parts) + "\n"
 
 
 def write_program(

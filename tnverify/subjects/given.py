@@ -24,7 +24,7 @@ _LONGEST = 60
 def recipe_of(
     subject: object,
     claims: str | None = None,
-    adapter: str | None = None,
+    adapter: object = None,
     handles: dict[str, str] | None = None,
     setup: str | None = None,
     limits: Limits | None = None,
@@ -34,8 +34,8 @@ def recipe_of(
     What no name leads to in another process is carried as it is, with its source beside it. Raises
     BadInput for what is none of these.
     """
-    asked: dict[str, Any] = {"claims": claims, "adapter": adapter, "setup": setup}
-    asked["handles"] = dict(handles or {})
+    asked: dict[str, Any] = {"claims": claims, "setup": setup, "handles": dict(handles or {})}
+    asked |= _driven_by(adapter)
     if limits is not None:
         asked["limits"] = limits
     if isinstance(subject, str):
@@ -50,7 +50,26 @@ def recipe_of(
     if spec is not None:
         return SubjectRecipe(spec, live=subject, **asked)
     code, lacks = shown(subject)
-    return SubjectRecipe(called(subject), code=code, lacks=lacks, live=subject, **asked)
+    asked["lacks"] = (*lacks, *asked.get("lacks", ()))
+    return SubjectRecipe(called(subject), code=code, live=subject, **asked)
+
+
+def _driven_by(adapter: object) -> dict[str, Any]:
+    """What a recipe says of an adapter: its name, or the object and its source."""
+    if adapter is None or isinstance(adapter, str):
+        return {"adapter": adapter}
+    if not callable(adapter):
+        raise BadInput(
+            f"adapter={reprlib.repr(adapter)}: an adapter is called with the layer, and returns an"
+            " object with condition and normalize"
+        )
+    spec = importable(adapter)
+    if spec is not None:
+        return {"adapter": spec}
+    code, lacks = shown(adapter, "the_adapter")
+    return {
+        "adapter": called(adapter), "adapter_code": code, "lacks": lacks, "live_adapter": adapter,
+    }  # fmt: skip
 
 
 def importable(subject: object) -> str | None:

@@ -9,6 +9,7 @@ import torch
 
 from tnverify.contract.limits import OnlyWidth
 from tnverify.contract.surroundings import kept
+from tnverify.subjects.adapters.base import Adapter
 from tnverify.subjects.handles import Handles
 from tnverify.subjects.recipe import Found
 from tnverify.subjects.resolve import find_adapter
@@ -48,6 +49,7 @@ def rebuilt(recipe: SubjectRecipe, found: Found, device: str | None = None) -> S
     with kept():
         spec = recipe.parsed()
         source = source_of(spec)
+    given = recipe.driven_by
     only = OnlyWidth(found.channel_step, found.one_shape) if found.one_width else None
     factory = Factory(
         call=source.call,
@@ -60,7 +62,7 @@ def rebuilt(recipe: SubjectRecipe, found: Found, device: str | None = None) -> S
     return Subject(
         name=recipe.spec,
         factory=factory,
-        adapter=find_adapter(found.adapter),
+        adapter=given if isinstance(given, Adapter) else find_adapter(found.adapter),
         claims=recipe.held_to,
         handles=Handles(tuple(sorted(found.handles.items()))),
         rank=found.rank,

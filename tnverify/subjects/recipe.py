@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from tnverify.contract.claims import parse_claims
 from tnverify.contract.limits import Limits
 from tnverify.keys import check_keys
+from tnverify.subjects.adapters.base import Adapter
 from tnverify.subjects.spec import Spec, Unusable, parse_spec
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
     from tnverify.contract.claims import Claims
     from tnverify.subjects.subject import Subject
+
+
+_NO_NUMBERS = ("nan", "inf", "infinity")
 
 
 class RecipeError(ValueError):
@@ -77,7 +82,8 @@ class SubjectRecipe:
     `spec` is the SPEC that names it, or, for an object that no name leads to, what it is called in
     reports. Such an object is carried in `live`, within this process and those that are forked
     from it; `code` is then Python that defines it as `the_layer`, as far as its source could be
-    had, and `lacks` says what could not. A claim, an adapter or a handle that is given here was
+    had, and `lacks` says what could not. An adapter that no name leads to is carried alike, with
+    Python that defines it as `the_adapter`. A claim, an adapter or a handle that is given here was
     given by the user.
     """
 
@@ -89,9 +95,11 @@ class SubjectRecipe:
     limits: Limits = field(default_factory=Limits)
     found: Found | None = None
     code: str | None = field(default=None, repr=False)
+    adapter_code: str | None = field(default=None, repr=False)
     lacks: tuple[str, ...] = ()
     live: Any = field(default=None, compare=False, repr=False)
-    """Never written down."""
+    """Never written down, nor is the next."""
+    live_adapter: Any = field(default=None, compare=False, repr=False)
 
     @property
     def is_named(self) -> bool:
@@ -118,6 +126,18 @@ class SubjectRecipe:
             )
         return parse_spec(self.spec)
 
+    @property
+    def driven_by(self) -> str | Adapter | None:
+        """The adapter that was given: its name, or itself. Raises Unusable where it is gone."""
+        if self.live_adapter is not None:
+            return Adapter(str(self.adapter), "a user's own", self.live_adapter)
+        if self.adapter_code is not None:
+            raise Unusable(
+                f"the adapter {self.adapter} was given as an object, to which no name leads: it can"
+                " be taken only where it is given again"
+            )
+        return self.adapter
+
     def build(self, device: str | None = None) -> Subject:
         """The subject: as it was found to be, else found out now. Raises Unusable as `resolve`."""
         from tnverify.subjects.rebuilding import rebuilt
@@ -129,7 +149,7 @@ class SubjectRecipe:
 
     def kept(self) -> SubjectRecipe:
         """The recipe without the object itself: what a report keeps."""
-        return replace(self, live=None)
+        return replace(self, live=None, live_adapter=None)
 
     def portable(self) -> SubjectRecipe:
         """The recipe with files by paths from the directory at hand: no other names it."""
@@ -166,6 +186,8 @@ class SubjectRecipe:
     def as_json(self) -> dict[str, Any]:
         """The recipe as JSON-ready values; what was not given is left out."""
         written: dict[str, Any] = _written(self.kept())
+        if self.found is not None and not math.isfinite(self.found.eps):
+            written["found"]["eps"] = str(self.found.eps)
         return written
 
     @classmethod
@@ -173,14 +195,22 @@ class SubjectRecipe:
         """The recipe that `as_json` wrote. Raises RecipeError for what is none."""
         import msgspec
 
-        _check_keys(data, cls, "a recipe", frozenset({"live"}))
+        _check_keys(data, cls, "a recipe", frozenset({"live", "live_adapter"}))
         _check_keys(data.get("found") or {}, Found, "found")
         for limited in (data, data.get("found") or {}):
             _check_keys(limited.get("limits") or {}, Limits, "limits")
         try:
-            return msgspec.convert(dict(data), cls)
+            return msgspec.convert(_with_numbers(data), cls)
         except msgspec.ValidationError as error:
             raise RecipeError(f"no recipe of a subject: {error}") from None
+
+
+def _with_numbers(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data with an eps that JSON has no number for as the number that it is."""
+    found = dict(data.get("found") or {})
+    if isinstance(found.get("eps"), str) and found["eps"].lower().lstrip("-") in _NO_NUMBERS:
+        return {**data, "found": found | {"eps": float(found["eps"])}}
+    return dict(data)
 
 
 def _written(value: Any) -> Any:

@@ -102,7 +102,7 @@ def drive(request: SubjectRecipe, device: str = "cpu", declared: Claims | None =
             subject = _driven(
                 request.spec,
                 factory,
-                request.adapter,
+                request.driven_by,
                 request.handles,
                 device,
                 declared,
@@ -168,7 +168,7 @@ def _check_setup(factory: Factory, request: SubjectRecipe) -> None:
 def _driven(
     name: str,
     factory: Factory,
-    adapter: str | None,
+    adapter: str | Adapter | None,
     handles: Mapping[str, str],
     device: str,
     declared: Claims | None,
@@ -181,7 +181,7 @@ def _driven(
 def _measured(
     name: str,
     factory: Factory,
-    adapter: str | None,
+    adapter: str | Adapter | None,
     handles: Mapping[str, str],
     device: str,
     declared: Claims | None,
@@ -286,7 +286,7 @@ def _runs(subject: Subject, task: Task) -> str | None:
 
 def found_adapter(
     factory: Factory,
-    name: str | None,
+    name: str | Adapter | None,
     step: int,
     device: str,
     declared: Claims | None,
@@ -295,8 +295,8 @@ def found_adapter(
     """The adapter that is named, else detected; one that stands around another finds that."""
     if name is None or (name in ADAPTERS and ADAPTERS[name].around is not None):
         return detect_adapter(factory, step, device, declared=declared, rank=rank, only=name)
-    adapter = find_adapter(name)
-    if adapter.recognise is None and ":" in name:
+    adapter = name if isinstance(name, Adapter) else find_adapter(name)
+    if adapter.recognise is None and (adapter is name or ":" in adapter.name):
         check_own(adapter, factory, step, device)
     if rank is None:
         rank = find_rank(factory, adapter, step, device)

@@ -24,8 +24,8 @@ FUTURE = "from __future__ import annotations"
 _NAMED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-def shown(subject: object) -> tuple[str, tuple[str, ...]]:
-    """Python that defines `the_layer` as this object, and what of it could not be had.
+def shown(subject: object, name: str = "the_layer") -> tuple[str, tuple[str, ...]]:
+    """Python that defines this object under a name, and what of it could not be had.
 
     The text is empty where the object itself could not be shown.
     """
@@ -35,7 +35,7 @@ def shown(subject: object) -> tuple[str, tuple[str, ...]]:
     if expression is None:
         return "", lacks
     future = (FUTURE,) if writing.future else ()
-    return "\n".join((*future, *writing.lines(), f"the_layer = {expression}")) + "\n", lacks
+    return "\n".join((*future, *writing.lines(), f"{name} = {expression}")) + "\n", lacks
 
 
 class _Writing:
