@@ -16,24 +16,23 @@ is asked about.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from pathlib import Path
 
-    from tnverify.api import Asked
     from tnverify.engine.results import RunReport, SubjectReport
     from tnverify.verification import Verification
 
 _RUNS = pytest.StashKey[list["RunReport"]]()
 """What was found, by this process and by workers of pytest-xdist."""
 
-_REPORT = "--tnverify-report"
+REPORT = "--tnverify-report"
 
-_SIZES = (
+SIZES = (
     ("rank", "the spatial dimensions of their input, 0 to 3"),
     ("channels", "the one number of channels that the layers are built for"),
     ("min-channels", "the fewest channels that the layers take"),
@@ -64,7 +63,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         ("shape", "ITEMS,CHANNELS,H,W", None, "the one shape that layers take"),
     ):
         group.addoption(f"--tnverify-{name}", metavar=metavar, default=default, help=text)
-    for name, text in _SIZES:
+    for name, text in SIZES:
         group.addoption(f"--tnverify-{name}", type=int, metavar="N", help=text)
     group.addoption(
         "--tnverify-seed", type=int, default=0, metavar="N", help="the same seed, the same run"
@@ -76,9 +75,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "tnverify: a law of a normalisation layer")
     if not config.pluginmanager.hasplugin("xdist"):
         config.addinivalue_line("markers", "xdist_group(name): what one worker is to run")
+    asked = ("tnverify_specs", "tnverify_reports", "tnverify_handle")
     # A worker of xdist was started by a process that has checked the same words.
-    if not hasattr(config, "workerinput"):
-        _check_words(config)
+    if any(map(config.getoption, asked)) and not hasattr(config, "workerinput"):
+        from tnverify.pytest_words import check_words
+
+        check_words(config)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -162,7 +164,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     from tnverify.report.forms import destination, write
     from tnverify.report.merged import merged
 
-    asked = [destination(each, _REPORT) for each in config.getoption("tnverify_reports")]
+    asked = [destination(each, REPORT) for each in config.getoption("tnverify_reports")]
     for failed in write(merged(runs), asked):
         print(failed, file=sys.stderr)
         session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
@@ -205,9 +207,10 @@ class _Layer(pytest.Collector):
     """A layer that was named on the command line."""
 
     def collect(self) -> Iterator[pytest.Item]:
+        from tnverify.pytest_words import asked
         from tnverify.verification import Verification
 
-        verification = Verification(_asked(self.config, self.name))
+        verification = Verification(asked(self.config, self.name))
         for law in verification.laws:
             item = _LawItem.from_parent(self, name=law)
             item.verification = verification
@@ -264,55 +267,3 @@ def _described(report: SubjectReport) -> str:
     if report.nearness is not None:
         text += f"; {words.nearness(report.nearness)}"
     return f"{report.spec}: {'. '.join([*report.cautions, text])}"
-
-
-def _asked(config: pytest.Config, spec: str) -> Asked:
-    """What is asked of a layer. Raises BadInput for words that name nothing."""
-    from tnverify.api import ask
-    from tnverify.parametrized import jobs_here
-
-    def option(name: str) -> Any:
-        return config.getoption(f"tnverify_{name.replace('-', '_')}")
-
-    shape = option("shape")
-    sides = shape and [int(p) if p.strip().isdecimal() else p for p in shape.split(",")]
-    # Two workers must not write the same program at once.
-    worker = getattr(config, "workerinput", {}).get("workerid", "")
-    return ask(
-        (spec,),
-        claims=option("claims"),
-        adapter=option("adapter"),
-        handles=dict(given.split("=", 1) for given in option("handle")),
-        setup=option("setup"),
-        profile=option("profile"),
-        seed=option("seed"),
-        device=option("device"),
-        out=Path(option("out"), worker),
-        jobs=jobs_here(len(set(option("specs")))),
-        progress=False,
-        shape=sides,
-        **{name.replace("-", "_"): option(name) for name, _ in _SIZES},
-    )
-
-
-def _check_words(config: pytest.Config) -> None:
-    """Raise UsageError, in one line, for an option that names nothing or cannot be used."""
-    for given in config.getoption("tnverify_handle"):
-        if "=" not in given:
-            raise pytest.UsageError(f"--tnverify-handle {given}: write HANDLE=ATTRIBUTE")
-    specs, reports = config.getoption("tnverify_specs"), config.getoption("tnverify_reports")
-    if not specs and not reports:
-        return
-    from tnverify.bad_input import BadInput
-    from tnverify.engine.check import check_import
-    from tnverify.report.forms import destinations
-    from tnverify.report.paths import OutputError
-    from tnverify.subjects import Unusable
-
-    try:
-        destinations(reports, option=_REPORT)
-        for spec in specs:
-            _asked(config, spec)
-            check_import(spec)
-    except (BadInput, Unusable, OutputError) as error:
-        raise pytest.UsageError(str(error)) from None
