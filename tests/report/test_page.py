@@ -238,9 +238,10 @@ def driver() -> Iterator[Any]:
 
 @needs_browser
 def test_the_page_fits_a_phone_and_a_desk_and_asks_for_nothing(tmp_path: Path, driver: Any) -> None:
-    run = RUNS["all"]
+    run, evil = RUNS["all"], RUNS["evil"]
     page = tmp_path / "page.html"
-    page.write_text(to_html(replace(run, subjects=(*run.subjects, full()))), encoding="utf-8")
+    subjects = (*run.subjects, full(), *evil.subjects, replace(full("x" * 400 + ".py:Long")))
+    page.write_text(to_html(replace(run, subjects=subjects)), encoding="utf-8")
     browser.requests(driver)
     for width in (390, 1280):
         for dark in (False, True):

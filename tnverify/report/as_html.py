@@ -102,7 +102,7 @@ def to_html(run: RunReport) -> str:
     page = ""
     for detail in _DETAILS:
         page = _page(run, detail)
-        if len(page.encode("utf-8", "backslashreplace")) <= limit:
+        if len(page.encode()) <= limit:
             return page
     return page
 
@@ -133,8 +133,8 @@ def _page(run: RunReport, detail: _Detail) -> str:
         "subjects": ordered,
         "failing": [each for each in ordered if each.failing],
         "advised": [each for each in ordered if each.advice],
-        "laws": [laws[name] for name in sorted(laws)],
-        "numbers": {name: number for number, name in enumerate(sorted(laws), 1)},
+        "laws": list(laws.values()),
+        "numbers": {name: number for number, name in enumerate(laws, 1)},
         "families": list(dict.fromkeys(law.family for law in laws.values())),
         "verdicts": [v for v in _GRAVITY if any(s.verdict == v for s in run.subjects)],
         "columns": COLUMNS,
@@ -173,7 +173,8 @@ def _page(run: RunReport, detail: _Detail) -> str:
         "prose": _prose,
         "brief": lambda text: clipped(text, 160),
     }
-    return printable(_PAGE.html([*ground(), *tones()], values, calls))
+    page = printable(_PAGE.html([*ground(), *tones()], values, calls))
+    return page.encode("utf-8", "backslashreplace").decode()
 
 
 def _ending(found: Any, size: int) -> tuple[str, str]:
