@@ -23,6 +23,8 @@ from tnverify.subjects import Unusable
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("few_tasks")
+
 LAW = "a_target_ignores_the_other_targets"
 
 
