@@ -304,7 +304,7 @@ def test_one_law_alone_is_replayed(tnverify: Terminal) -> None:
     assert ended.code == 0  # should-level
     assert f"still fails      {other} (should-level)" in ended.out
     assert LAW not in ended.out
-    assert "1 counterexample: 1 still fails." in ended.out
+    assert "1 counterexample: 1 still failing." in ended.out
     ended = tnverify("replay", "r.json", "a_target_ignores_other_targets")
     assert (ended.code, ended.out) == (2, "")
     assert "no law 'a_target_ignores_other_targets' that fails there" in ended.complaint

@@ -221,6 +221,8 @@ def test_plain_sentences_say_what_a_layer_does() -> None:
     assert sentence(other).startswith("Does not hold: the output of one target has no gradient")
     why = replace(other.laws[0], law=replace(other.laws[0].law.facts, why="So it is."))
     assert sentence(replace(other, laws=(why,))) == "So it is."
+    waived = replace(leaky(), verdict="conforms", scheme="inductive", laws=())
+    assert sentence(waived).startswith("No law fails that counts, but it reads other targets: ")
     two = replace(other, laws=titled.laws[:2])
     assert sentence(two).endswith("One other thing is wrong, too.")
 

@@ -9,6 +9,7 @@ from tnverify.engine.waivers import WaiverError
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tnverify.engine.results import Counterexample
@@ -85,6 +86,11 @@ def _witness(example: Counterexample) -> Any:
     plan = {
         key: value for key, value in example.plan.items() if key != "drawn" or not example.context
     }
-    witness = tomlkit.inline_table()
-    witness.update({"plan": plan, "context": example.context, "target": example.targets})
-    return witness
+
+    def inline(values: Mapping[str, object]) -> Any:
+        table = tomlkit.inline_table()
+        for key, value in values.items():
+            table.append(key, inline(value) if isinstance(value, dict) else value)
+        return table
+
+    return inline({"plan": plan, "context": example.context, "target": example.targets})

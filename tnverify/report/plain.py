@@ -79,6 +79,8 @@ def leaks(subject: SubjectReport) -> bool:
 
 
 def _conforms(subject: SubjectReport) -> str:
+    if words.is_transductive(subject) and words.conforming_kind(subject) == "no_scheme":
+        return f"No law fails that counts, but it reads other targets: {_LEAK}."
     if words.is_transductive(subject):
         return (
             f"Does what it claims ({subject.scheme}), and that is to read other targets: {_LEAK}."

@@ -31,7 +31,7 @@ def replay_lines(found: Sequence[Replayed], width: int) -> Iterator[Text]:
                 yield from _line(each, width, whole=len(found) == 1)
         yield Text("")
     counted = [
-        f"{sum(each.now == now for each in found)} {said}"
+        f"{sum(each.now == now for each in found)} {said.replace('fails', 'failing')}"
         for now, (said, _) in _SAID.items()
         if any(each.now == now for each in found)
     ]
