@@ -64,9 +64,10 @@ EXPECTED = (
     Expected(
         "timm.layers:FilterResponseNormTlu2d",
         "no_context",
-        CONFORMS,
+        VIOLATES,
         "inductive",
-        "moments in float32",
+        "squares in half precision, before float32 (by_hand/squares_before_widening.py)",
+        ("half_precision_input_keeps_its_range",),
     ),
     Expected("sb3_contrib.common.torch_layers:BatchRenorm1d", "frozen", CONFORMS, "inductive", "-"),
     Expected("pytorch_tabnet.tab_network:GBN", "frozen", CONFORMS, "inductive", "ghosts in train"),
@@ -188,7 +189,11 @@ def test_what_is_said_is_true(case: Expected, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("program", sorted((HERE / "by_hand").glob("*.py")), ids=lambda p: p.stem)
 def test_it_is_so_by_hand(program: Path) -> None:
-    needs = {"graph_norms": "torch_geometric", "flax_fast_variance": "flax"}.get(program.stem)
+    needs = {
+        "graph_norms": "torch_geometric",
+        "flax_fast_variance": "flax",
+        "squares_before_widening": "timm",
+    }.get(program.stem)
     if needs is not None and absent(needs):
         pytest.skip(f"{needs} of the extra wild is absent")
     path = {
