@@ -69,8 +69,21 @@ EXPECTED = (
         "squares in half precision, before float32 (by_hand/squares_before_widening.py)",
         ("half_precision_input_keeps_its_range",),
     ),
-    Expected("sb3_contrib.common.torch_layers:BatchRenorm1d", "frozen", CONFORMS, "inductive", "-"),
-    Expected("pytorch_tabnet.tab_network:GBN", "frozen", CONFORMS, "inductive", "ghosts in train"),
+    Expected(
+        "sb3_contrib.common.torch_layers:BatchRenorm1d",
+        "frozen",
+        VIOLATES,
+        "batch_renorm",
+        "the unbiased variance of one item is NaN and stays (by_hand/one_item_leaves_nan.py)",
+        ("a_batch_of_one_value_leaves_no_nan",),
+    ),
+    Expected(
+        "pytorch_tabnet.tab_network:GBN",
+        "frozen",
+        CONFORMS,
+        "conventional_bn",
+        "torch's BatchNorm1d is in it; batches of over 128 items are cut in train() alone",
+    ),
     Expected(
         "torch_geometric.nn.norm:GraphNorm",
         "no_context",
@@ -193,6 +206,7 @@ def test_it_is_so_by_hand(program: Path) -> None:
         "graph_norms": "torch_geometric",
         "flax_fast_variance": "flax",
         "squares_before_widening": "timm",
+        "one_item_leaves_nan": "sb3_contrib",
     }.get(program.stem)
     if needs is not None and absent(needs):
         pytest.skip(f"{needs} of the extra wild is absent")
