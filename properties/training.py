@@ -122,6 +122,8 @@ def a_training_step_counts_once(norm: Prober, task: Task, draw: Draw) -> None:
         found[how] = kept(norm, probe)
         if not found[how]:
             not_claimed("the layer keeps nothing of meta-training that could be read")
+        if not all(bool(held.isfinite().all()) for held in found[how].values()):
+            says_nothing("this batch leaves values that are not finite, which other laws are about")
         if outputs is None or not any(out.requires_grad for out in outputs):
             continue
         leaves = [each for each in sets if each.requires_grad]

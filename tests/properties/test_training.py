@@ -55,6 +55,43 @@ def test_a_graph_that_breaks_is_told_and_one_that_holds_is_none() -> None:
         assert evaluate(law, frozen(layer, "conventional_bn"), task).ending == "held"
 
 
+class LeavesNan(torch.nn.Module):
+    """The unbiased variance of one value enters its running moments, for good."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.register_buffer("running_mean", torch.zeros(channels))
+        self.register_buffer("running_var", torch.ones(channels))
+        self.running_mean: torch.Tensor
+        self.running_var: torch.Tensor
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        dims = (0, *range(2, x.dim()))
+        if self.training:
+            count = x.numel() // x.shape[1]
+            with torch.no_grad():
+                var, mean = torch.var_mean(x, dims, correction=0)
+                self.running_mean.lerp_(mean, 0.1)
+                self.running_var.lerp_(var * count / torch.tensor(count - 1.0), 0.1)
+        shape = (1, -1, *(1,) * (x.dim() - 2))
+        var = self.running_var.view(shape)
+        return (x - self.running_mean.view(shape)) / (var + 1e-5).sqrt()
+
+
+def test_nan_that_one_value_leaves_is_told_by_the_law_about_that_alone() -> None:
+    subject = trials.subject_of(LeavesNan, "conventional_bn")
+    one = Plan(context=1, targets=1, channels=2, spatial=(1, 1), profile="normal").build()
+    found = {
+        law.name: evaluate(law, SubjectProber(subject), one).ending
+        for law in training.LAWS
+        if law.name in ("a_training_step_counts_once", "a_batch_of_one_value_leaves_no_nan")
+    }
+    assert found == {
+        "a_training_step_counts_once": "says_nothing",
+        "a_batch_of_one_value_leaves_no_nan": "violated",
+    }
+
+
 def test_a_refusal_that_comes_when_the_damage_is_done_is_no_must() -> None:
     names = ("a_batch_of_one_value_leaves_no_nan", "a_refused_batch_leaves_no_nan")
     found = laws_of(planted.RefusesTooLate, names)

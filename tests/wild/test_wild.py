@@ -64,12 +64,26 @@ EXPECTED = (
     Expected(
         "timm.layers:FilterResponseNormTlu2d",
         "no_context",
-        CONFORMS,
+        VIOLATES,
         "inductive",
-        "moments in float32",
+        "squares in half precision, before float32 (by_hand/squares_before_widening.py)",
+        ("half_precision_input_keeps_its_range",),
     ),
-    Expected("sb3_contrib.common.torch_layers:BatchRenorm1d", "frozen", CONFORMS, "inductive", "-"),
-    Expected("pytorch_tabnet.tab_network:GBN", "frozen", CONFORMS, "inductive", "ghosts in train"),
+    Expected(
+        "sb3_contrib.common.torch_layers:BatchRenorm1d",
+        "frozen",
+        VIOLATES,
+        "batch_renorm",
+        "the unbiased variance of one item is NaN and stays (by_hand/one_item_leaves_nan.py)",
+        ("a_batch_of_one_value_leaves_no_nan",),
+    ),
+    Expected(
+        "pytorch_tabnet.tab_network:GBN",
+        "frozen",
+        CONFORMS,
+        "conventional_bn",
+        "torch's BatchNorm1d is in it; batches of over 128 items are cut in train() alone",
+    ),
     Expected(
         "torch_geometric.nn.norm:GraphNorm",
         "no_context",
@@ -124,7 +138,14 @@ EXPECTED = (
         "per_pixel_layer_norm",
         "what it makes of vectors is an accident (by_hand/zeros_and_single_pixels.py)",
     ),
-    Expected("public_layers:PixelNorm", "no_context", CONFORMS, "inductive", "no argument at all"),
+    Expected(
+        "public_layers:PixelNorm",
+        "no_context",
+        VIOLATES,
+        "inductive",
+        "squares in half precision (by_hand/squares_in_half.py)",
+        ("half_precision_input_keeps_its_range",),
+    ),
     Expected(
         "public_layers:MinibatchStdDev",
         "no_context",
@@ -188,7 +209,12 @@ def test_what_is_said_is_true(case: Expected, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("program", sorted((HERE / "by_hand").glob("*.py")), ids=lambda p: p.stem)
 def test_it_is_so_by_hand(program: Path) -> None:
-    needs = {"graph_norms": "torch_geometric", "flax_fast_variance": "flax"}.get(program.stem)
+    needs = {
+        "graph_norms": "torch_geometric",
+        "flax_fast_variance": "flax",
+        "squares_before_widening": "timm",
+        "one_item_leaves_nan": "sb3_contrib",
+    }.get(program.stem)
     if needs is not None and absent(needs):
         pytest.skip(f"{needs} of the extra wild is absent")
     path = {

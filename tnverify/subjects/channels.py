@@ -40,12 +40,12 @@ def channel_step(factory: Factory) -> int:
             return _only_width(factory, step) or _answered_step(factory, step)
     assert refusal is not None
     error = refusal.error
-    what, help_ = "these arguments", ""
+    help_ = ""
     if factory.spec is not None and factory.spec.call is None:
-        what = "the number of channels alone"
         help_ = f"; write a call, as {factory.spec.text}(..., channels)"
     raise Unusable(
-        f"the constructor does not take {what}: {type(error).__name__}: {first_line(error)}{help_}"
+        f"the constructor does not take these arguments: {type(error).__name__}:"
+        f" {first_line(error)}{help_}"
     )
 
 
