@@ -8,11 +8,13 @@ by replacing values, by exact zeros of the Jacobian, and by poison.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from tnverify.catalogue import law
+from tnverify.contract import SubjectRaised
 from tnverify.tolerances import expect_close, expect_same, says_nothing
 
 from .derived import (
@@ -107,25 +109,30 @@ def a_target_ignores_how_many_targets_there_are(norm: Prober, task: Task, draw: 
     )
 
 
+_POISONS = (math.nan, math.inf, -math.inf)
+
+
 @law(family=FAMILY, kind="exact", source=SOURCE, level="should", claimed=unless_transductive)
 def a_poisoned_target_poisons_only_itself(norm: Prober, task: Task, draw: Draw) -> None:
     """A target that holds NaN spoils its own output and no other's.
 
-    A layer that leaves the targets out of its moments by multiplying them with a mask of zeros
-    spreads the NaN, though nothing else flows: hence a law of the second level. In deployment
-    one broken image would take down its whole batch. Index instead of masking.
+    Or an infinite value of either sign. A layer that leaves the targets out of its moments by
+    multiplying them with a mask of zeros spreads it, though nothing else flows: hence a law of the
+    second level. In deployment one broken image would take down its whole batch. Index instead of
+    masking.
     """
     task = with_targets(task, 2, draw)
     count = len(task.targets)
     one = draw.index(count)
     poisoned = task.targets.clone()
-    poisoned[one] = float("nan")
+    poison = _POISONS[draw.index(len(_POISONS))]
+    poisoned[one] = poison
     others = [i for i in range(count) if i != one]
     before, after = norm.run(task).targets, norm.run(task.with_sets(targets=poisoned)).targets
     expect_same(
         after[others],
         before[others],
-        f"the other targets after target {one} became NaN",
+        f"the other targets after target {one} became {poison}",
         symptom="flow",
     )
 
@@ -205,18 +212,24 @@ def targets_do_not_reach_the_context_outputs(norm: Prober, task: Task, draw: Dra
     )
 
 
-_WAYS = ("autocast", "inference_mode", "gradients", "eval")
+_WAYS = ("autocast", "inference_mode", "gradients", "eval", "maps of another size", "one tensor")
 
 
 @law(family=FAMILY, kind="exact", source=SOURCE, claimed=unless_transductive, max_tasks=24)
 def a_target_ignores_the_others_however_it_is_called(norm: Prober, task: Task, draw: Draw) -> None:
     """Under autocast, in inference mode and with gradients too, targets keep to themselves.
 
-    A violation means that the layer takes another path there: one that was written for training,
-    or for half precision, with moments of the batch. What was tested is then not what is used.
+    Or on maps of another size than the context's, and where both sets are slices of one tensor. A
+    violation means that the layer takes another path there: one that was written for training,
+    for half precision or for maps that it has not met, with moments of the batch. What was tested
+    is then not what is used.
     """
     task = with_targets(task, 2, draw)
     way = _WAYS[draw.index(len(_WAYS))]
+    if way == "maps of another size":
+        if not task.spatial:
+            says_nothing("without maps there is no other size")
+        task = task.with_sets(targets=torch.cat([task.targets, draw.noise(task.targets)], -1))
     if way == "autocast" and task.dtype is not torch.float32:
         way = "gradients"  # autocast changes nothing in float64
     kept = draw.subset(len(task.targets))
@@ -233,23 +246,27 @@ def a_target_ignores_the_others_however_it_is_called(norm: Prober, task: Task, d
 
 def _called_so(norm: Prober, task: Task, targets: Tensor, way: str) -> Tensor:
     """A fresh instance's target outputs, called in this way; of whatever dtype they then are."""
-    probe = norm.fresh(task)
+    probe = norm.fresh(task, lend=way == "one tensor")
     ways: dict[str, AbstractContextManager[Any]] = {
         "autocast": torch.autocast(task.device.type, torch.bfloat16),
         "inference_mode": torch.inference_mode(),
         "gradients": torch.enable_grad(),
-        "eval": torch.no_grad(),
     }
     context, given = task.context.clone(), targets.clone()
     if way == "gradients":
         context, given = context.requires_grad_() * 1, given.requires_grad_() * 1
+    elif way == "one tensor":
+        both = torch.cat([context, given])
+        context, given = both[: len(context)], both[len(context) :]
     try:
-        with ways[way]:
+        with ways.get(way, torch.no_grad()):
             # Under autocast other dtypes are to be expected, which the probe would object to.
             called = probe.norm if way == "autocast" else probe
             _, state = called.condition(context)
             return called.normalize(given, state).detach().double().clone()
     except Exception as error:
+        if way == "maps of another size" and isinstance(error, SubjectRaised):
+            says_nothing("the layer refuses maps of another size than the context's")
         if way != "autocast" or isinstance(error, AssertionError):
             raise
         says_nothing(f"the layer does not run under autocast: {type(error).__name__}")
