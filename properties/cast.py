@@ -98,7 +98,7 @@ def a_layer_in_half_precision_keeps_its_formula(norm: Prober, task: Task) -> Non
             outputs, state = probe.condition(cast.context)
             run = Run(outputs.clone(), probe.normalize(cast.targets, state))
     except SubjectRaised as raised:
-        says_nothing(f"the layer does not run in {half}: {raised}")
+        not_claimed(f"the layer does not run in {half}: {raised}")
     _expect_within(norm, cast, run, bound, f"of a layer in {half}")
 
 

@@ -12,7 +12,7 @@ from tnverify.contract import SubjectRaised
 from tnverify.tolerances import expect_close, expect_gradient, not_claimed, says_nothing, unit
 
 from .agreement import computed_in, pixels, trimmed
-from .derived import Handed
+from .derived import Handed, answers
 from .differences import HANDLES, SETS, Loss, dot
 from .laid_out import centred, expanded, layout_of
 from .slopes import KINKED, jump
@@ -20,12 +20,13 @@ from .slopes import KINKED, jump
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tnverify.contract import Claims, Draw, Prober, Task
+    from tnverify.contract import Claims, Draw, Probe, Prober, Task
 
     from .differences import Direction
 
 _LAYOUTS = 5
 """How many layouts there are to choose from."""
+_EARLIER = 6
 _SUMS = 4096
 """Roundings a value of a gradient may be off by: terms of it are larger than it is."""
 _BEND = 2.0**-8
@@ -201,6 +202,48 @@ def gradients_do_not_depend_on_what_else_needs_one(norm: Prober, task: Task, dra
 @law(
     family="gradients",
     kind="rounded",
+    max_tasks=8,
+    source="learners are trained on task after task, and evaluated in between",
+)
+def a_used_layer_has_the_gradients_of_a_new_one(norm: Prober, task: Task, draw: Draw) -> None:
+    """Earlier tasks, trained on or predicted, change no gradient.
+
+    A violation with the outputs right means that something is cut from the graph once it was
+    computed, or kept from an earlier graph: a factor that is folded at the first prediction,
+    moments that are detached from the second task on.
+    """
+    task = trimmed(task)
+    evaluates = bool(draw.index(2))
+
+    def earlier(probe: Probe) -> None:
+        for _ in range(_EARLIER):
+            sets = [draw.noise(values) for values in (task.context, task.targets)]
+            if evaluates:
+                answers(probe, *sets)
+                continue
+            leaves = [values.requires_grad_() for values in sets]
+            outputs, state = probe.condition(leaves[0])
+            loss = outputs.sum() + probe.normalize(leaves[1], state).sum()
+            probe.grad(loss, leaves)
+
+    loss = Loss(norm, task)
+    wanted, came = loss.at().gradient(), Loss(norm, task, first=earlier).at().gradient()
+    how = "predicted" if evaluates else "trained on"
+    for name in came:
+        direction = loss.direction((name,))
+        expect_alike_slopes(
+            float(dot(direction, came)),
+            float(dot(direction, wanted)),
+            2 * loss.slope_error(direction),
+            loss,
+            direction,
+            f"the derivative by {name} after {_EARLIER} tasks that were {how}",
+        )
+
+
+@law(
+    family="gradients",
+    kind="rounded",
     lanes=("float64",),
     max_tasks=10,
     source="protocol: a gradient is its values; a plain sum hands down one number, expanded",
@@ -257,7 +300,7 @@ def _handed(norm: Prober, task: Task, given: list[Tensor]) -> list[Tensor]:
         both = (outputs, probe.normalize(sets[1], state))
         if not all(each.requires_grad for each in both):
             says_nothing("no gradient reaches the outputs")
-        loss = torch.stack([Handed.apply(o, w) for o, w in zip(both, given, strict=True)]).sum()
+        loss = torch.stack(list(map(Handed.apply, both, given))).sum()
     first, second, *others = probe.grad(loss, [*sets, *parameters])
     flat = [each.flatten() for each in others] or [first.new_zeros(1)]
     return [first, second, torch.cat(flat)]
@@ -269,4 +312,5 @@ WAYS = (
     gradients_with_a_graph_are_those_without,
     gradients_do_not_depend_on_what_else_needs_one,
     gradients_do_not_depend_on_how_they_arrive,
+    a_used_layer_has_the_gradients_of_a_new_one,
 )

@@ -79,6 +79,7 @@ class Loss:
     made of one output of each set, so that the errors that rounding may cause do not add up over
     all of them. Both sets are `laid` out before the layer gets them, and it is their values before
     that which L is differentiated by. Where `needs` names leaves, these alone require a gradient.
+    `first` is done with every instance before it meets the task.
     """
 
     def __init__(
@@ -89,10 +90,11 @@ class Loss:
         sparse: bool = False,
         laid: Callable[[Tensor], Tensor] = lambda values: values,
         needs: Sequence[str] | None = None,
+        first: Callable[[Probe], None] = lambda _probe: None,
     ) -> None:
         self.norm = norm
         self.task = task
-        self._laid, self._needs = laid, needs
+        self._laid, self._needs, self._first = laid, needs, first
         self._weights = {
             # Multiples of 1/32, none of them zero, before they are stretched.
             name: (task.noise(getattr(task, name), _WEIGHTS + at).double() + 0.0625) * _STRETCH / 4
@@ -159,6 +161,7 @@ class Loss:
         """A fresh probe with inputs and parameters moved by `step` along `direction`."""
         moves = {} if direction is None else direction
         probe = self.norm.fresh(self.task)
+        self._first(probe)
         leaves: Direction = {}
         for name in self.leaves:
             if name in SETS:
@@ -172,10 +175,10 @@ class Loss:
                     with torch.no_grad():
                         leaves[name].add_(moves[name], alpha=step)
                 leaves[name].requires_grad_(self._is_needed(name))
-        first, state = probe.condition(self._laid(leaves["context"]))
-        second = probe.normalize(self._laid(leaves["targets"]), state)
+        context, state = probe.condition(self._laid(leaves["context"]))
+        targets = probe.normalize(self._laid(leaves["targets"]), state)
         needed = {name: leaf for name, leaf in leaves.items() if self._is_needed(name)}
-        return Point(probe, needed, self._terms({"context": first, "targets": second}))
+        return Point(probe, needed, self._terms({"context": context, "targets": targets}))
 
     def _is_needed(self, name: str) -> bool:
         return self._needs is None or name in self._needs

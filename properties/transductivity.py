@@ -212,10 +212,10 @@ def targets_do_not_reach_the_context_outputs(norm: Prober, task: Task, draw: Dra
     )
 
 
-_WAYS = ("autocast", "inference_mode", "gradients", "eval", "maps of another size", "one tensor")
+_WAYS = ("autocast", "inference_mode", "gradients", "maps of another size", "one tensor")
 
 
-@law(family=FAMILY, kind="exact", source=SOURCE, claimed=unless_transductive, max_tasks=24)
+@law(family=FAMILY, kind="exact", source=SOURCE, claimed=unless_transductive, max_tasks=4)
 def a_target_ignores_the_others_however_it_is_called(norm: Prober, task: Task, draw: Draw) -> None:
     """Under autocast, in inference mode and with gradients too, targets keep to themselves.
 
@@ -225,34 +225,38 @@ def a_target_ignores_the_others_however_it_is_called(norm: Prober, task: Task, d
     is then not what is used.
     """
     task = with_targets(task, 2, draw)
-    way = _WAYS[draw.index(len(_WAYS))]
-    if way == "maps of another size":
-        if not task.spatial:
-            says_nothing("without maps there is no other size")
-        task = task.with_sets(targets=torch.cat([task.targets, draw.noise(task.targets)], -1))
-    if way == "autocast" and task.dtype is not torch.float32:
-        way = "gradients"  # autocast changes nothing in float64
     kept = draw.subset(len(task.targets))
     mask = kept.to(task.device).view(-1, *(1,) * (task.targets.dim() - 1))
-    replaced = torch.where(mask, task.targets, draw.noise(task.targets) * 8)
-    before, after = (_called_so(norm, task, targets, way) for targets in (task.targets, replaced))
-    expect_same(
-        after[kept],
-        before[kept],
-        f"kept targets after the others were replaced, with {way}",
-        symptom="flow",
-    )
+    replaced = task.with_sets(targets=torch.where(mask, task.targets, draw.noise(task.targets) * 8))
+    larger = torch.cat([task.targets, replaced.targets], -1) if task.spatial else None
+    for way in _WAYS:
+        pair = [task, replaced]
+        if way == "maps of another size":
+            if larger is None:
+                continue
+            twice = torch.cat([replaced.targets] * 2, -1)
+            both = torch.where(mask, larger, twice)
+            pair = [task.with_sets(targets=values) for values in (larger, both)]
+        before, after = (_called_so(norm, each, way) for each in pair)
+        if before is not None and after is not None:
+            expect_same(
+                after[kept],
+                before[kept],
+                f"kept targets after the others were replaced, with {way}",
+                symptom="flow",
+            )
 
 
-def _called_so(norm: Prober, task: Task, targets: Tensor, way: str) -> Tensor:
-    """A fresh instance's target outputs, called in this way; of whatever dtype they then are."""
+def _called_so(norm: Prober, task: Task, way: str) -> Tensor | None:
+    """A fresh instance's target outputs, called in this way, of whatever dtype they then are; None
+    where the layer is not called so."""
     probe = norm.fresh(task, lend=way == "one tensor")
     ways: dict[str, AbstractContextManager[Any]] = {
         "autocast": torch.autocast(task.device.type, torch.bfloat16),
         "inference_mode": torch.inference_mode(),
         "gradients": torch.enable_grad(),
     }
-    context, given = task.context.clone(), targets.clone()
+    context, given = task.context.clone(), task.targets.clone()
     if way == "gradients":
         context, given = context.requires_grad_() * 1, given.requires_grad_() * 1
     elif way == "one tensor":
@@ -265,11 +269,10 @@ def _called_so(norm: Prober, task: Task, targets: Tensor, way: str) -> Tensor:
             _, state = called.condition(context)
             return called.normalize(given, state).detach().double().clone()
     except Exception as error:
-        if way == "maps of another size" and isinstance(error, SubjectRaised):
-            says_nothing("the layer refuses maps of another size than the context's")
-        if way != "autocast" or isinstance(error, AssertionError):
+        may_refuse = way == "autocast" or isinstance(error, SubjectRaised)
+        if way not in ("autocast", "maps of another size") or not may_refuse:
             raise
-        says_nothing(f"the layer does not run under autocast: {type(error).__name__}")
+        return None
 
 
 def unless_claimed_transductive(claims: Claims) -> str | None:
