@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.autograd.function import once_differentiable
 
-from tnverify.power.sound.common import Scaled, along, required, space, wide
+from tnverify.power.sound.common import CONTIGUOUS, Scaled, along, required, space, wide
 from tnverify.power.sound.register import sound
 
 if TYPE_CHECKING:
@@ -94,7 +94,10 @@ class SkipsWhatNobodyNeeds(_OfContext):
         return _Affine.apply(y, self.weight, self.bias)  # type: ignore[no-untyped-call, no-any-return]  # torch types it not
 
 
-@sound("meta_bn")
+@sound("meta_bn", shows={
+    **CONTIGUOUS,
+    "vmap_over_tasks_agrees_with_a_loop": "how many targets differ hangs on their values",
+})  # fmt: skip
 class NormalisesEachValueOnce(_OfContext):
     """Computes what distinct targets give, and hands it to all that are alike."""
 
