@@ -111,3 +111,19 @@ SETTERS = _set(
 
 LEFT_ALONE = CONTEXT_IS_TRUE | CONTEXT_IS_FALSE | WORDED | STEPS | STATES
 """Optional arguments of which a report says that they were left at their default."""
+
+TELL_LENGTHS: dict[str, frozenset[str]] = {
+    "valid": _set(
+        "mask masks valid_mask valid input_mask seq_mask sequence_mask token_mask node_mask x_mask"
+        " attention_mask attn_mask is_valid nonpad_mask non_pad_mask"
+    ),
+    "padding": _set(
+        "padding_mask pad_mask key_padding_mask src_key_padding_mask encoder_padding_mask is_pad"
+        " is_padding padding"
+    ),
+    "lengths": _set(
+        "lengths length lens seq_lens seq_lengths sequence_lengths x_lens x_lengths input_lengths"
+        " valid_lengths valid_lens num_valid"
+    ),
+}
+"""Arguments that say how much of each item is there, by what they are."""
