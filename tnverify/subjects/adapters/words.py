@@ -127,3 +127,17 @@ TELL_LENGTHS: dict[str, frozenset[str]] = {
     ),
 }
 """Arguments that say how much of each item is there, by what they are."""
+
+LABELS = _set(
+    "label labels domain domains domain_id domain_ids domain_label domain_labels class_id class_ids"
+    " class_label class_labels classes cls category categories style_id style_ids y ys target_id"
+    " task_id task_ids speaker_id speaker_ids condition_id cond_id group_id env_id environment"
+)
+"""Arguments that are a label of every item."""
+
+LABEL_COUNTS = (
+    "num_classes", "n_classes", "num_domains", "n_domains", "domains", "classes", "num_labels",
+    "n_labels", "num_styles", "n_styles", "num_categories", "n_categories", "num_conditions",
+    "n_conditions", "num_speakers", "num_tasks", "num_embeddings", "n_class", "n_domain",
+)  # fmt: skip
+"""Attributes that say how many labels there are."""
