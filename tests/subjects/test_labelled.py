@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tnverify.power.sound.labelled import PicksRowsByLabel
-from tnverify.subjects import SubjectRequest, Unusable
+from tnverify.subjects import SubjectRecipe, Unusable
 from tnverify.subjects.adapters.labelled import labels_of
 from tnverify.subjects.resolve import drive, find_adapter
 
@@ -62,11 +62,11 @@ def test_labels_go_with_their_items_in_every_order_subset_and_dtype() -> None:
     ],
 )
 def test_a_layer_that_wants_labels_is_given_as_many_as_it_knows(spec: str, adapter: str) -> None:
-    assert drive(SubjectRequest(spec)).adapter.name == adapter
+    assert drive(SubjectRecipe(spec)).adapter.name == adapter
 
 
 def test_an_adapter_of_the_users_own_is_given_the_labels_that_it_declares() -> None:
-    request = SubjectRequest(f"{FILE}:PicksRowsByLabel", adapter=f"{FILE}:Declares")
+    request = SubjectRecipe(f"{FILE}:PicksRowsByLabel", adapter=f"{FILE}:Declares")
     subject = drive(request)
     layer = subject.factory(2, (3, 3))
     norm = subject.adapter.wrap(layer)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tnverify.power.sound.padded import LeavesPaddingAsItIs, PoolsWhatIsThere, WeighsByTheMask
-from tnverify.subjects import SubjectProber, SubjectRequest, Unusable
+from tnverify.subjects import SubjectProber, SubjectRecipe, Unusable
 from tnverify.subjects.ordinary import ordinary
 from tnverify.subjects.resolve import drive, find_adapter
 
@@ -59,7 +59,7 @@ class RunningOfWhatIsThere(nn.Module):
 def test_a_layer_that_must_be_told_is_and_one_that_may_be_where_that_is_asked(
     layer: type, adapter: str, named: str | None
 ) -> None:
-    found = drive(SubjectRequest(f"{layer.__module__}:{layer.__name__}", adapter=named))
+    found = drive(SubjectRecipe(f"{layer.__module__}:{layer.__name__}", adapter=named))
     assert found.adapter.name == adapter
     probe = SubjectProber(found).fresh(ordinary(found.rank, 1).build(torch.float64))
     assert probe.takes_lengths is adapter.startswith("masked")
