@@ -235,7 +235,7 @@ def nine_tasks_at_once_keep_apart(norm: Prober, task: Task, draw: Draw) -> None:
             expect_same(came, wanted[number], what, symptom="state")
 
 
-@law(family=FAMILY, kind="exact", source=SOURCE, max_tasks=4)
+@law(family=FAMILY, kind="exact", source=SOURCE, max_tasks=2)
 def the_hundredth_prediction_is_the_first(norm: Prober, task: Task, draw: Draw) -> None:
     """150 predictions, of other targets in between, leave the answer as it was.
 
