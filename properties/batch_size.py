@@ -9,6 +9,7 @@ import torch
 from tnverify.catalogue import law
 from tnverify.tolerances import expect_close, expect_finite, expect_same, not_claimed, says_nothing
 
+from . import padding
 from .derived import reach, with_context, with_targets
 from .transductivity import unless_transductive
 
@@ -172,4 +173,5 @@ LAWS = (
     a_single_context_item_is_enough,
     one_pixel_maps_are_finite,
     equal_counts_of_items_and_channels_change_nothing,
+    *padding.LAWS,
 )

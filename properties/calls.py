@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import threading
-from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +17,11 @@ from tnverify.contract import NotClaimed, SubjectRaised
 from tnverify.tolerances import expect_close, expect_same, not_claimed, says_nothing, unit
 
 from .agreement import computed_in
-from .derived import answers, weights_for
+from .call_ways import a_layer_that_met_inference_mode_trains, how_it_is_called_changes_no_answer
+from .cast import autocast_changes_answers_by_rounding_alone
+from .derived import Handed, answers, weights_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from torch import Tensor
 
     from tnverify.contract import Draw, Norm, Probe, Prober, Task
@@ -31,93 +29,6 @@ if TYPE_CHECKING:
 FAMILY = "state"
 PROTOCOL = "protocol: two pure calls with the task state in the open"
 _TASKS = 18
-
-
-@contextmanager
-def _frozen(probe: Probe) -> Iterator[None]:
-    """No parameter requires a gradient inside."""
-    parameters = [] if probe.module is None else list(probe.module.parameters())
-    required = [each.requires_grad for each in parameters]
-    for each in parameters:
-        each.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for each, requires in zip(parameters, required, strict=True):
-            each.requires_grad_(requires)
-
-
-def _in_a_thread(call: Callable[[], Any]) -> Any:
-    """What the call returns or raises, made in another thread."""
-    found: list[Any] = []
-
-    def work() -> None:
-        try:
-            found.extend((True, call()))
-        except BaseException as error:  # noqa: BLE001 - it is raised again where it was asked for
-            found.extend((False, error))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    if not found[0]:
-        raise found[1]
-    return found[1]
-
-
-def _whole(probe: Probe, context: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    outputs, state = probe.condition(context)
-    outputs = outputs.detach().clone()
-    return outputs, probe.normalize(targets, state).detach().clone()
-
-
-def _toggled(probe: Probe) -> None:
-    """train() and eval() called with nothing in between, and the mode as it was again."""
-    if probe.module is not None:
-        mode = probe.module.training
-        probe.module.train(not mode)
-        probe.module.train(mode)
-
-
-_WAYS = ("inference_mode", "thread", "frozen", "context", "targets", "both", "later", "toggled")
-_SAID = {"later": "with gradients after a call without", "toggled": "once its mode was toggled"}
-
-
-@law(family=FAMILY, kind="rounded", source="protocol: answers depend on values", max_tasks=24)
-def how_it_is_called_changes_no_answer(norm: Prober, task: Task, draw: Draw) -> None:
-    """Outputs are the same in inference mode, in a thread, frozen, and whatever needs gradients.
-
-    Or after train() and eval() with no call in between, or with gradients once it was called
-    without. A violation is a layer that takes one of these for something else: a fast path with
-    another formula, `requires_grad` for "training", state of a thread that others do not have.
-    """
-    first = draw.index(len(_WAYS))
-    run, bound = norm.run(task), norm.bound(task)
-    for way in (_WAYS[first], _WAYS[first - len(_WAYS) // 2]):
-        context, targets = _called(norm.fresh(task), task, way)
-        how = _SAID.get(way, f"called so: {way}")
-        expect_close(targets, run.targets, 2 * bound.targets, f"targets {how}", symptom="state")
-        expect_close(context, run.context, 2 * bound.context, f"context {how}", symptom="state")
-
-
-def _called(probe: Probe, task: Task, way: str) -> tuple[Tensor, Tensor]:
-    """The task's context outputs and target outputs, called in this way."""
-    context = task.context.clone().requires_grad_(way in ("context", "both"))
-    targets = task.targets.clone().requires_grad_(way in ("targets", "both"))
-    with torch.no_grad():
-        if way == "inference_mode":
-            with torch.inference_mode():
-                outputs = _whole(probe, context, targets)
-            return outputs[0].clone(), outputs[1].clone()
-        if way == "thread":
-            return _in_a_thread(lambda: answers(probe, context, targets))  # type: ignore[no-any-return]  # what answers returns
-        if way == "toggled":
-            _toggled(probe)
-            return _whole(probe, context, targets)
-        if way == "later":
-            _whole(probe, context, targets)
-        with torch.enable_grad(), _frozen(probe) if way == "frozen" else nullcontext():
-            return _whole(probe, context, targets)
 
 
 _CHANGES = ("in place", "its data", "a loaded state", "an optimiser's step")
@@ -236,7 +147,8 @@ def outputs_that_are_kept_stay_as_they_were(norm: Prober, task: Task, draw: Draw
         expect_same(kept, then, f"the outputs of call {number + 1}, kept", symptom="state")
 
 
-_STUMBLES = ("one more channel", "no channels", "values that are text", "vmap")
+_OF_TARGETS = "targets of one more channel"
+_STUMBLES = ("one more channel", "no channels", "values that are text", "vmap", _OF_TARGETS)
 
 
 @law(
@@ -265,7 +177,7 @@ def an_error_leaves_the_layer_as_it_was(norm: Prober, task: Task, draw: Draw) ->
                 probe = norm.fresh(task)
                 _, state = probe.condition(task.context)
                 continue
-            if not live:
+            if not live or how == _OF_TARGETS:
                 targets = probe.normalize(task.targets, state)
                 what = f"targets of a state made before a refused call: {how}"
                 expect_same(targets, run.targets, what, symptom="state")
@@ -296,11 +208,17 @@ def _stumbles(probe: Probe, task: Task, state: object, how: str) -> bool:
         given = task.context[:, :0]
     elif how == "values that are text":
         given = "context"
+    elif how == _OF_TARGETS:
+        try:
+            probe.norm.normalize(torch.cat([task.targets, task.targets[:, :1]], 1), state)
+        except Exception:  # noqa: BLE001 - what becomes of the layer is asked, not of the call
+            return True
+        return False
     else:
         try:
             stacked = torch.stack([task.targets, task.targets])
             torch.vmap(lambda values: probe.norm.normalize(values, state))(stacked)
-        except Exception:  # noqa: BLE001 - what becomes of the layer is asked, not of the call
+        except Exception:  # noqa: BLE001 - as above
             return True
         return True
     try:
@@ -308,22 +226,6 @@ def _stumbles(probe: Probe, task: Task, state: object, how: str) -> bool:
     except Exception:  # noqa: BLE001 - as above
         return True
     return False
-
-
-class _Handed(torch.autograd.Function):
-    """A scalar whose backward hands `gradient` itself to `outputs`.
-
-    `torch.autograd.grad` hands on what it is given too, but imports all of sympy first.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, outputs: Tensor, gradient: Tensor) -> Tensor:
-        ctx.gradient = gradient
-        return outputs.new_zeros(())
-
-    @staticmethod
-    def backward(ctx: Any, _of_scalar: Tensor) -> tuple[Tensor, None]:
-        return ctx.gradient, None
 
 
 @law(
@@ -359,7 +261,7 @@ def a_graph_may_be_used_again(norm: Prober, task: Task, draw: Draw) -> None:
 
     def gradients(which: slice) -> list[Tensor]:
         try:
-            handed = map(_Handed.apply, outputs[which], weights[which])
+            handed = map(Handed.apply, outputs[which], weights[which])
             loss = torch.stack(list(handed)).sum()
             found = torch.autograd.grad(loss, leaves, retain_graph=True, materialize_grads=True)
         except RuntimeError:
@@ -465,6 +367,8 @@ def _twin(norm: Prober, task: Task, probe: Probe, state: object, how: int) -> tu
 LAWS = (
     a_copy_never_answers_otherwise,
     how_it_is_called_changes_no_answer,
+    a_layer_that_met_inference_mode_trains,
+    autocast_changes_answers_by_rounding_alone,
     parameters_that_change_are_read_anew,
     a_loaded_state_is_the_one_that_is_used,
     outputs_that_are_kept_stay_as_they_were,

@@ -252,8 +252,8 @@ def an_output_depends_on_its_own_input(norm: Prober, task: Task, draw: Draw) -> 
     """
     if task.context.dim() < 3:
         not_claimed("the layer takes no maps: an item of one pixel may be its own mean")
-    if task.context[0, 0].numel() < 2:
-        says_nothing("an item of one pixel may be its own mean")
+    if task.context[0, 0].numel() < 2 or task.channels < 2:
+        says_nothing("an item of one pixel, or of one channel, may be its own mean")
     task = plain(task)
     for name, values in (("context", task.context), ("targets", task.targets)):
         if not len(values):

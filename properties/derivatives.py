@@ -5,20 +5,30 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import torch
+
 from tnverify.catalogue import law
 from tnverify.contract import SubjectRaised
-from tnverify.tolerances import expect_gradient, not_claimed, says_nothing
+from tnverify.tolerances import expect_close, expect_gradient, not_claimed, says_nothing, unit
 
-from .agreement import pixels, trimmed
-from .differences import SETS, Loss, dot
+from .agreement import computed_in, pixels, trimmed
+from .derived import Handed, answers
+from .differences import HANDLES, SETS, Loss, dot
 from .laid_out import centred, expanded, layout_of
 from .slopes import KINKED, jump
 
 if TYPE_CHECKING:
-    from tnverify.contract import Claims, Prober, Task
+    from torch import Tensor
+
+    from tnverify.contract import Claims, Draw, Probe, Prober, Task
 
     from .differences import Direction
 
+_LAYOUTS = 5
+"""How many layouts there are to choose from."""
+_EARLIER = 6
+_SUMS = 4096
+"""Roundings a value of a gradient may be off by: terms of it are larger than it is."""
 _BEND = 2.0**-8
 """How near a kink must be for rounding to take the two sides of a comparison to its two sides."""
 
@@ -149,8 +159,158 @@ def gradients_with_a_graph_are_those_without(norm: Prober, task: Task) -> None:
         )
 
 
+_NEEDS: tuple[tuple[str, ...], ...] = (
+    ("context",),
+    ("targets",),
+    HANDLES,
+    SETS,
+    ("targets", *HANDLES),
+    ("context", "weight"),
+)
+
+
+@law(
+    family="gradients",
+    kind="rounded",
+    max_tasks=3,
+    source="protocol: what else is trained changes no derivative; ctx.needs_input_grad",
+)
+def gradients_do_not_depend_on_what_else_needs_one(norm: Prober, task: Task) -> None:
+    """The gradient by one input or parameter is the same whatever else requires a gradient.
+
+    Weights may be frozen, the context or the targets may be leaves without a gradient. A violation
+    means that a backward leaves something out with what nobody asked it for, or that
+    `requires_grad` chooses another way through the layer.
+    """
+    loss = Loss(norm, trimmed(task))
+    wanted = loss.at().gradient()
+    for needs in _NEEDS:
+        if any(name in loss.leaves for name in needs):
+            came = Loss(norm, loss.task, needs=needs).at().gradient()
+            what = f"where {', '.join(came)} alone require a gradient"
+            _expect_the_same_slopes(loss, came, wanted, what)
+
+
+def _expect_the_same_slopes(loss: Loss, came: Direction, wanted: Direction, what: str) -> None:
+    """The gradient by each name has the slope along a random direction that is wanted."""
+    for name in came:
+        direction = loss.direction((name,))
+        expect_alike_slopes(
+            float(dot(direction, came)),
+            float(dot(direction, wanted)),
+            2 * loss.slope_error(direction),
+            loss,
+            direction,
+            f"the derivative by {name} {what}",
+        )
+
+
+@law(
+    family="gradients",
+    kind="rounded",
+    max_tasks=3,
+    source="learners are trained on task after task, and evaluated in between",
+)
+def a_used_layer_has_the_gradients_of_a_new_one(norm: Prober, task: Task, draw: Draw) -> None:
+    """Earlier tasks, trained on or predicted, change no gradient.
+
+    A violation with the outputs right means that something is cut from the graph once it was
+    computed, or kept from an earlier graph: a factor that is folded at the first prediction,
+    moments that are detached from the second task on.
+    """
+    task = trimmed(task)
+    earlier = [
+        [draw.noise(values) for values in (task.context, task.targets)] for _ in range(_EARLIER)
+    ]
+
+    def predicted(probe: Probe) -> None:
+        for sets in earlier:
+            answers(probe, *sets)
+
+    def trained_on(probe: Probe) -> None:
+        for sets in earlier:
+            leaves = [values.clone().requires_grad_() for values in sets]
+            outputs, state = probe.condition(leaves[0])
+            loss = outputs.sum() + probe.normalize(leaves[1], state).sum()
+            probe.grad(loss, leaves)
+
+    loss = Loss(norm, task)
+    wanted = loss.at().gradient()
+    for used, how in ((predicted, "predicted"), (trained_on, "trained on")):
+        came = Loss(norm, task, first=used).at().gradient()
+        _expect_the_same_slopes(loss, came, wanted, f"after {_EARLIER} tasks that were {how}")
+
+
+@law(
+    family="gradients",
+    kind="rounded",
+    lanes=("float64",),
+    max_tasks=4,
+    source="protocol: a gradient is its values; a plain sum hands down one number, expanded",
+)
+def gradients_do_not_depend_on_how_they_arrive(norm: Prober, task: Task, draw: Draw) -> None:
+    """An incoming gradient that is expanded, strided or channels-last counts by its values.
+
+    A plain sum of outputs hands down one number, expanded; a permuted loss a strided gradient. A
+    violation means that a backward written by hand reads the memory of what it is handed as if it
+    were dense. Call `.contiguous()` on it first.
+    """
+    task = trimmed(task)
+    if not len(task.targets):
+        says_nothing("there is no target whose gradient could arrive")
+    what, lay = layout_of(draw.index(_LAYOUTS), near_zero=True)
+    drawn = [draw.noise(values) + 4.0625 for values in (task.context, task.targets)]
+    alike = [torch.full_like(values, 0.8125) for values in drawn]
+    wanted = _handed(norm, task, drawn)
+    scale = max(float(each.abs().max()) for each in wanted)
+    if not math.isfinite(scale):
+        says_nothing("gradients are not finite, of which other laws speak")
+    count = 8 + max(task.context.numel(), task.targets.numel())
+    room = _SUMS * unit(computed_in(norm, task)) * count * scale
+    arrivals = (
+        (what, _handed(norm, task, [lay(each) for each in drawn]), wanted),
+        (
+            "one number, expanded",
+            _handed(norm, task, [_one_number(each) for each in alike]),
+            _handed(norm, task, alike),
+        ),
+    )
+    for how, came, right in arrivals:
+        for name, now, then in zip((*SETS, "parameters"), came, right, strict=True):
+            said = f"the gradient by {name}, handed {how}"
+            expect_close(now, then, room, said, symptom="gradient")
+
+
+def _one_number(values: Tensor) -> Tensor:
+    """The first value over and over, from one place of memory behind which others lie."""
+    memory = values.new_full((values.numel(),), 1e3)
+    memory[0] = values.flatten()[0]
+    return memory[:1].view((1,) * values.dim()).expand(values.shape)
+
+
+def _handed(norm: Prober, task: Task, given: list[Tensor]) -> list[Tensor]:
+    """The gradients by context, targets and all parameters as one, where outputs are handed
+    these."""
+    probe = norm.fresh(task)
+    sets = [values.clone().requires_grad_() for values in (task.context, task.targets)]
+    parameters = [] if probe.module is None else list(probe.module.parameters())
+    parameters = [each for each in parameters if each.requires_grad]
+    with torch.enable_grad():
+        outputs, state = probe.condition(sets[0])
+        both = (outputs, probe.normalize(sets[1], state))
+        if not all(each.requires_grad for each in both):
+            says_nothing("no gradient reaches the outputs")
+        loss = torch.stack(list(map(Handed.apply, both, given))).sum()
+    first, second, *others = probe.grad(loss, [*sets, *parameters])
+    flat = [each.flatten() for each in others] or [first.new_zeros(1)]
+    return [first, second, torch.cat(flat)]
+
+
 WAYS = (
     gradients_do_not_depend_on_the_layout,
     forward_mode_agrees_with_reverse_mode,
     gradients_with_a_graph_are_those_without,
+    gradients_do_not_depend_on_what_else_needs_one,
+    gradients_do_not_depend_on_how_they_arrive,
+    a_used_layer_has_the_gradients_of_a_new_one,
 )

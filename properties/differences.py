@@ -78,7 +78,8 @@ class Loss:
     would be a constant, and nobody would see that it is not differentiated. With `sparse` L is
     made of one output of each set, so that the errors that rounding may cause do not add up over
     all of them. Both sets are `laid` out before the layer gets them, and it is their values before
-    that which L is differentiated by.
+    that which L is differentiated by. Where `needs` names leaves, these alone require a gradient.
+    `first` is done with every instance before it meets the task.
     """
 
     def __init__(
@@ -88,10 +89,12 @@ class Loss:
         *,
         sparse: bool = False,
         laid: Callable[[Tensor], Tensor] = lambda values: values,
+        needs: Sequence[str] | None = None,
+        first: Callable[[Probe], None] = lambda _probe: None,
     ) -> None:
         self.norm = norm
         self.task = task
-        self._laid = laid
+        self._laid, self._needs, self._first = laid, needs, first
         self._weights = {
             # Multiples of 1/32, none of them zero, before they are stretched.
             name: (task.noise(getattr(task, name), _WEIGHTS + at).double() + 0.0625) * _STRETCH / 4
@@ -158,21 +161,27 @@ class Loss:
         """A fresh probe with inputs and parameters moved by `step` along `direction`."""
         moves = {} if direction is None else direction
         probe = self.norm.fresh(self.task)
+        self._first(probe)
         leaves: Direction = {}
         for name in self.leaves:
             if name in SETS:
                 values = self.leaves[name].detach().clone()
                 if name in moves:
                     values += step * moves[name]
-                leaves[name] = values.requires_grad_()
+                leaves[name] = values.requires_grad_(self._is_needed(name))
             else:
                 leaves[name] = probe.parameter(name)
                 if name in moves:
                     with torch.no_grad():
                         leaves[name].add_(moves[name], alpha=step)
-        first, state = probe.condition(self._laid(leaves["context"]))
-        second = probe.normalize(self._laid(leaves["targets"]), state)
-        return Point(probe, leaves, self._terms({"context": first, "targets": second}))
+                leaves[name].requires_grad_(self._is_needed(name))
+        context, state = probe.condition(self._laid(leaves["context"]))
+        targets = probe.normalize(self._laid(leaves["targets"]), state)
+        needed = {name: leaf for name, leaf in leaves.items() if self._is_needed(name)}
+        return Point(probe, needed, self._terms({"context": context, "targets": targets}))
+
+    def _is_needed(self, name: str) -> bool:
+        return self._needs is None or name in self._needs
 
     def pushed(self, direction: Direction) -> float:
         """The slope of L along a direction of both sets by forward mode.

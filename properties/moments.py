@@ -25,6 +25,7 @@ from .agreement import (
     weight_of,
 )
 from .cancellation import told_from_cancellation
+from .oddness import negated_values_give_negated_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -349,4 +350,5 @@ LAWS = (
     shuffling_pixels_shuffles_outputs,
     outputs_have_zero_mean_and_the_right_variance,
     eps_is_inside_the_root,
+    negated_values_give_negated_outputs,
 )

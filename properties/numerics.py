@@ -22,6 +22,7 @@ from .agreement import (
     trimmed,
 )
 from .cancellation import told_from_cancellation
+from .cast import a_layer_in_half_precision_keeps_its_formula
 from .half import expect_float32_moments, expect_no_mean_in_outputs, far_in
 from .own_precision import OWN_PRECISION
 
@@ -211,4 +212,5 @@ LAWS = (
     tiny_and_huge_magnitudes_stay_finite_and_right,
     half_precision_input_keeps_float32_moments,
     *OWN_PRECISION,
+    a_layer_in_half_precision_keeps_its_formula,
 )

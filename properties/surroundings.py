@@ -6,6 +6,7 @@ import ctypes
 import gc
 import itertools
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import torch
@@ -46,8 +47,9 @@ def calls_leave_the_modes_of_torch(norm: Prober, task: Task) -> None:
     """No call changes what torch does elsewhere: gradients, dtype, device, threads, determinism.
 
     A violation is `torch.set_grad_enabled(False)`, `torch.set_default_dtype` or
-    `torch.set_num_threads` in a call, without the old value being set again afterwards. All that
-    is computed after it is computed otherwise. Use the context managers (`with torch.no_grad():`).
+    `torch.set_num_threads` in a call, without the old value being set again afterwards, or not
+    where the call raises. All that is computed after it is computed otherwise. Use the context
+    managers (`with torch.no_grad():`).
     """
     _expect_kept(norm, task, modes_of_torch)
 
@@ -63,8 +65,9 @@ def calls_leave_the_process_as_it_was(norm: Prober, task: Task) -> None:
 
 
 def _expect_kept(norm: Prober, task: Task, shared: Callable[[], Surroundings]) -> None:
-    """Expect that a second fresh instance changes nothing: the first may have imported what it
-    needs, which has a say in warnings and in the environment."""
+    """Expect that a second fresh instance changes nothing, where it answers and where it refuses a
+    number of channels: the first may have imported what it needs, which has a say in warnings and
+    in the environment."""
     around = shared()
     answers(norm.fresh(task), task.context, task.targets)
     around.put_back()
@@ -75,6 +78,8 @@ def _expect_kept(norm: Prober, task: Task, shared: Callable[[], Surroundings]) -
             try:
                 _, state = probe.condition(task.context.clone())
                 probe.normalize(task.targets.clone(), state)
+                with suppress(Exception):  # what a refusal leaves is asked, not that it is one
+                    probe.norm.condition(torch.cat([task.context, task.context[:, :1]], 1))
             finally:
                 changed = before.put_back()
         expect(not changed, f"the calls changed {'; '.join(changed)}", symptom="state")

@@ -8,11 +8,13 @@ by replacing values, by exact zeros of the Jacobian, and by poison.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from tnverify.catalogue import law
+from tnverify.contract import SubjectRaised
 from tnverify.tolerances import expect_close, expect_same, says_nothing
 
 from .derived import (
@@ -107,25 +109,30 @@ def a_target_ignores_how_many_targets_there_are(norm: Prober, task: Task, draw: 
     )
 
 
+_POISONS = (math.nan, math.inf, -math.inf)
+
+
 @law(family=FAMILY, kind="exact", source=SOURCE, level="should", claimed=unless_transductive)
 def a_poisoned_target_poisons_only_itself(norm: Prober, task: Task, draw: Draw) -> None:
     """A target that holds NaN spoils its own output and no other's.
 
-    A layer that leaves the targets out of its moments by multiplying them with a mask of zeros
-    spreads the NaN, though nothing else flows: hence a law of the second level. In deployment
-    one broken image would take down its whole batch. Index instead of masking.
+    Or an infinite value of either sign. A layer that leaves the targets out of its moments by
+    multiplying them with a mask of zeros spreads it, though nothing else flows: hence a law of the
+    second level. In deployment one broken image would take down its whole batch. Index instead of
+    masking.
     """
     task = with_targets(task, 2, draw)
     count = len(task.targets)
     one = draw.index(count)
     poisoned = task.targets.clone()
-    poisoned[one] = float("nan")
+    poison = _POISONS[draw.index(len(_POISONS))]
+    poisoned[one] = poison
     others = [i for i in range(count) if i != one]
     before, after = norm.run(task).targets, norm.run(task.with_sets(targets=poisoned)).targets
     expect_same(
         after[others],
         before[others],
-        f"the other targets after target {one} became NaN",
+        f"the other targets after target {one} became {poison}",
         symptom="flow",
     )
 
@@ -205,54 +212,67 @@ def targets_do_not_reach_the_context_outputs(norm: Prober, task: Task, draw: Dra
     )
 
 
-_WAYS = ("autocast", "inference_mode", "gradients", "eval")
+_WAYS = ("autocast", "inference_mode", "gradients", "maps of another size", "one tensor")
 
 
-@law(family=FAMILY, kind="exact", source=SOURCE, claimed=unless_transductive, max_tasks=24)
+@law(family=FAMILY, kind="exact", source=SOURCE, claimed=unless_transductive, max_tasks=4)
 def a_target_ignores_the_others_however_it_is_called(norm: Prober, task: Task, draw: Draw) -> None:
     """Under autocast, in inference mode and with gradients too, targets keep to themselves.
 
-    A violation means that the layer takes another path there: one that was written for training,
-    or for half precision, with moments of the batch. What was tested is then not what is used.
+    Or on maps of another size than the context's, and where both sets are slices of one tensor. A
+    violation means that the layer takes another path there: one that was written for training,
+    for half precision or for maps that it has not met, with moments of the batch. What was tested
+    is then not what is used.
     """
     task = with_targets(task, 2, draw)
-    way = _WAYS[draw.index(len(_WAYS))]
-    if way == "autocast" and task.dtype is not torch.float32:
-        way = "gradients"  # autocast changes nothing in float64
     kept = draw.subset(len(task.targets))
     mask = kept.to(task.device).view(-1, *(1,) * (task.targets.dim() - 1))
-    replaced = torch.where(mask, task.targets, draw.noise(task.targets) * 8)
-    before, after = (_called_so(norm, task, targets, way) for targets in (task.targets, replaced))
-    expect_same(
-        after[kept],
-        before[kept],
-        f"kept targets after the others were replaced, with {way}",
-        symptom="flow",
-    )
+    replaced = task.with_sets(targets=torch.where(mask, task.targets, draw.noise(task.targets) * 8))
+    larger = torch.cat([task.targets, replaced.targets], -1) if task.spatial else None
+    for way in _WAYS:
+        pair = [task, replaced]
+        if way == "maps of another size":
+            if larger is None:
+                continue
+            twice = torch.cat([replaced.targets] * 2, -1)
+            both = torch.where(mask, larger, twice)
+            pair = [task.with_sets(targets=values) for values in (larger, both)]
+        before, after = (_called_so(norm, each, way) for each in pair)
+        if before is not None and after is not None:
+            expect_same(
+                after[kept],
+                before[kept],
+                f"kept targets after the others were replaced, with {way}",
+                symptom="flow",
+            )
 
 
-def _called_so(norm: Prober, task: Task, targets: Tensor, way: str) -> Tensor:
-    """A fresh instance's target outputs, called in this way; of whatever dtype they then are."""
-    probe = norm.fresh(task)
+def _called_so(norm: Prober, task: Task, way: str) -> Tensor | None:
+    """A fresh instance's target outputs, called in this way, of whatever dtype they then are; None
+    where the layer is not called so."""
+    probe = norm.fresh(task, lend=way == "one tensor")
     ways: dict[str, AbstractContextManager[Any]] = {
         "autocast": torch.autocast(task.device.type, torch.bfloat16),
         "inference_mode": torch.inference_mode(),
         "gradients": torch.enable_grad(),
-        "eval": torch.no_grad(),
     }
-    context, given = task.context.clone(), targets.clone()
+    context, given = task.context.clone(), task.targets.clone()
     if way == "gradients":
         context, given = context.requires_grad_() * 1, given.requires_grad_() * 1
+    elif way == "one tensor":
+        both = torch.cat([context, given])
+        context, given = both[: len(context)], both[len(context) :]
     try:
-        with ways[way]:
+        with ways.get(way, torch.no_grad()):
             # Under autocast other dtypes are to be expected, which the probe would object to.
             called = probe.norm if way == "autocast" else probe
             _, state = called.condition(context)
             return called.normalize(given, state).detach().double().clone()
     except Exception as error:
-        if way != "autocast" or isinstance(error, AssertionError):
+        may_refuse = way == "autocast" or isinstance(error, SubjectRaised)
+        if way not in ("autocast", "maps of another size") or not may_refuse:
             raise
-        says_nothing(f"the layer does not run under autocast: {type(error).__name__}")
+        return None
 
 
 def unless_claimed_transductive(claims: Claims) -> str | None:

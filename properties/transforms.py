@@ -11,11 +11,11 @@ import torch
 from torch import nn
 
 from tnverify.catalogue import law
-from tnverify.contract import Run
+from tnverify.contract import Run, SubjectRaised
 from tnverify.contract.outcomes import first_line
-from tnverify.tolerances import expect, not_claimed, says_nothing, violate
+from tnverify.tolerances import expect, expect_close, not_claimed, says_nothing, unit, violate
 
-from .agreement import deviation, expect_alike, twice, weight_of
+from .agreement import computed_in, deviation, expect_alike, twice, weight_of
 from .differences import HANDLES
 
 if TYPE_CHECKING:
@@ -164,10 +164,11 @@ def _expect_telling(norm: Prober, task: Task) -> None:
     source="protocol: torch.compile",
 )
 def torch_compile_agrees_with_eager(norm: Prober, task: Task) -> None:
-    """The compiled layer gives what the eager one gives.
+    """The compiled layer gives what the eager one gives, and its gradients.
 
     A violation means that compiling changes the meaning: a branch that is taken only while
-    tracing, or state that the compiler does not see. Exporting traces too, but does not compile.
+    tracing, state that the compiler does not see, or a backward that is traced otherwise than it
+    runs. Exporting traces too, but does not compile.
     """
     if task.device.type == "cpu" and not _has_compiler():
         not_claimed("no C++ compiler is present, which torch.compile needs on CPU")
@@ -183,6 +184,47 @@ def torch_compile_agrees_with_eager(norm: Prober, task: Task) -> None:
     finally:
         torch.compiler.reset()
     expect_alike(came, run, allowed, "when compiled")
+    _expect_compiled_gradients(norm, task)
+
+
+def _expect_compiled_gradients(norm: Prober, task: Task) -> None:
+    """The compiled layer has the gradients of the eager one, by both sets and all parameters.
+
+    Traced with its backward as one program, but run by torch itself: generating code for a
+    backward takes another minute and is the compiler's affair.
+    """
+    found = []
+    for compiled in (False, True):
+        probe = norm.fresh(task, lend=True)
+        whole: Any = _Whole(probe.norm, None)
+        sets = [values.clone().requires_grad_() for values in (task.context, task.targets)]
+        parameters = [] if probe.module is None else list(probe.module.parameters())
+        leaves = [*sets, *(each for each in parameters if each.requires_grad)]
+        call = torch.compile(whole, backend="aot_eager") if compiled else whole
+        try:
+            with warnings.catch_warnings(), torch.enable_grad():
+                warnings.simplefilter("ignore")  # the compiler's own
+                first, second = call(*sets)
+                loss = (first.square().sum() + 2 * first.sum()) / 4 + second.square().sum()
+                found.append(probe.grad(loss, leaves))
+        except (SubjectRaised, RuntimeError) as raised:
+            if not compiled:
+                says_nothing(f"the eager layer takes no gradient: {first_line(raised)}")
+            violate(
+                f"backward of the compiled layer: {first_line(raised)}",
+                symptom="raised",
+                expected="a gradient",
+                actual=type(raised).__name__,
+            )
+        finally:
+            torch.compiler.reset()
+    eager, traced = found
+    largest = max((float(each.abs().max()) for each in eager if each.numel()), default=0.0)
+    room = 4096 * unit(computed_in(norm, task)) * (8 + task.context.numel()) * largest
+    for came, wanted in zip(traced, eager, strict=True):
+        expect_close(
+            came, wanted, room, "a gradient through the compiled layer", symptom="gradient"
+        )
 
 
 @law(

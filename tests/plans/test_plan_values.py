@@ -226,6 +226,29 @@ def test_a_task_lies_wholly_on_the_device_asked_for() -> None:
     assert replace(SMALL, past=1).build().past[0][0].device.type == "cpu"
 
 
+def test_the_first_target_of_twins_is_the_first_context_item() -> None:
+    task = replace(SMALL, twins=True).build()
+    assert torch.equal(task.targets[0], task.context[0])
+    assert torch.equal(task.targets[1:], SMALL.build().targets[1:])
+    assert replace(SMALL, twins=True, targets=0).build().targets.shape[0] == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16])
+def test_subnormal_values_are_the_smallest_of_the_dtype_and_of_either_sign(
+    dtype: torch.dtype,
+) -> None:
+    plan = replace(WIDE, profile="normal")
+    usual, task = plan.build(dtype), replace(plan, subnormal=True).build(dtype)
+    changed = task.context != usual.context
+    assert 0.05 < float(changed.double().mean()) < 0.25
+    found = task.context[changed]
+    assert set(
+        (found.abs() / torch.finfo(dtype).smallest_normal / torch.finfo(dtype).eps).tolist()
+    ) == {1.0}
+    assert torch.equal(found.sign(), usual.context[changed].sign())
+    assert {-1.0, 1.0} == set(found.sign().tolist())
+
+
 EVERYTHING = Plan(
     context=3,
     targets=0,
@@ -243,6 +266,8 @@ EVERYTHING = Plan(
     overrides=((0, 3, 8.0), (1, 0, -1000.0)),
     distinct=True,
     past_items=(4, 2),
+    twins=True,
+    subnormal=True,
 )
 
 
@@ -272,6 +297,8 @@ def test_json_of_a_plan_is_plain_lists_and_numbers() -> None:
         "overrides": [(0, 3, 8.0)],
         "distinct": False,
         "past_items": [4, 2],
+        "twins": False,
+        "subnormal": False,
     }
 
 

@@ -9,7 +9,7 @@ import trials
 
 from tnverify.contract import parse_claims
 from tnverify.engine.evaluate import evaluate
-from tnverify.faults.plain import PlainNorm, PlainTaskNorm, State
+from tnverify.faults.plain import PlainNorm, PlainPixelNorm, PlainTaskNorm, State
 from tnverify.plans import Plan
 from tnverify.properties import context, context_claims
 from tnverify.subjects import SubjectProber
@@ -131,3 +131,12 @@ def test_a_layer_without_meta_training_is_not_asked_about_its_past() -> None:
         context_claims.an_unread_past_is_ignored, trials.sound("PlainNorm"), tasks=2
     )
     assert "no meta-training step" in str(tried.not_claimed)
+
+
+@pytest.mark.parametrize("claims", ["per_pixel_layer_norm", "inductive"])
+def test_one_channel_may_be_its_own_mean(claims: str) -> None:
+    """Over the channels of a pixel, one value is its own mean: its output is the bias."""
+    task = Plan(context=3, targets=2, channels=1, spatial=(3, 4), profile="normal").build()
+    prober = SubjectProber(trials.subject_of(PlainPixelNorm, claims))
+    law = context_claims.an_output_depends_on_its_own_input
+    assert evaluate(law, prober, task).ending == "says_nothing"

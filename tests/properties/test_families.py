@@ -20,7 +20,14 @@ HERE = [
     if not law.thorough_only and (law.name != "cpu_and_cuda_agree" or torch.cuda.is_available())
 ]
 
-ELSEWHERE = ("AnotherPathWhenTraced", "HalfOnCuda", "ForwardModeByHalf", "ReadsItsCount")
+ELSEWHERE = (
+    "AnotherPathWhenTraced",
+    "CutsMomentsWhenTraced",
+    "ReadsDataWhenTraced",
+    "HalfOnCuda",
+    "ForwardModeByHalf",
+    "ReadsItsCount",
+)
 """Faults that need a compiler, CUDA or the profile thorough to show."""
 
 

@@ -10,10 +10,15 @@ import torch
 import trials
 
 from tnverify.contract import SaysNothing, Violation
+from tnverify.engine.evaluate import evaluate
 from tnverify.faults.gradients import AveragedWeightGradient, DetachedContextMoments
 from tnverify.faults.plain import PlainNorm
+from tnverify.plans import Plan
+from tnverify.power.sound.surrounded import MedianCentred
 from tnverify.properties import gradients
 from tnverify.properties.slopes import expect_slope
+from tnverify.subjects import SubjectProber
+from tnverify.subjects.adapters.no_context import NoContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -151,3 +156,16 @@ def test_forward_mode_by_another_rule_is_seen() -> None:
     law = next(each for each in gradients.LAWS if each.name in fault.kills)
     assert trials.survivors(fault, [law], tasks=2) == []
     assert trials.try_law(law, trials.subject_of(PlainNorm, "meta_bn"), tasks=2).failures == []
+
+
+def test_where_many_values_tie_under_a_median_there_is_no_gradient_to_be_right() -> None:
+    """Its slopes are those of whatever value autograd took for the middle one."""
+    subject = trials.subject_of(lambda channels: NoContext(MedianCentred(channels)), "inductive")
+    plans = (
+        Plan(context=3, targets=4, channels=3, spatial=spatial, profile=profile, seed=seed)
+        for spatial, profile in (((4, 2), "two_values"), ((3, 3), "zeros"))
+        for seed in range(12)
+    )
+    law = gradients.first_order_gradients_are_right
+    found = {evaluate(law, SubjectProber(subject), plan.build()).ending for plan in plans}
+    assert found == {"says_nothing"}

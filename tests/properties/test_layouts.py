@@ -28,8 +28,9 @@ def test_tracing_changes_nothing_and_is_seen_where_it_does(name: str) -> None:
         pytest.skip(kept.not_claimed)
     assert kept.counted
     assert kept.failures == []
-    (fault,) = (f for f in trials.faults_of("layouts") if f.name == "AnotherPathWhenTraced")
-    assert trials.survivors(fault, [law], tasks=8) == []
+    for fault in trials.faults_of("layouts"):
+        if "WhenTraced" in fault.name:
+            assert trials.survivors(fault, [law], tasks=8) == []
 
 
 @pytest.mark.parametrize("affine", [False, True])

@@ -16,7 +16,7 @@ from tnverify.contract.claims import (
 )
 from tnverify.contract.draw import Draw
 from tnverify.contract.limits import Limits
-from tnverify.contract.norm import Norm, Observer, Probe, Prober, Run
+from tnverify.contract.norm import Norm, Observer, Padded, Probe, Prober, Run
 from tnverify.contract.outcomes import NotClaimed, SaysNothing, SubjectRaised, Violation
 from tnverify.contract.task import Parameters, Task
 
@@ -30,6 +30,7 @@ __all__ = [
     "Norm",
     "NotClaimed",
     "Observer",
+    "Padded",
     "Parameters",
     "Probe",
     "Prober",

@@ -47,6 +47,25 @@ class Observer(Protocol):
     def observe(self, context: Tensor, targets: Tensor) -> tuple[Tensor, Tensor] | None: ...
 
 
+@runtime_checkable
+class Padded(Protocol):
+    """A norm that may be told how much of each item is there.
+
+    Beside their set both calls take `lengths`, (items,): how many positions along the last
+    dimension are the item's own. What lies behind is padding. Without it all is there.
+    """
+
+    takes_lengths: bool
+
+    def condition(
+        self, context: Tensor, lengths: Tensor | None = None
+    ) -> tuple[Tensor, object]: ...
+
+    def normalize(
+        self, targets: Tensor, state: object, lengths: Tensor | None = None
+    ) -> Tensor: ...
+
+
 class Run(NamedTuple):
     """Outputs of one fresh instance on one task, detached: context outputs, target outputs."""
 
@@ -69,9 +88,17 @@ class Probe(Protocol):
     def norm(self) -> Norm:
         """The bare norm behind the checks of this probe."""
 
-    def condition(self, context: Tensor) -> tuple[Tensor, object]: ...
+    @property
+    def takes_lengths(self) -> bool:
+        """Whether both calls may be told how much of each item is there (Padded)."""
 
-    def normalize(self, targets: Tensor, state: object) -> Tensor: ...
+    def condition(
+        self, context: Tensor, *, lengths: Tensor | None = None
+    ) -> tuple[Tensor, object]: ...
+
+    def normalize(
+        self, targets: Tensor, state: object, *, lengths: Tensor | None = None
+    ) -> Tensor: ...
 
     def observe(self, context: Tensor, targets: Tensor) -> tuple[Tensor, Tensor] | None:
         """One step of meta-training: outputs of both sets, None where the subject shows none.

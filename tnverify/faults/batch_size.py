@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from tnverify.faults import padded  # noqa: F401 - it plants more of this family
 from tnverify.faults.fault import fault
 from tnverify.faults.plain import PlainNorm, PlainTaskNorm, State
 

@@ -446,3 +446,78 @@ class CopiesForgetTheirMean(FlaggedNorm):
         super().__init__(channels)
         del self.mean
         self.register_buffer("mean", torch.zeros(channels), persistent=False)
+
+
+@fault(
+    family=FAMILY,
+    claims="meta_bn,detached",
+    adapter="mode_flag",
+    kills="an_error_leaves_the_layer_as_it_was",
+    source="targets that are refused once the state was already touched",
+    hard=True,
+)
+class RefusedTargetsMoveTheMean(FlaggedNorm):
+    """Shrinks the mean of its task at each set of targets that it goes on to refuse."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training and x.shape[1] != len(self.weight):
+            self.mean.mul_(1 - 1e-6)
+            raise ValueError(f"{x.shape[1]} channels where {len(self.weight)} were expected")
+        return super().forward(x)
+
+
+@fault(
+    family=FAMILY,
+    claims="meta_bn,detached",
+    adapter="mode_flag",
+    kills="how_it_is_called_changes_no_answer",
+    source="train() that lets go of moments though no call follows",
+    hard=True,
+)
+class TrainingModeFadesTheMoments(FlaggedNorm):
+    """Halves the mean of its task whenever it goes from eval to train."""
+
+    def train(self, mode: bool = True) -> TrainingModeFadesTheMoments:
+        if mode and not self.training:
+            self.mean.mul_(0.5)
+        return super().train(mode)
+
+
+@fault(
+    family=FAMILY,
+    claims="meta_bn",
+    kills="how_it_is_called_changes_no_answer",
+    source="moments in threading.local, with a default for threads that have none",
+    hard=True,
+)
+class OtherThreadsHaveAnotherMean(PlainNorm):
+    """Finds a task's mean only in the thread that took it; others get nearly that."""
+
+    def condition(self, context: Tensor) -> tuple[Tensor, State]:
+        self.home = threading.get_ident()
+        return super().condition(context)
+
+    def target_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        mean, var = super().target_moments(x, state)
+        return (mean, var) if threading.get_ident() == self.home else (mean * 0.999 + 1e-3, var)
+
+
+@fault(
+    family=FAMILY,
+    claims="meta_bn",
+    kills="how_it_is_called_changes_no_answer",
+    source="a cache that is keyed by the storage of a tensor, which slices share",
+    hard=True,
+)
+class TakesSlicesForTheContext(PlainNorm):
+    """Subtracts a little more where targets lie in the memory that the context lies in."""
+
+    place = 0
+
+    def condition(self, context: Tensor) -> tuple[Tensor, State]:
+        self.place = context.untyped_storage().data_ptr()
+        return super().condition(context)
+
+    def normalize(self, targets: Tensor, state: State) -> Tensor:
+        shared = targets.storage_offset() and targets.untyped_storage().data_ptr() == self.place
+        return super().normalize(targets - 1e-3 if shared else targets, state)

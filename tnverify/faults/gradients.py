@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from tnverify.faults import backwards  # noqa: F401 - it plants more of this family
+from tnverify.faults import arriving, backwards  # noqa: F401 - they plant more of this family
 from tnverify.faults.fault import fault
 from tnverify.faults.plain import PlainInstanceNorm, PlainNorm, PlainTaskNorm, State
 

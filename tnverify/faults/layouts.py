@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tnverify.faults import laid_out  # noqa: F401 - it plants more of this family
+from tnverify.faults import laid_out, traced  # noqa: F401 - they plant more of this family
 from tnverify.faults.fault import fault
 from tnverify.faults.plain import PlainNorm, PlainTaskNorm, State
 

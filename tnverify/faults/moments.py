@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tnverify.faults import leaning  # noqa: F401 - it plants more of this family
 from tnverify.faults.fault import fault
 from tnverify.faults.plain import PlainNorm, State
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from tnverify.faults import half_and_own  # noqa: F401 - it plants more of this family
+from tnverify.faults import cast, half_and_own  # noqa: F401 - they plant more of this family
 from tnverify.faults.fault import fault
 from tnverify.faults.plain import PlainNorm, PlainTaskNorm, State
 

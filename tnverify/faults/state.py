@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from tnverify.faults import calls, surroundings  # noqa: F401 - they plant faults of this family
+from tnverify.faults import calls, cast, surroundings  # noqa: F401 - they plant faults of this family
 from tnverify.faults.fault import fault
 from tnverify.faults.flagged import FlaggedNorm
 from tnverify.faults.plain import PlainNorm, PlainTaskNorm, State

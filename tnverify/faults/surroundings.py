@@ -197,3 +197,39 @@ class RemembersEveryMean(PlainNorm):
         state = super().summarize(context)
         self.known[float(context.detach().sum())] = state
         return state
+
+
+@fault(
+    claims="meta_bn",
+    kills="calls_leave_the_modes_of_torch",
+    source="gradients turned off by hand around a call, and not in a finally",
+    hard=True,
+)
+class RefusesWithGradientsOff(PlainNorm):
+    """Leaves gradients turned off where it refuses a number of channels."""
+
+    def condition(self, context: Tensor) -> tuple[Tensor, State]:
+        tracked = torch.is_grad_enabled()
+        torch._C._set_grad_enabled(False)  # noqa: SLF001 - the defect
+        if context.shape[1] != len(self.weight):
+            raise ValueError(f"{context.shape[1]} channels where {len(self.weight)} were expected")
+        torch._C._set_grad_enabled(tracked)  # noqa: SLF001 - as above
+        return super().condition(context)
+
+
+@fault(
+    claims="meta_bn",
+    kills="calls_leave_the_modes_of_torch",
+    source="a wider default dtype for the length of a call, that an error makes longer",
+    hard=True,
+)
+class RefusesInAWiderDefault(PlainNorm):
+    """Leaves float64 the default dtype where it refuses a number of channels."""
+
+    def condition(self, context: Tensor) -> tuple[Tensor, State]:
+        usual = torch.get_default_dtype()
+        torch.set_default_dtype(torch.float64)
+        if context.shape[1] != len(self.weight):
+            raise ValueError(f"{context.shape[1]} channels where {len(self.weight)} were expected")
+        torch.set_default_dtype(usual)
+        return super().condition(context)

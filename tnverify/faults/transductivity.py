@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812 - the name that torch's own examples use
 
 from tnverify.faults import (
+    labelled,  # noqa: F401 - it plants faults of this family
     last_bits,  # noqa: F401 - it plants faults of this family
     ways,  # noqa: F401 - it plants faults of this family
 )

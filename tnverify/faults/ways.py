@@ -158,3 +158,78 @@ class WindowsOfTheContextsSize(PlainInstanceNorm):
     def target_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
         corner = (slice(None), slice(None), *(slice(0, side) for side in self.window))
         return super().target_moments(x[corner], state)
+
+
+@fault(
+    family="transductivity",
+    claims="meta_bn",
+    kills="a_target_ignores_the_others_however_it_is_called",
+    source="moments taken anew for a size that was not met, rather than refused",
+    hard=True,
+)
+class PoolsMapsOfAnotherSize(PlainNorm):
+    """Takes moments of the targets where their maps are not of the context's size."""
+
+    def condition(self, context: Tensor) -> tuple[Tensor, State]:
+        outputs, state = super().condition(context)
+        self.spatial = context.shape[2:]
+        return outputs, state
+
+    def target_moments(self, x: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        if x.shape[2:] != self.spatial and len(x):
+            return self.reduce(x, self.batch_dims(x))
+        return super().target_moments(x, state)
+
+
+@fault(
+    family="transductivity",
+    claims="meta_bn",
+    kills="a_target_ignores_the_others_however_it_is_called",
+    source="slices of one tensor told by their storage, and taken for one batch",
+    hard=True,
+)
+class PoolsSlicesOfOneTensor(PlainNorm):
+    """Adds a thousandth of the targets' mean where they lie in the context's own memory."""
+
+    place = 0
+
+    def condition(self, context: Tensor) -> tuple[Tensor, State]:
+        self.place = context.untyped_storage().data_ptr()
+        return super().condition(context)
+
+    def normalize(self, targets: Tensor, state: State) -> Tensor:
+        shared = targets.storage_offset() and targets.untyped_storage().data_ptr() == self.place
+        if shared and len(targets) and state is not None:
+            moved = 1e-3 * targets.mean(self.batch_dims(targets), keepdim=True)
+            state = state._replace(mean=state.mean + moved)
+        return super().normalize(targets, state)
+
+
+@fault(
+    family="transductivity",
+    claims="meta_bn",
+    kills="a_poisoned_target_poisons_only_itself",
+    source="a range check that scales the whole batch where one value overflows",
+    hard=True,
+)
+class InfinitySpreads(PlainNorm):
+    """Clears the whole batch where one of its targets is infinite."""
+
+    def normalize(self, targets: Tensor, state: State) -> Tensor:
+        outputs = super().normalize(targets, state)
+        return torch.zeros_like(outputs) if bool(targets.isinf().any()) else outputs
+
+
+@fault(
+    family="transductivity",
+    claims="instance_norm",
+    kills="a_poisoned_target_poisons_only_itself",
+    source="a common scale against overflow: x / x.abs().max(), of the whole batch",
+    hard=True,
+)
+class ScalesByTheLargestInfinity(PlainInstanceNorm):
+    """Divides by the largest value of the batch where that is negative infinity's magnitude."""
+
+    def standardize(self, x: Tensor, mean: Tensor, var: Tensor) -> Tensor:
+        y = super().standardize(x, mean, var)
+        return y / x.abs().amax() if bool((x == -torch.inf).any()) else y

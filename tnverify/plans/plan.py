@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     Array = NDArray[np.float64]
 
@@ -44,9 +45,11 @@ class Plan:
     (in units of the deviation). `weight` and `bias` are cycled over the channels, with `distinct`
     a little higher at every turn, so that no two channels are alike; `scale` and
     `alpha_offset` set alpha = sigmoid(scale * context size + alpha_offset). `past` counts the
-        earlier tasks of meta-training, of `past_items` context items and targets. `spread` moves
-    parameters without a handle (see `Parameters`). `overrides` puts single values in
-    place: (set, flat position modulo the set's size, value), set 0 the context and 1 the targets.
+    earlier tasks of meta-training, of `past_items` context items and targets. `spread` moves
+    parameters without a handle (see `Parameters`). With `twins` the first target is the first
+    context item. `overrides` puts single values in place: (set, flat position modulo the set's
+    size, value), set 0 the context and 1 the targets. With `subnormal` one value in eight is the
+    smallest that the dtype holds, of either sign.
     """
 
     context: int = 1
@@ -66,6 +69,8 @@ class Plan:
     overrides: tuple[tuple[int, int, float], ...] = ()
     distinct: bool = False
     past_items: tuple[int, int] = (4, 2)
+    twins: bool = False
+    subnormal: bool = False
 
     def as_json(self) -> dict[str, object]:
         """The plan as JSON-ready values."""
@@ -85,11 +90,15 @@ class Plan:
             self._values(which, count)
             for which, count in ((_CONTEXT, self.context), (_TARGETS, self.targets))
         ]
+        if self.twins and self.context and self.targets:
+            sets[1][0] = sets[0][0]
         for which, position, value in self.overrides:
             flat = sets[which % 2].ravel()
             if flat.size:
                 flat[position % flat.size] = value
         context, targets = (torch.as_tensor(v).to(device=device, dtype=dtype) for v in sets)
+        if self.subnormal:
+            context, targets = self._dwarfed(context, _CONTEXT), self._dwarfed(targets, _TARGETS)
         earlier = (
             [
                 torch.as_tensor(self._values(_PAST + 2 * p + side, items)).to(device, dtype)
@@ -112,6 +121,14 @@ class Plan:
         turns = rise if self.distinct else 0.0
         count = len(cycle)
         return tuple(cycle[i % count] + turns * (i // count) for i in range(self.channels))
+
+    def _dwarfed(self, values: Tensor, which: int) -> Tensor:
+        """The values with one in eight the smallest of their dtype, of the sign that it had."""
+        info = torch.finfo(values.dtype)
+        least = torch.as_tensor(info.smallest_normal * info.eps, dtype=values.dtype)
+        chosen = torch.from_numpy(uniforms(tuple(values.shape), self.seed, which, 2) < 0.125)
+        signed = torch.where(values < 0, -least.to(values), least.to(values))
+        return torch.where(chosen.to(values.device), signed, values)
 
     def _values(self, which: int, items: int) -> Array:
         shape = (items, self.channels, *self.spatial)

@@ -41,6 +41,8 @@ LARGEST = 60_000
 # corpus drawn from ranges that reach so far would depend on the user's code.
 _SEEDS = 100
 _POSITIONS = 64
+_OF_SEEDS = 4
+"""One seed in so many has twins, and one subnormal values."""
 
 # The plainest first; an ordinary size for four plans in five.
 _MIXED = (*KINDS["edge"], *KINDS["ordinary"] * 28, *KINDS["large"])
@@ -214,6 +216,8 @@ def _plan(draw: DrawFn, options: Options, variants: tuple[Sizes, ...]) -> Plan:
         alpha_offset=alpha_offset,
         past=past,
         spread=SPREADS[seed % len(SPREADS)],
+        twins=seed % _OF_SEEDS == 1,
+        subnormal=seed % _OF_SEEDS == 2,
         # The first weight is not zero, so that no plan is silent in every channel.
         weight=(_pick(draw, WEIGHTS[:-1]), *(_pick(draw, WEIGHTS) for _ in range(weights - 1))),
         bias=tuple(_pick(draw, BIASES) for _ in range(biases)),

@@ -11,6 +11,7 @@ from tnverify.subjects.alike import answers_like
 from tnverify.subjects.fingerprint import measure_flow
 from tnverify.subjects.fitting import SECONDS, best_fit, comparing_tasks, probe_tasks
 from tnverify.subjects.handles import handles_of
+from tnverify.subjects.momentum import momentum_notes
 from tnverify.subjects.precision import computes_in_float32
 from tnverify.subjects.prober import SubjectProber
 from tnverify.subjects.surroundings import surroundings
@@ -82,6 +83,7 @@ def infer(subject: Subject, declared: Claims | None) -> Inference:
     nearness = None if claims.has_formula else found.nearness
     shows = found.claims.has_formula and (found.fits or nearness is not None)
     held = replace(subject, claims=claims, handles=handles, eps=found.eps, notes=notes)
+    held = replace(held, notes=(*notes, *momentum_notes(SubjectProber(held), tasks[0])))
     if _ignores_eps(subject, found, claims):
         caution = (
             f"Its eps ({subject.eps:g}) is ignored: its outputs are those of {claims.scheme.name}"

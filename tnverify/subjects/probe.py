@@ -51,10 +51,14 @@ class LiveProbe:
     def norm(self) -> Norm:
         return self._norm
 
-    def condition(self, context: Tensor) -> tuple[Tensor, object]:
+    @property
+    def takes_lengths(self) -> bool:
+        return bool(getattr(self._norm, "takes_lengths", False))
+
+    def condition(self, context: Tensor, *, lengths: Tensor | None = None) -> tuple[Tensor, object]:
         self.last_context = context
-        given = self._given(context)
-        answer = self._call("condition", lambda: self._norm.condition(given), context)
+        given, more = self._given(context), {} if lengths is None else {"lengths": lengths}
+        answer = self._call("condition", lambda: self._norm.condition(given, **more), context)
         if not (isinstance(answer, tuple) and len(answer) == 2):
             raise Violation(
                 f"condition returned a {type(answer).__name__}, not (outputs, task state)",
@@ -65,9 +69,11 @@ class LiveProbe:
         self._check_form(answer[0], context, "the context outputs")
         return answer
 
-    def normalize(self, targets: Tensor, state: object) -> Tensor:
-        given = self._given(targets)
-        answer = self._call("normalize", lambda: self._norm.normalize(given, state), targets)
+    def normalize(self, targets: Tensor, state: object, *, lengths: Tensor | None = None) -> Tensor:
+        given, more = self._given(targets), {} if lengths is None else {"lengths": lengths}
+        answer = self._call(
+            "normalize", lambda: self._norm.normalize(given, state, **more), targets
+        )
         self._check_form(answer, targets, "the target outputs")
         return answer  # type: ignore[no-any-return]  # _check_form has made sure
 

@@ -20,6 +20,7 @@ from tnverify.contract.claims import parse_claims
 from tnverify.contract.limits import Limits
 from tnverify.keys import check_keys
 from tnverify.subjects.adapters.base import Adapter
+from tnverify.subjects.adapters.labelled import with_sides
 from tnverify.subjects.spec import Spec, Unusable, parse_spec
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ class SubjectRecipe:
     def driven_by(self) -> str | Adapter | None:
         """The adapter that was given: its name, or itself. Raises Unusable where it is gone."""
         if self.live_adapter is not None:
-            return Adapter(str(self.adapter), "a user's own", self.live_adapter)
+            wrap = self.live_adapter
+            return Adapter(str(self.adapter), "a user's own", lambda layer: with_sides(wrap(layer)))
         if self.adapter_code is not None:
             raise Unusable(
                 f"the adapter {self.adapter} was given as an object, to which no name leads: it can"

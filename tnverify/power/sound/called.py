@@ -89,7 +89,8 @@ class ComputesInAWorkspace(_OfContext):
             return outputs.contiguous()
         buffer = getattr(self.local, "buffer", None)
         if buffer is None or buffer.dtype != outputs.dtype or buffer.numel() < outputs.numel():
-            buffer = torch.empty(outputs.numel(), dtype=outputs.dtype, device=outputs.device)
+            with torch.inference_mode(False):  # else nothing could be written to it later
+                buffer = torch.empty(outputs.numel(), dtype=outputs.dtype, device=outputs.device)
             self.local.buffer = buffer
         used: Tensor = buffer[: outputs.numel()].view(outputs.shape)
         return used.copy_(outputs).clone()

@@ -13,6 +13,8 @@ from tnverify.subjects.adapters.frozen import FROZEN
 from tnverify.subjects.adapters.functional import FUNCTIONAL
 from tnverify.subjects.adapters.handed import HANDED_IN_TRAIN, HANDED_MOMENTS
 from tnverify.subjects.adapters.in_eval import IN_EVAL
+from tnverify.subjects.adapters.labelled import LABELLED
+from tnverify.subjects.adapters.masked import MASKED
 from tnverify.subjects.adapters.methods import METHODS
 from tnverify.subjects.adapters.mode_flag import MODE_FLAG
 from tnverify.subjects.adapters.no_context import NO_CONTEXT
@@ -42,6 +44,8 @@ ADAPTERS: dict[str, Adapter] = {
         STATS,
         BACKUP,
         OUTPUTS,
+        MASKED,
+        LABELLED,
     )
 }
 """Every adapter that ships, by name: of those that fit as well, the first is taken."""

@@ -9,6 +9,7 @@ import torch
 
 from tnverify.contract.outcomes import SubjectRaised, first_line
 from tnverify.subjects.adapters.base import Adapter
+from tnverify.subjects.adapters.labelled import with_sides
 from tnverify.subjects.building import build
 from tnverify.subjects.guard import calling
 from tnverify.subjects.ordinary import ordinary
@@ -33,7 +34,7 @@ def own_adapter(name: str) -> Adapter:
         lacking = [m for m in _METHODS if not callable(getattr(wrap, m, None))]
         if lacking:
             raise Unusable(f"the adapter {name} is a layer without {' and '.join(lacking)}")
-    return Adapter(name, "a user's own", wrap)  # type: ignore[arg-type]  # callable, says load
+    return Adapter(name, "a user's own", lambda layer: with_sides(wrap(layer)))  # type: ignore[arg-type]  # callable, says load
 
 
 def check_own(adapter: Adapter, factory: Factory, step: int, device: torch.device | str) -> None:
@@ -126,7 +127,9 @@ def _called(adapter: Adapter, factory: Factory, task: Any) -> tuple[Any, Any]:
         error = raised.error
         if isinstance(error, TimeoutError | SystemExit):
             raise
-        if norm is not None and norm is not layer and _raised_in(error) is norm:
+        own = (norm, getattr(norm, "inner", None))
+        raised_in = _raised_in(error)
+        if raised_in is not None and raised_in is not layer and any(raised_in is o for o in own):
             said = f"{raised.during} raised {type(error).__name__}: {first_line(error)}"
             raise _OwnError(said) from None
     return answer, outputs

@@ -111,3 +111,33 @@ SETTERS = _set(
 
 LEFT_ALONE = CONTEXT_IS_TRUE | CONTEXT_IS_FALSE | WORDED | STEPS | STATES
 """Optional arguments of which a report says that they were left at their default."""
+
+TELL_LENGTHS: dict[str, frozenset[str]] = {
+    "valid": _set(
+        "mask masks valid_mask valid input_mask seq_mask sequence_mask token_mask node_mask x_mask"
+        " attention_mask attn_mask is_valid nonpad_mask non_pad_mask"
+    ),
+    "padding": _set(
+        "padding_mask pad_mask key_padding_mask src_key_padding_mask encoder_padding_mask is_pad"
+        " is_padding padding"
+    ),
+    "lengths": _set(
+        "lengths length lens seq_lens seq_lengths sequence_lengths x_lens x_lengths input_lengths"
+        " valid_lengths valid_lens num_valid"
+    ),
+}
+"""Arguments that say how much of each item is there, by what they are."""
+
+LABELS = _set(
+    "label labels domain domains domain_id domain_ids domain_label domain_labels class_id class_ids"
+    " class_label class_labels classes cls category categories style_id style_ids y ys target_id"
+    " task_id task_ids speaker_id speaker_ids condition_id cond_id group_id env_id environment"
+)
+"""Arguments that are a label of every item."""
+
+LABEL_COUNTS = (
+    "num_classes", "n_classes", "num_domains", "n_domains", "domains", "classes", "num_labels",
+    "n_labels", "num_styles", "n_styles", "num_categories", "n_categories", "num_conditions",
+    "n_conditions", "num_speakers", "num_tasks", "num_embeddings", "n_class", "n_domain",
+)  # fmt: skip
+"""Attributes that say how many labels there are."""
