@@ -21,8 +21,7 @@ FAMILY = "task_isolation"
     claims="meta_bn",
     kills="memory_that_is_used_again_is_not_confused",
     source="onnx/onnx pull request 8358; local-inference-lab/vllm pull request 228",
-    hard=True,
-)
+)  # what ten ordinary tasks show of it hangs on addresses: not hard
 class RemembersByAddressAndVersion(PlainNorm):
     """Takes a tensor at the address and of the version of one before for the same tensor."""
 
@@ -47,8 +46,7 @@ class RemembersByAddressAndVersion(PlainNorm):
     claims="meta_bn",
     kills="memory_that_is_used_again_is_not_confused",
     source="pytorch/pytorch pull request 112076: tensors as keys, by id and without weakref",
-    hard=True,
-)
+)  # what ten ordinary tasks show of it hangs on addresses: not hard
 class RemembersByIdentity(RemembersByAddressAndVersion):
     """Takes a tensor of the id and the version of one before for the same tensor."""
 
