@@ -6,6 +6,7 @@ import doctest
 import functools
 import importlib
 import json
+import os
 import subprocess
 import sys
 from pickle import PicklingError
@@ -51,8 +52,10 @@ def test_a_lambda_is_verified_and_its_program_fails_in_another_process(tmp_path:
     assert (failure.law.name, example.verified) == (LAW, True)
     assert "the_layer = (lambda channels: Leaks(channels, eps=1e-3))" in example.reproducer
     ran = subprocess.run(
-        [sys.executable, example.path], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
+        [sys.executable, example.path],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},  # this module among it
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
     assert "Violation" in ran.stderr
     (subject,) = report.subjects
     assert subject.spec == "lambda channels: Leaks(channels, eps=1e-3)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -90,7 +91,7 @@ def _text(law: Law, recipe: SubjectRecipe, task: Task, calls: Sequence[Call]) ->
         spec=recipe.spec.replace('"""', "'''").replace("\\", "\\\\"),
         law=law.name,
         statement=law.statement,
-        imports=f"import {'importlib.util' if file else 'sys'}\n\nimport torch",
+        imports=("import importlib.util\n" if file else "") + "import sys\n\nimport torch",
         load=_load(spec),
         seed=SEED,
         build=_build(spec, task),
@@ -120,7 +121,9 @@ def _load(spec: Spec) -> str:
     if not spec.module.endswith(".py"):
         here = 'sys.path.insert(0, "")  # what lies in the directory at hand can be imported'
         return f"{here}\n\nimport {spec.module}\n\nlayer_class = {spec.module}.{name}\n"
+    beside = str(Path(spec.module).parent)
     return (
+        f"sys.path.insert(0, {beside!r})  # what lies beside the layer can be imported\n\n"
         f"place = importlib.util.spec_from_file_location('the_layer', {spec.module!r})\n"
         "module = importlib.util.module_from_spec(place)\n"
         f"place.loader.exec_module(module)\n\nlayer_class = module.{name}\n"
