@@ -64,6 +64,8 @@ def recognise(trial: Trial) -> Evidence | None:
     bare = bare_layer(trial.layer)
     if trial.parts or not isinstance(bare, torch.nn.Module):
         return None
+    if all(callable(getattr(bare, name, None)) for name in ("condition", "normalize")):
+        return None  # the task state is in the open, which is known without a call
     firsts = [n for n in own_methods(bare, 1) if _says(n, words.CONTEXT_VERBS)]
     seconds = [*own_methods(bare, 1), *own_methods(bare, 2)]
     seconds = [n for n in dict.fromkeys(seconds) if _says(n, words.TARGET_VERBS)]
