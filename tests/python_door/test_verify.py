@@ -13,7 +13,7 @@ from pickle import PicklingError
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import torch
+from leaking import Leaks, Numbered
 from torch import nn
 
 import tnverify
@@ -29,17 +29,6 @@ pytestmark = pytest.mark.usefixtures("few_tasks")
 LAW = "a_target_ignores_the_other_targets"
 
 
-class Leaks(nn.Module):
-    """Batch statistics, always."""
-
-    def __init__(self, channels: int, eps: float = 1e-5) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm2d(channels, eps=eps, track_running_stats=False)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.norm(x)
-
-
 def verify(*subjects: object, **options: Any) -> Any:
     return tnverify.verify(*subjects, **{"profile": "quick", "only": LAW} | options)
 
@@ -53,7 +42,7 @@ def test_a_lambda_is_verified_and_its_program_fails_in_another_process(tmp_path:
     assert "the_layer = (lambda channels: Leaks(channels, eps=1e-3))" in example.reproducer
     ran = subprocess.run(
         [sys.executable, example.path],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},  # this module among it
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},  # its module among it
         capture_output=True, text=True, check=False, cwd=tmp_path,
     )  # fmt: skip
     assert "Violation" in ran.stderr
@@ -152,20 +141,6 @@ def test_what_is_no_layer_is_refused_in_a_line(
     with pytest.raises(tnverify.BadInput, match=complaint) as raised:
         verify(*subjects)
     assert "\n" not in str(raised.value)
-
-
-class Numbered:
-    """The task state is the number of the task."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        self.layer, self.tasks = layer, 0
-
-    def condition(self, context: torch.Tensor) -> tuple[torch.Tensor, int]:
-        self.tasks += 1
-        return self.layer(context), self.tasks
-
-    def normalize(self, targets: torch.Tensor, state: int) -> torch.Tensor:
-        return self.layer(targets)
 
 
 def test_an_adapter_may_be_an_object_too(tmp_path: Path) -> None:
