@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import torch
 from makeshift import devices_built_on, law_of, normalizing, subject
 
 from tnverify.contract import Violation
+from tnverify.engine import failures
 from tnverify.engine.evaluate import Evaluation
 from tnverify.engine.failures import Smallest, smallest_failure
 from tnverify.engine.results import Boundary, Counterexample
@@ -70,6 +72,22 @@ def test_a_failure_is_made_small_and_told() -> None:
     assert example.plan["salt"] == 0
     assert isinstance(example.plan["drawn"], dict)
     assert example.plan["drawn"]["context"] == 3
+
+
+def test_no_smaller_task_is_looked_for_once_the_time_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def fails(task: Task) -> bool:
+        asked.append(task)
+        time.sleep(0.02)
+        return len(task.context) >= 3
+
+    monkeypatch.setattr(failures, "SECONDS", 0.1)
+    smallest = smallest_failure(failing_where(fails), SUBJECT, (FOUND, "float64", FIRST), 0)
+    assert len(asked) < 12
+    assert len(smallest.task.context) >= 3
 
 
 def test_a_failure_of_the_native_lane_is_followed_there() -> None:

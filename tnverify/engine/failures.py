@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from tnverify.plans import Plan
     from tnverify.subjects.subject import Subject
     from tnverify.subjects.trace import Call
+
+
+SECONDS = 60.0
+"""How long, by the clock, a smaller task of one law is looked for: slow layers get larger ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +72,19 @@ def smallest_failure(
     def ends(task: Task) -> Evaluation:
         return evaluate(law, SubjectProber(subject), task)
 
-    def fails(task: Task) -> bool:
-        ended = ends(task)
-        shows = ended.effect is None or ended.effect >= least
-        return ended.ending == first.ending and not ended.hung and shows
+    until = time.monotonic() + SECONDS
 
     def judged(task: Task) -> bool | None:
+        """Whether it fails alike; None where that is not known, or the time is over."""
+        if time.monotonic() > until:
+            return None
         ended = ends(task)
         if ended.ending == first.ending and not ended.hung:
             return True
         return False if ended.ending == "held" else None
+
+    def fails(task: Task) -> bool:
+        return judged(task) is True
 
     if first.hung or not fails(plan.build(dtype, device)):
         task = plan.build(dtype, device)
