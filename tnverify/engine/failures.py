@@ -74,17 +74,15 @@ def smallest_failure(
 
     until = time.monotonic() + SECONDS
 
-    def judged(task: Task) -> bool | None:
-        """Whether it fails alike; None where that is not known, or the time is over."""
-        if time.monotonic() > until:
-            return None
-        ended = ends(task)
-        if ended.ending == first.ending and not ended.hung:
-            return True
-        return False if ended.ending == "held" else None
-
     def fails(task: Task) -> bool:
-        return judged(task) is True
+        ended = ends(task) if time.monotonic() <= until else None
+        return _alike(ended, first) and _shows(ended, least)
+
+    def judged(task: Task) -> bool | None:
+        ended = ends(task) if time.monotonic() <= until else None
+        if _alike(ended, first):
+            return True
+        return False if ended is not None and ended.ending == "held" else None
 
     if first.hung or not fails(plan.build(dtype, device)):
         task = plan.build(dtype, device)
@@ -104,6 +102,15 @@ def smallest_failure(
             task = reduce_task(task, fails, subject.channel_step)
         around = boundary(task, judged, subject.channel_step)
     return _told(law, subject, task, plan, lane, around)
+
+
+def _alike(ended: Evaluation | None, first: Evaluation) -> bool:
+    """Whether it ended as at first; not, where it was not asked any more."""
+    return ended is not None and ended.ending == first.ending and not ended.hung
+
+
+def _shows(ended: Evaluation | None, least: float) -> bool:
+    return ended is not None and (ended.effect is None or ended.effect >= least)
 
 
 def _told(
