@@ -39,7 +39,7 @@ def _frozen(probe: Probe) -> Iterator[None]:
 
 
 def _in_a_thread(call: Callable[[], Any]) -> Any:
-    """What the call returns or raises, made in another thread."""
+    """Return what the call returns, made in another thread; raise what it raises."""
     found: list[Any] = []
 
     def work() -> None:

@@ -124,8 +124,8 @@ def _answers(norm: Norm, task: Task) -> Run:
 
 
 def _in_half(norm: Prober, task: Task, half: torch.dtype) -> list[Tensor]:
-    """What rounding every step to half precision may do to outputs; says nothing where that is
-    too much to tell."""
+    """Return what rounding every step to half precision may do to outputs; say nothing where that
+    is too much to tell."""
     parameters, blends = task.parameters, norm.claims.scheme.blends
     found = []
     for part, like in zip(norm.expected(task), (task.context, task.targets), strict=True):

@@ -170,7 +170,7 @@ def ask(
     progress: bool = True,
     **sizes: Any,
 ) -> Asked:
-    """What `verify` is asked for. Raises BadInput for words that name nothing."""
+    """Return what `verify` is asked for. Raises BadInput for words that name nothing."""
     recipes = _recipes(subjects, claims, adapter, handles, setup, sizes)
     options = RunOptions(
         profile=profile,
