@@ -127,7 +127,10 @@ def test_an_exception_in_backward_is_broken() -> None:
 def test_a_hang_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "HANG_SECONDS", 0.2)
 
+    asked = []
+
     def hang(targets: Tensor) -> Tensor:
+        asked.append(targets)
         try:
             time.sleep(60)
         except Exception:  # noqa: BLE001 - a layer that swallows everything must not swallow the limit
@@ -138,6 +141,7 @@ def test_a_hang_ends_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended.ending == "broken"
     assert ended.hung
     assert "no answer within" in str(ended.reason)
+    assert len(asked) <= 3  # a layer whose task state is in the open is known without calls
 
 
 def hands_over(norm: Prober, task: Task) -> None:
