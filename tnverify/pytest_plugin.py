@@ -131,7 +131,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Charge each law with its own seconds, and the rest to what comes before the first of them."""
+    """Charge each law with its own seconds, and the rest to what comes before the first of them.
+
+    A failure is told once: where CI is set, pytest's summary would repeat all of its lines.
+    """
     report = yield
     law, verification = _law_of(item)
     if verification is None or verification.run is None or not verification.run.subjects[0].laws:
@@ -141,6 +144,9 @@ def pytest_runtest_makereport(
         verification.is_charged = True
         report.duration = max(0.0, report.duration - sum(v.seconds for v in subject.laws))
     if report.when == "call":
+        crash = getattr(report.longrepr, "reprcrash", None)
+        if crash is not None:
+            crash.message = crash.message.partition("\n")[0]
         verdict = subject.verdict_of(law)
         report.duration = verdict.seconds
         report.user_properties.append(("tnverify", _described(subject)))
