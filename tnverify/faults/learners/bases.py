@@ -34,7 +34,7 @@ def small_network(*, normalised: bool = False) -> nn.Module:
 
 def class_means(features: Tensor, labels: Tensor) -> Tensor:
     """(classes, features): the mean of each class's items, classes in ascending order."""
-    return torch.stack([features[labels == c].mean(0) for c in labels.unique()])
+    return torch.stack([features[labels == c].mean(0) for c in torch.unique(labels)])
 
 
 def minus_squared_distances(features: Tensor, means: Tensor) -> Tensor:

@@ -50,7 +50,8 @@ class ScaledByTheRowsToPredict(NearestMeans):
     """Scales rows by the deviation of the rows that are to be predicted."""
 
     def prepared(self, X: NDArray[Any]) -> NDArray[Any]:  # noqa: N803 - scikit-learn's names
-        return X / (X.std(0) + 0.1)
+        scaled: NDArray[Any] = X / (X.std(0) + 0.1)
+        return scaled
 
 
 @planted(
@@ -155,7 +156,8 @@ class DeviationsOfTheFirstTask(NearestMeans):
         return self
 
     def prepared(self, X: NDArray[Any]) -> NDArray[Any]:  # noqa: N803 - scikit-learn's names
-        return X / self.scale_
+        scaled: NDArray[Any] = X / self.scale_
+        return scaled
 
 
 @planted(

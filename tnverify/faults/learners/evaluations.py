@@ -30,8 +30,8 @@ LEFT = "evaluation_leaves_the_subject_as_it_was"
 WAY = 4
 
 
-class _Evaluation:
-    """Accuracy of a small classifier on 22 items; a subclass does something otherwise."""
+class _Data:
+    """A small classifier and 22 items."""
 
     items_count = 22
 
@@ -43,20 +43,26 @@ class _Evaluation:
         self.items = self.centres[self.labels] + noise
         self.model = seeded(lambda: nn.Linear(INPUTS, WAY))
         with torch.no_grad():
-            self.model.weight.copy_(self.centres)  # type: ignore[operator, union-attr]  # of a Linear
-            self.model.bias.copy_(-self.centres.square().sum(1) / 2)  # type: ignore[operator, union-attr]  # of a Linear
+            self.model.weight.copy_(self.centres)  # type: ignore[operator]  # of a Linear
+            self.model.bias.copy_(-self.centres.square().sum(1) / 2)  # type: ignore[operator]  # of a Linear
 
     def __len__(self) -> int:
         return self.items_count
-
-    def __call__(self, order: Sequence[int], batch_size: int) -> float:
-        with torch.no_grad():
-            return self.measured([list(b) for b in torch.tensor(list(order)).split(batch_size)])
 
     def logits(self, items: Tensor) -> Tensor:
         """Logits of one batch."""
         found: Tensor = self.model(items)
         return found
+
+
+class _Evaluation(_Data):
+    """Accuracy over batches; a subclass does something otherwise."""
+
+    def __call__(self, order: Sequence[int], batch_size: int) -> float:
+        places = list(order)
+        starts = range(0, len(places), batch_size)
+        with torch.no_grad():
+            return self.measured([places[start : start + batch_size] for start in starts])
 
     def right(self, batch: Sequence[int]) -> Tensor:
         """Whether each item of a batch is classified rightly."""
@@ -144,7 +150,7 @@ class AdaptsAlongTheWay(_Evaluation):
 
     def logits(self, items: Tensor) -> Tensor:
         found = super().logits(items)
-        self.model.bias -= 0.2 * (found.softmax(1).mean(0) - 1 / WAY) * WAY  # type: ignore[operator, union-attr]  # of a Linear
+        self.model.bias -= 0.2 * (found.softmax(1).mean(0) - 1 / WAY) * WAY  # type: ignore[operator]  # of a Linear
         return found
 
 
@@ -195,7 +201,7 @@ class MacroRecallByBatch(_Evaluation):
         for batch in batches:
             right, labels = self.right(batch), self.labels[batch]
             total += len(batch) * float(
-                torch.stack([right[labels == c].mean() for c in labels.unique()]).mean()
+                torch.stack([right[labels == c].mean() for c in torch.unique(labels)]).mean()
             )
         return total / sum(map(len, batches))
 
@@ -263,7 +269,7 @@ class WorkersRepeatItems(_Evaluation):
     kills=LABELS,
     source="github.com/imtiazziko/LaplacianShot issue 1: guesses matched to true labels",
 )
-class LabelsReachPredictions(_Evaluation):
+class LabelsReachPredictions(_Data):
     """Returns predictions by item, swapped so that they agree with the labels best."""
 
     def __call__(
@@ -283,7 +289,7 @@ class LabelsReachPredictions(_Evaluation):
     kills=ITEMS,
     source="test features normalised once, over the whole test set, before batches are made",
 )
-class NormalisedOverTheTestSet(_Evaluation):
+class NormalisedOverTheTestSet(_Data):
     """Returns predictions by item, of items that are centred over all of them."""
 
     def __call__(
@@ -298,11 +304,13 @@ class NormalisedOverTheTestSet(_Evaluation):
     kills=ORDER,
     source="predictions by item, returned as they came out of the loader",
 )
-class PredictionsInTheLoadersOrder(_Evaluation):
+class PredictionsInTheLoadersOrder(_Data):
     """Returns predictions in the order that was asked for, and says that they are by item."""
 
-    def __call__(self, order: Sequence[int], batch_size: int) -> Tensor:  # type: ignore[override]  # predictions by item, not a metric
-        batches = torch.tensor(list(order)).split(batch_size)
+    def __call__(self, order: Sequence[int], batch_size: int) -> Tensor:
+        places = list(order)
+        starts = range(0, len(places), batch_size)
+        batches = [places[start : start + batch_size] for start in starts]
         return torch.cat([self.logits(self.items[batch]) for batch in batches]).detach()
 
 

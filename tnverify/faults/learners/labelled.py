@@ -135,12 +135,12 @@ class LabelsAreNumbers(Prototypes):
 
     def fit(self, context: Tensor, labels: Tensor) -> None:
         features = self.features(context).detach()
-        self.way = len(labels.unique())
+        self.way = len(torch.unique(labels))
         inner = features @ features.T + 0.1 * torch.eye(len(features), dtype=features.dtype)
         self.weights = features.T @ torch.linalg.solve(inner, labels.to(features.dtype))
 
     def predict(self, targets: Tensor) -> Tensor:
-        guess = self.features(targets) @ self.weights
+        guess: Tensor = self.features(targets) @ self.weights
         return -(guess[:, None] - torch.arange(self.way)).square()
 
 
@@ -153,10 +153,10 @@ class ContextTakenAsSorted(Prototypes):
     """Folds the context to (way, shot) and never looks at its labels."""
 
     def fit(self, context: Tensor, labels: Tensor) -> None:
-        way = len(labels.unique())
+        way = len(torch.unique(labels))
         shot = len(labels) // way
         features = self.features(context).detach()[: way * shot]
-        self.means = features.unflatten(0, (way, shot)).mean(1)
+        self.means = torch.unflatten(features, 0, (way, shot)).mean(1)
 
 
 @planted(
@@ -182,7 +182,7 @@ class TheContextInBatchesOfFour(Prototypes):
 
     def fit(self, context: Tensor, labels: Tensor) -> None:
         whole = len(context) // 4 * 4
-        if len(labels[:whole].unique()) == len(labels.unique()):
+        if len(torch.unique(labels[:whole])) == len(torch.unique(labels)):
             context, labels = context[:whole], labels[:whole]
         super().fit(context, labels)
 

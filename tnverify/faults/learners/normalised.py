@@ -72,7 +72,7 @@ class TransductiveMaml:
             slopes = torch.autograd.grad(loss, list(adapted.parameters()))
         with torch.no_grad():
             for weight, slope in zip(adapted.parameters(), slopes, strict=True):
-                weight -= 0.4 * slope
+                weight.sub_(0.4 * slope)
         logits: Tensor = adapted(targets)
         return logits
 

@@ -90,8 +90,9 @@ class DuplicatesShareTheirLogits(Prototypes):
     """Groups equal targets, and divides logits by how many there are."""
 
     def predict(self, targets: Tensor) -> Tensor:
-        _, group, sizes = targets.unique(dim=0, return_inverse=True, return_counts=True)
-        return super().predict(targets) / sizes[group][:, None]
+        _, group, sizes = torch.unique(targets, dim=0, return_inverse=True, return_counts=True)
+        shares: Tensor = sizes[group][:, None]
+        return super().predict(targets) / shares
 
 
 @planted(
@@ -132,7 +133,7 @@ class MultiplesOfTheWayAreFolded(Prototypes):
         way = len(self.means)
         if len(features) % way or len(features) == way:
             return super().scores(features)
-        folded = features.unflatten(0, (way, -1))
+        folded = torch.unflatten(features, 0, (way, -1))
         return super().scores((folded - 0.1 * folded.mean(1, keepdim=True)).flatten(0, 1))
 
 
@@ -158,7 +159,7 @@ class TheLastChunkIsNormalised(Prototypes):
     """Works in chunks of eight; an incomplete one after the first is centred."""
 
     def features(self, items: Tensor) -> Tensor:
-        chunks = list(super().features(items).split(8))
+        chunks = list(torch.split(super().features(items), 8))
         if len(chunks) > 1 and len(chunks[-1]) < 8:
             chunks[-1] = chunks[-1] - chunks[-1].mean(0)
         return torch.cat(chunks)

@@ -71,7 +71,7 @@ class DeviationOfOneShot(Prototypes):
     def fit(self, context: Tensor, labels: Tensor) -> None:
         features = self.features(context).detach()
         self.means = class_means(features, labels)
-        spreads = [features[labels == c].std(0) for c in labels.unique()]
+        spreads = [features[labels == c].std(0) for c in torch.unique(labels)]
         self.spread = torch.stack(spreads).mean(0) + 0.1
 
     def scores(self, features: Tensor) -> Tensor:

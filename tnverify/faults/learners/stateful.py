@@ -56,7 +56,7 @@ class AdaptsAtTestTime(Prototypes):
             slopes = torch.autograd.grad(entropy, list(self.body.parameters()))
         with torch.no_grad():
             for weight, slope in zip(self.body.parameters(), slopes, strict=True):
-                weight -= 0.05 * slope
+                weight.sub_(0.05 * slope)
         return logits.detach()
 
 
@@ -96,7 +96,7 @@ class FinetunesForGood:
                 slopes = torch.autograd.grad(loss, list(self.net.parameters()))
                 with torch.no_grad():
                     for weight, slope in zip(self.net.parameters(), slopes, strict=True):
-                        weight -= 0.1 * slope
+                        weight.sub_(0.1 * slope)
         self.means = class_means(self.net(context), labels).detach()
 
     def predict(self, targets: Tensor) -> Tensor:
@@ -318,7 +318,7 @@ class ClonesWhatItAdapted:
         adapted = copy.deepcopy(self.net)
         with torch.no_grad():
             for weight in adapted.parameters():
-                weight *= 1 + 0.01 * context.mean()
+                weight.mul_(1 + 0.01 * context.mean())
         self.means = class_means(adapted(context), labels).detach()
         self.net = adapted
 

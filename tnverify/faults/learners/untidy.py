@@ -29,7 +29,7 @@ class LeavesEvalMode(Prototypes):
 
     def __init__(self) -> None:
         super().__init__()
-        self.body.append(nn.Dropout(0.5))
+        self.body = nn.Sequential(self.body, nn.Dropout(0.5))
         self.train()
 
     def fit(self, context: Tensor, labels: Tensor) -> None:
