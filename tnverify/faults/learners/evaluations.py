@@ -37,7 +37,7 @@ class _Data:
 
     def __init__(self) -> None:
         draws = torch.Generator().manual_seed(0)
-        self.centres = 1.2 * torch.randn(WAY, INPUTS, generator=draws)
+        self.centres = 0.5 * torch.randn(WAY, INPUTS, generator=draws)
         self.labels = torch.randint(0, WAY, (self.items_count,), generator=draws)
         noise = torch.randn(self.items_count, INPUTS, generator=draws)
         self.items = self.centres[self.labels] + noise
