@@ -13,9 +13,9 @@ from tnverify.faults.learners.planted import planted
 if TYPE_CHECKING:
     from torch import Tensor
 
-READS = "other_targets_replaced"
-COUNTS = "other_targets_dropped"
-ORDER = "permuting_targets_permutes_predictions"
+READS = "what_other_targets_hold_does_not_matter"
+COUNTS = "dropping_targets_does_not_matter"
+ORDER = "the_order_of_targets_does_not_matter"
 _SEQUENCES = {"input_shape": (5, WIDTH)}
 
 
@@ -200,7 +200,7 @@ class MixedUpAtTest(_Network):
 @planted(
     kind="predictor",
     claims="online",
-    kills="an_item_ignores_those_after_it",
+    kills="an_item_does_not_read_those_after_it",
     source="a running mean that was computed over the whole stream before it was handed out",
 )
 class OnlineButCentred(_Network):

@@ -11,12 +11,12 @@ from tnverify.faults.learners.planted import planted
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-READS = "other_targets_replaced"
-COUNTS = "other_targets_dropped"
-FRESH = "earlier_targets_change_no_later_answer"
-TASKS = "another_task_between_changes_nothing"
+READS = "what_other_targets_hold_does_not_matter"
+COUNTS = "dropping_targets_does_not_matter"
+FRESH = "other_predictions_in_between_do_not_matter"
+TASKS = "another_task_in_between_does_not_matter"
 MISSING = "values_missing_in_a_target_are_its_own"
-RENAMED = "renaming_labels_moves_columns"
+RENAMED = "renaming_classes_moves_the_columns"
 
 
 class NearestMeans:

@@ -26,7 +26,7 @@ WORKERS = "the_metric_ignores_the_number_of_workers"
 LABELS = "labels_reach_no_prediction"
 ITEMS = "an_item_ignores_the_other_items"
 TWICE = "evaluating_twice_gives_the_same"
-LEFT = "evaluation_leaves_the_subject_as_it_was"
+LEFT = "predicting_leaves_parameters_and_buffers"
 WAY = 4
 
 

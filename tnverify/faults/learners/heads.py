@@ -12,8 +12,8 @@ from tnverify.faults.learners.planted import planted
 if TYPE_CHECKING:
     from torch import Tensor
 
-READS = "other_targets_replaced"
-COUNTS = "other_targets_dropped"
+READS = "what_other_targets_hold_does_not_matter"
+COUNTS = "dropping_targets_does_not_matter"
 
 
 @planted(

@@ -19,13 +19,13 @@ from tnverify.faults.learners.planted import planted
 if TYPE_CHECKING:
     from torch import Tensor
 
-ORDER = "permuting_targets_permutes_predictions"
-CONTEXT_ORDER = "order_of_the_context_does_not_matter"
-RENAMED = "renaming_labels_moves_columns"
-CHANCE = "labels_permuted_at_random_leave_chance"
-LABELS = "target_labels_reach_no_prediction"
+ORDER = "the_order_of_targets_does_not_matter"
+CONTEXT_ORDER = "the_order_of_the_context_does_not_matter"
+RENAMED = "renaming_classes_moves_the_columns"
+CHANCE = "the_labels_of_the_context_are_used"
+LABELS = "the_labels_of_targets_do_not_reach_predictions"
 USED = "the_context_is_used"
-COUNTS = "other_targets_dropped"
+COUNTS = "dropping_targets_does_not_matter"
 
 
 @planted(

@@ -23,10 +23,10 @@ from tnverify.faults.learners.planted import planted
 if TYPE_CHECKING:
     from torch import Tensor
 
-READS = "other_targets_replaced"
-COUNTS = "other_targets_dropped"
-TASKS = "another_task_between_changes_nothing"
-LEFT = "evaluation_leaves_the_subject_as_it_was"
+READS = "what_other_targets_hold_does_not_matter"
+COUNTS = "dropping_targets_does_not_matter"
+TASKS = "another_task_in_between_does_not_matter"
+LEFT = "predicting_leaves_parameters_and_buffers"
 TWICE = "predicting_twice_gives_the_same"
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PADDING = "padding_does_not_matter"
 LONGEST = "the_longest_companion_does_not_matter"
-ORDER = "permuting_targets_permutes_predictions"
+ORDER = "the_order_of_targets_does_not_matter"
 
 
 def _padded(items: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

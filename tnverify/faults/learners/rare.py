@@ -12,12 +12,12 @@ from tnverify.faults.learners.planted import planted
 if TYPE_CHECKING:
     from torch import Tensor
 
-READS = "other_targets_replaced"
-COUNTS = "other_targets_dropped"
-BATCHED = "any_batching_gives_the_same"
-TWIN = "a_duplicate_of_a_target_changes_nothing"
+READS = "what_other_targets_hold_does_not_matter"
+COUNTS = "dropping_targets_does_not_matter"
+BATCHED = "any_batching_predicts_alike"
+TWIN = "a_twin_among_the_targets_changes_nothing"
 MISSING = "values_missing_in_a_target_are_its_own"
-EXTREME = "extreme_targets_change_no_other"
+EXTREME = "extreme_targets_leave_others_alone"
 
 
 @planted(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch.nn.functional import one_hot
 
 from tnverify.faults.learners.bases import Prototypes, class_means
 from tnverify.faults.learners.planted import planted
@@ -13,9 +12,8 @@ from tnverify.faults.learners.planted import planted
 if TYPE_CHECKING:
     from torch import Tensor
 
-ALONE = "a_batch_of_one_is_not_special"
+ALONE = "a_target_alone_is_predicted_alike"
 FINITE = "contexts_of_any_size_give_finite_predictions"
-UNBALANCED = "repeating_the_context_changes_nothing"
 
 
 @planted(
@@ -76,18 +74,3 @@ class DeviationOfOneShot(Prototypes):
 
     def scores(self, features: Tensor) -> Tensor:
         return super().scores(features) / self.spread.mean()
-
-
-@planted(
-    kills=UNBALANCED,
-    hard=True,
-    source="class sums divided by the shot of the task, which unequal classes do not have",
-)
-class SumsDividedByTheShot(Prototypes):
-    """Divides every class's sum by the items of an average class."""
-
-    def fit(self, context: Tensor, labels: Tensor) -> None:
-        features = self.features(context).detach()
-        places = torch.unique(labels, return_inverse=True)[1]
-        members = one_hot(places).to(features.dtype)
-        self.means = members.T @ features / (len(labels) / members.shape[1])

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TWICE = "predicting_twice_gives_the_same"
-TASKS = "another_task_between_changes_nothing"
-TENTH = "the_first_task_is_like_the_tenth"
-LEFT = "evaluation_leaves_the_subject_as_it_was"
-FRESH = "earlier_targets_change_no_later_answer"
+TASKS = "another_task_in_between_does_not_matter"
+TENTH = "a_used_learner_answers_like_a_fresh_one"
+LEFT = "predicting_leaves_parameters_and_buffers"
+FRESH = "other_predictions_in_between_do_not_matter"
 
 
 @planted(

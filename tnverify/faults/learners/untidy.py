@@ -15,13 +15,14 @@ from tnverify.faults.learners.planted import planted
 if TYPE_CHECKING:
     from torch import Tensor
 
-LEFT = "evaluation_leaves_the_subject_as_it_was"
-WORLD = "evaluation_leaves_the_process_as_it_was"
+LEFT = "predicting_leaves_parameters_and_buffers"
+MODES = "predicting_leaves_modes_and_gradients"
+WORLD = "predicting_draws_no_random_numbers"
 INPUTS = "evaluation_leaves_its_inputs_as_they_were"
 
 
 @planted(
-    kills=LEFT,
+    kills=MODES,
     source="github.com/fartashf/vsepp issue 4: training goes on in eval() after a validation",
 )
 class LeavesEvalMode(Prototypes):
@@ -94,7 +95,7 @@ class FreezesItsNetwork(Prototypes):
 
 
 @planted(
-    kills=LEFT,
+    kills=MODES,
     hard=True,
     source="backward() in the inner loop: gradients pile up in the network's own parameters",
 )

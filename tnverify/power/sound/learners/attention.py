@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _CLASSES = 12
 _POISON = {
-    "poisoned_targets_stay_poisoned_alone": "a weight of zero times NaN is NaN, as in every masked"
+    "a_target_that_is_not_finite_spoils_itself_alone": "a weight of zero times NaN is NaN, as in every masked"
     " attention",
 }
 
