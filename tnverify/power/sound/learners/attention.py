@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _CLASSES = 12
 _POISON = {
-    "a_target_that_is_not_finite_spoils_itself_alone": "a weight of zero times NaN is NaN, as in every masked"
-    " attention",
+    "a_target_that_is_not_finite_spoils_itself_alone": "a weight of zero times NaN is NaN,"
+    " as in every masked attention",
 }
 
 
