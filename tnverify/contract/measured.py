@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +34,60 @@ class Fingerprint:
     target_unmeasured: tuple[str, ...] = ()
     context_unmeasured: tuple[str, ...] = ()
     why_unmeasured: str | None = None
+
+
+Leak = Literal["bit_equal", "rounding", "content_rounding", "reads", "undecided"]
+"""What an audit found of other targets: no bit moved; bits moved with the shape of the batch alone;
+bits moved with what other targets hold, by rounding; they are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where other targets enter: the first module whose outputs for kept targets differ, its class,
+    whether it was in training mode, and what to change."""
+
+    path: str
+    module: str
+    training: bool
+    remedy: str = ""
+    norm: bool = False
+    """Whether it is a normalisation layer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """Accuracy on the same tasks with the targets all at once, one class at a time and one at a
+    time; `lost` is the mean of together minus alone with its interval (95 %, paired by task)."""
+
+    together: float
+    by_class: float
+    alone: float
+    lost: float
+    low: float
+    high: float
+    tasks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What an audit measured of a subject.
+
+    `how` says how it was driven. `content` and `number` are by how much predictions moved at most
+    with what other targets hold and with how many there are, `wide` that in float64, None where it
+    does not run there or where nothing moved. `from_targets` is the fewest targets with which one
+    reads another. `asked` has the options by which the audit is made again.
+    """
+
+    kind: Literal["learner", "predictor", "evaluation"]
+    how: str
+    claims: str
+    given: bool
+    leak: Leak
+    content: float = 0.0
+    number: float = 0.0
+    wide: float | None = None
+    tasks: int = 0
+    from_targets: int | None = None
+    enters: Entry | None = None
+    worth: Worth | None = None
+    asked: dict[str, object] = field(default_factory=dict, hash=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from tnverify.catalogue.laws import LawFacts
-    from tnverify.contract.measured import Fingerprint, Nearness
+    from tnverify.contract.measured import Audited, Fingerprint, Nearness
     from tnverify.subjects.recipe import SubjectRecipe
 
 Outcome = Literal[
@@ -196,6 +196,8 @@ class SubjectReport:
     bug: str | None = None
     """The file with the traceback where tnverify itself failed while it drove the subject."""
     seconds: float = 0.0
+    audit: Audited | None = None
+    """What an audit measured; None where a layer was verified."""
 
     @property
     def conforms(self) -> bool:

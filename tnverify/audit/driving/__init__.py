@@ -1,0 +1,1 @@
+"""How learners, predictors and evaluations are found, built and called."""

@@ -1,0 +1,1 @@
+"""Auditing a whole evaluation."""

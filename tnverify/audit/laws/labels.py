@@ -1,0 +1,164 @@
+"""What the labels of a context mean to its predictions, and that those of targets mean nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from tnverify.audit.asking import Pair, differences, same_bits
+from tnverify.audit.laws.declare import AuditLaw, audit_law
+from tnverify.audit.laws.worlds import ask_anew, expect_alike
+from tnverify.contract.outcomes import SaysNothing, Violation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tnverify.audit.asking import Asker
+    from tnverify.audit.task import AuditTask
+    from tnverify.contract.draw import Draw
+
+FAMILY = "labels"
+_LEARNERS = ("learner",)
+_FAR = 2.0**-7
+"""The share of their spread by which outputs may differ where columns move: solvers stop at a
+tolerance of their own."""
+
+
+@audit_law(family=FAMILY, kind="exact", asks=_LEARNERS,
+           why="The score says nothing of what is learnt from the context.")  # fmt: skip
+def the_labels_of_the_context_are_used(asker: Asker, task: AuditTask, draw: Draw) -> None:
+    """Predictions change when the labels of the context are dealt out at random.
+
+    A learner that answers alike whatever the labels are has learnt nothing from them: what it
+    scores comes from elsewhere.
+    """
+    if task.way < 2 or len(set(task.labels.tolist())) < 2:
+        raise SaysNothing("the context has one class")
+    usual = asker.answer(task)
+    for _ in range(3):
+        order = torch.tensor(draw.order(len(task.labels)))
+        if torch.equal(task.labels[order], task.labels):
+            continue
+        other = asker.answer(task.with_context(task.context, task.labels[order]))
+        if not same_bits(usual, other):
+            return
+    raise Violation("no prediction changed with the labels of the context", symptom="value",
+                    expected="a change", actual="no change")  # fmt: skip
+
+
+@audit_law(family=FAMILY, kind="rounded", asks=_LEARNERS, level="should")
+def renaming_classes_moves_the_columns(asker: Asker, task: AuditTask, draw: Draw) -> None:
+    """When classes are renamed in the context, the columns of the outputs are renamed alike.
+
+    A head that was learnt in meta-training for each column breaks this by design.
+    """
+    usual = asker.answer(task)
+    if task.way < 2 or usual.dim() != 2 or usual.shape[1] != task.way:
+        raise SaysNothing("its outputs have no column a class")
+    names = torch.tensor(draw.order(task.way))
+    renamed = asker.answer(task.with_context(task.context, names[task.labels]))
+    moved, spread = float(differences(usual, renamed[:, names]).max()), _spread(usual)
+    if moved > _FAR * spread:
+        raise Violation(
+            f"with classes renamed, outputs differ by {moved:.3g} beside the order of their columns",
+            effect=moved,
+        )
+
+
+def _spread(values: Tensor) -> float:
+    found = values.double()[values.double().isfinite()]
+    return float(found.max() - found.min()) if found.numel() else 0.0
+
+
+@audit_law(family=FAMILY, kind="exact", asks=_LEARNERS,
+           why="The score is measured on answers that the learner was given.",
+           remedy="Hand the labels of targets to the loss alone.")  # fmt: skip
+def the_labels_of_targets_do_not_reach_predictions(
+    asker: Asker, task: AuditTask, draw: Draw
+) -> None:
+    """Predictions stay the same when the labels of the targets that it is handed are replaced.
+
+    They are replaced by unbalanced random ones: to exchange balanced ones may move nothing.
+    """
+    if not asker.driven.hands_labels:
+        raise SaysNothing("it is not handed the labels of targets")
+    drawn = torch.tensor([draw.index(max(1, task.way - 1)) for _ in range(task.count)])
+    rows = torch.arange(task.count)
+    for labels in (drawn, torch.zeros_like(drawn)):
+        other = replace(task, target_labels=labels)
+        expect_alike(asker, Pair(task, other, rows, rows), "replacing the labels of targets")
+
+
+@audit_law(family="context", kind="exact", asks=_LEARNERS,
+           why="It is no few-shot learner: it answers alike whatever it is shown.")  # fmt: skip
+def the_context_is_used(asker: Asker, task: AuditTask, draw: Draw) -> None:
+    """Predictions change when the items of the context are replaced."""
+    if not task.context.is_floating_point():
+        raise SaysNothing("items are whole numbers, which are not moved")
+    usual = asker.answer(task)
+    noise = (2 * draw.uniform(task.context) - 1) * 2 * task.spread
+    flipped = task.context.flip(0)
+    for context in (noise, task.context + noise, flipped):
+        if not same_bits(usual, asker.answer(task.with_context(context, task.labels))):
+            return
+    raise Violation("no prediction changed with the items of the context", symptom="value",
+                    expected="a change", actual="no change")  # fmt: skip
+
+
+@audit_law(family="context", kind="rounded", asks=_LEARNERS, level="should")
+def the_order_of_the_context_does_not_matter(asker: Asker, task: AuditTask, draw: Draw) -> None:
+    """Predictions stay the same, up to rounding, when the context comes in another order.
+
+    A learner that takes the context to be sorted by class predicts wrongly, and silently, where it
+    is not. One that is trained item by item may mean its order.
+    """
+    if len(task.labels) < 2:
+        raise SaysNothing("the context has one item")
+    order = torch.tensor(draw.order(len(task.labels)))
+    other = task.with_context(task.context[order], task.labels[order])
+    rows = torch.arange(task.count)
+    expect_alike(asker, Pair(task, other, rows, rows), "taking the context in another order")
+
+
+@audit_law(family="context", kind="rounded", asks=_LEARNERS, level="should")
+def uneven_contexts_are_answered(asker: Asker, task: AuditTask, draw: Draw) -> None:
+    """A context of one class with more items than others is answered with numbers.
+
+    What is refused with an error is refused; NaN where numbers are asked for is not.
+    """
+    if len(task.labels) <= task.way:
+        raise SaysNothing("the context has one item a class")
+    first = (task.labels == 0).nonzero().flatten()
+    kept = torch.ones(len(task.labels), dtype=torch.bool)
+    kept[first[1:]] = False
+    usual = asker.answer(task)
+    answer = ask_anew(asker, task.with_context(task.context[kept], task.labels[kept]))
+    if answer is None:
+        raise SaysNothing("it refuses a context whose classes differ in size")
+    if bool(usual.double().isfinite().all()) and not bool(answer.double().isfinite().all()):
+        raise Violation("outputs are not finite where one class has one item", symptom="not_finite")
+
+
+@audit_law(family="context", kind="rounded", asks=_LEARNERS, level="should")
+def one_class_of_targets_is_predicted_alike(asker: Asker, task: AuditTask, draw: Draw) -> None:
+    """Targets of one class alone are predicted as they are among others, up to rounding."""
+    rows = (task.target_labels == task.target_labels[0]).nonzero().flatten()
+    if len(rows) == task.count:
+        raise SaysNothing("all targets are of one class")
+    if asker.options.held_to not in ("inductive", "bitwise"):
+        raise SaysNothing("targets may read one another")
+    pair = Pair(task, task.rows(rows), rows, torch.arange(len(rows)))
+    expect_alike(asker, pair, "predicting the targets of one class alone")
+
+
+LAWS: tuple[AuditLaw, ...] = (
+    the_labels_of_the_context_are_used,
+    renaming_classes_moves_the_columns,
+    the_labels_of_targets_do_not_reach_predictions,
+    the_context_is_used,
+    the_order_of_the_context_does_not_matter,
+    uneven_contexts_are_answered,
+    one_class_of_targets_is_predicted_alike,
+)

@@ -1,0 +1,301 @@
+"""Holding one subject to the laws, in this process; what is found is told as it is found."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from tnverify.audit.asking import Asker, Readings
+from tnverify.audit.driving.outputs import NotRows
+from tnverify.audit.driving.recognise import (
+    Found,
+    is_evaluation,
+    recognise,
+    task_of,
+    with_shots_that_work,
+)
+from tnverify.audit.settling import Undecided, settle
+from tnverify.audit.where import entry
+from tnverify.audit.worth import worth
+from tnverify.contract.draw import Draw
+from tnverify.contract.outcomes import NotClaimed, SaysNothing, SubjectRaised, Violation
+from tnverify.engine.results import Counterexample, Effect, LawVerdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tnverify.audit.asking import Pair
+    from tnverify.audit.laws.declare import AuditLaw
+    from tnverify.audit.options import AuditOptions
+    from tnverify.audit.task import AuditTask
+    from tnverify.contract.measured import Entry, Worth
+
+    Tell = Callable[[object], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """How a subject was recognised."""
+
+    kind: str
+    form: str
+    how: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A law that is being asked."""
+
+    law: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of one law, and by how much answers moved that it compared."""
+
+    verdict: LawVerdict
+    moved: float = 0.0
+    wide: float | None = None
+    compared: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How far a leak goes."""
+
+    from_targets: int | None = None
+    enters: Entry | None = None
+    worth: Worth | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why the subject cannot be audited."""
+
+    why: str
+
+
+def audit_here(
+    found: Found,
+    options: AuditOptions,
+    tasks: Sequence[AuditTask],
+    laws: Sequence[AuditLaw],
+    tell: Tell,
+    known: Sequence[Told] = (),
+) -> None:
+    """Recognise the subject and ask the laws that are not known yet. Raises Unusable."""
+    evaluation = is_evaluation(found.thing)
+    if options.kind == "evaluation" or (options.kind is None and evaluation is not None):
+        from tnverify.audit.evaluations import audit_evaluation
+
+        audit_evaluation(found, options, laws, tell, known)
+        return
+    driven = with_shots_that_work(recognise(found, options, tasks), options)
+    made = tasks or [task_of(driven, options, n) for n in range(options.budget.tasks)]
+    asker = Asker(driven, options, made)
+    form = driven.form
+    notes = driven.notes + _notes(asker)
+    tell(Ready(driven.kind, form.name, f"{driven.maker.how}; {form.how}", notes))
+    done = {each.verdict.law.name for each in known}
+    leaks: list[tuple[Pair, float]] = []
+    for law in laws:
+        if law.name in done:
+            continue
+        tell(Asking(law.name))
+        told, readings = ask(law, asker)
+        tell(told)
+        leak = readings.leak
+        if leak is not None and law.family in FLOW:
+            leaks.append((leak[0], leak[1].moved))
+    if leaks:
+        tell(Asking("where it enters"))
+        tell(_extent(asker, leaks))
+
+
+FLOW = ("other_targets", "number_of_targets", "online")
+"""Families of laws about what other targets may not do."""
+
+
+def _notes(asker: Asker) -> tuple[str, ...]:
+    task = asker.tasks[0]
+    shape = " by ".join(map(str, task.shape))
+    size = f"{task.way} classes" if asker.driven.kind == "learner" else "no context"
+    notes = [f"asked on tasks of {size}, items of {shape}"]
+    if asker.has_float64:
+        notes.append("rounding is told from leaks by running it in float64")
+    elif asker.driven.form.tables:
+        notes.append("it computes in float64: rounding is told from leaks by what it does to ties")
+    else:
+        notes.append(
+            "in float64 it does not run, or is no more precise: rounding is told from leaks by how"
+            " far one unit in the last place of the input moves an output"
+        )
+    return tuple(notes)
+
+
+def ask(law: AuditLaw, asker: Asker) -> tuple[Told, Readings]:
+    """What becomes of a law over the tasks, and what it read."""
+    unclaimed = _unclaimed(law, asker)
+    if unclaimed is not None:
+        return Told(LawVerdict(law.facts, "not_claimed", unclaimed)), Readings()
+    asker.readings = readings = Readings()
+    started = time.perf_counter()
+    record = _Record(law, asker)
+    tasks = asker.tasks[:1] if law.once else asker.tasks
+    for task in tasks:
+        if not record.goes_on(task):
+            break
+        if time.perf_counter() - started > asker.options.budget.seconds / 4:
+            break
+    verdict = record.verdict(time.perf_counter() - started)
+    return Told(verdict, readings.moved, readings.wide, len(readings.all)), readings
+
+
+def _unclaimed(law: AuditLaw, asker: Asker) -> str | None:
+    claim = asker.options.held_to
+    if asker.driven.kind not in law.asks:
+        return f"it is asked of {' and '.join(law.asks)} alone"
+    if claim not in law.claims:
+        return f"the subject is held to be {claim}"
+    return None
+
+
+class _Record:
+    """What one law met so far."""
+
+    def __init__(self, law: AuditLaw, asker: Asker) -> None:
+        self.law, self.asker = law, asker
+        self.counted = self.tried = self.refused = 0
+        self.violation: tuple[Violation, AuditTask] | None = None
+        self.why_nothing = "no task was asked"
+        self.undecided: str | None = None
+        self.effects: list[float] = []
+
+    def goes_on(self, task: AuditTask) -> bool:
+        """Ask the law of a task. Whether another one is to be asked.
+
+        A law that fails is asked of the other tasks too where an output is moved: by how much is
+        what a person wants to know.
+        """
+        self.tried += 1
+        try:
+            self.law.check(self.asker, task, Draw(self.law.name, task.number + 1))
+        except (SaysNothing, NotClaimed) as error:
+            self.why_nothing = str(error)
+        except Undecided as error:
+            self.undecided = str(error)
+        except SubjectRaised as error:
+            self.refused += 1
+            self.why_nothing = f"the subject refuses such tasks: {error}"
+        except NotRows as error:
+            self._fails(Violation(str(error), symptom="form"), task)
+        except Violation as error:
+            self._fails(error, task)
+        else:
+            self.counted += 1
+        return self.violation is None or bool(self.effects)
+
+    def _fails(self, violation: Violation, task: AuditTask) -> None:
+        self.counted += 1
+        if violation.effect is not None:
+            self.effects.append(violation.effect)
+        if self.violation is None:
+            self.violation = (violation, task)
+            self.detected = self.tried
+
+    def verdict(self, seconds: float) -> LawVerdict:
+        law = self.law.facts
+        if self.violation is not None:
+            return self._failed(law, *self.violation, seconds)
+        if self.undecided is not None:
+            return LawVerdict(law, "inconclusive", self.undecided, seconds=seconds)
+        if not self.counted:
+            claimed = "not_claimed"
+            return LawVerdict(law, claimed, self.why_nothing, seconds=seconds, refused=self.refused)  # type: ignore[arg-type]  # an outcome
+        exact = self.asker.readings.exact
+        return LawVerdict(
+            law, "held", held_as="exact" if exact else "rounded", examples=self.counted,
+            seconds=seconds, refused=self.refused,
+        )  # fmt: skip
+
+    def _failed(
+        self, law: Any, violation: Violation, task: AuditTask, seconds: float
+    ) -> LawVerdict:
+        effects = [each for each in self.effects if each != float("inf")]
+        return LawVerdict(
+            law,
+            "broken" if violation.symptom == "raised" else "violated",
+            str(violation),
+            lane="native",
+            examples=self.counted,
+            to_detection=self.detected,
+            seconds=seconds,
+            expected=violation.expected,
+            actual=violation.actual,
+            symptom=violation.symptom,
+            counterexample=Counterexample(
+                plan={"audit": {"task": task.number, "seed": self.asker.options.seed}},
+                context=[],
+                targets=[],
+                summary=_summary(task),
+            ),
+            effect=Effect(max(effects), statistics.median(effects), len(effects))
+            if effects and violation.symptom == "flow"
+            else None,
+        )
+
+
+def _summary(task: AuditTask) -> str:
+    shape = " by ".join(map(str, task.shape))
+    context = f"{len(task.labels)} context items of {task.way} classes, " if len(task.labels) else ""
+    return f"{context}{task.count} targets of {shape} (task {task.number})"
+
+
+def _extent(asker: Asker, leaks: Sequence[tuple[Pair, float]]) -> Extent:
+    """From how few targets on the largest leak shows, where it enters and what it is worth."""
+    pairs = sorted(leaks, key=lambda each: (not each[0].equal_shapes, -each[1]))
+    pair = pairs[0][0]
+    found = None
+    try:
+        found = entry(asker, pair)
+    except (SubjectRaised, NotRows):
+        pass
+    extent = Extent(_fewest(asker, pair), found)
+    if asker.driven.kind != "learner":
+        return extent
+    more = max(8, len(asker.tasks))
+    tasks = asker.tasks
+    if tasks[0].number == 0 and len(tasks) < more and asker.options.budget.name != "quick":
+        tasks = (*tasks, *(task_of(asker.driven, asker.options, n)
+                           for n in range(len(tasks), more)))  # fmt: skip
+    return replace(extent, worth=worth(asker, tasks))
+
+
+def _fewest(asker: Asker, pair: Pair) -> int | None:
+    """The fewest targets of which one reads another; None where it is not found."""
+    if not pair.equal_shapes:
+        return None
+    kept, changed = pair.rows, None
+    mask = torch.ones(pair.task.count, dtype=torch.bool)
+    mask[kept] = False
+    changed = mask.nonzero().flatten()
+    from tnverify.audit.asking import Pair as _Pair
+
+    for count in range(2, min(9, pair.task.count + 1)):
+        places = torch.cat([kept[:1], changed[: count - 1]])
+        if len(places) < count:
+            places = torch.cat([places, kept[1 : 1 + count - len(places)]])
+        small = _Pair(
+            pair.task.rows(places), pair.other.rows(places), torch.tensor([0]), torch.tensor([0])
+        )
+        try:
+            if settle(asker, small).found == "reads":
+                return count
+        except (SubjectRaised, NotRows, Violation, Undecided):
+            return None
+    return None

@@ -1,0 +1,96 @@
+"""Tasks that are generated: images of strokes, tables and sequences, each class about its own
+pattern, so that a learner that works classifies them well above chance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from tnverify.audit.task import AuditTask
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_SHOTS = (1, 5, 2, 3)
+_TARGETS = (10, 15, 7, 12, 9)
+"""Targets of a task: odd counts, and such as are no multiple of the way, are among them."""
+_NOISE = 0.35
+"""The spread of the items of a class, where patterns have a spread of about one."""
+
+
+def generated(
+    number: int,
+    shape: tuple[int, ...],
+    *,
+    seed: int = 0,
+    way: int = 5,
+    shot: int | None = None,
+    targets: int | None = None,
+    contextless: bool = False,
+) -> AuditTask:
+    """Return task `number` of a seed. Shot and the number of targets vary where none is given.
+
+    The context is sorted by class, as most loaders of few-shot tasks give it; targets are mixed.
+    """
+    draws = np.random.default_rng([seed, number, way, *shape])
+    shot = shot or _SHOTS[number % len(_SHOTS)]
+    count = targets or max(way, _TARGETS[number % len(_TARGETS)])
+    patterns = _patterns(draws, way, shape)
+    labels = np.repeat(np.arange(way), 0 if contextless else shot)
+    # The first `way` targets are one of each class, whatever the count.
+    target_labels = draws.permutation(np.arange(count) % way)
+    context = _items(draws, patterns, labels, shape)
+    queries = _items(draws, patterns, target_labels, shape)
+    return AuditTask(
+        context=torch.from_numpy(context),
+        labels=torch.from_numpy(labels),
+        targets=torch.from_numpy(queries),
+        target_labels=torch.from_numpy(target_labels),
+        way=way,
+        number=number,
+    )
+
+
+def _items(
+    draws: np.random.Generator,
+    patterns: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    shape: tuple[int, ...],
+) -> NDArray[np.float32]:
+    noise = _NOISE * draws.standard_normal((len(labels), *shape))
+    chosen = patterns[labels] if len(labels) else np.zeros((0, *shape))
+    if len(shape) == 3:
+        chosen = np.stack([_shifted(draws, image) for image in chosen]) if len(chosen) else chosen
+        noise *= 0.3
+    return (chosen + noise).astype(np.float32)
+
+
+def _shifted(draws: np.random.Generator, image: NDArray[np.float64]) -> NDArray[np.float64]:
+    by = tuple(int(draws.integers(-1, 2)) for _ in range(2))
+    return np.roll(image, by, axis=(1, 2))
+
+
+def _patterns(
+    draws: np.random.Generator, way: int, shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    if len(shape) == 3:
+        return np.stack([_glyph(draws, shape) for _ in range(way)])
+    return draws.standard_normal((way, *shape))
+
+
+def _glyph(draws: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """A character of four strokes, thick enough to be seen at any size."""
+    channels, height, width = shape
+    rows, columns = np.mgrid[0:height, 0:width]
+    at = np.stack([rows / max(1, height - 1), columns / max(1, width - 1)], -1)
+    image = np.zeros((height, width))
+    for _ in range(4):
+        start, end = draws.uniform(0.1, 0.9, (2, 2))
+        along = end - start
+        place = np.clip(((at - start) @ along) / max(float(along @ along), 1e-9), 0, 1)
+        distance = np.linalg.norm(at - start - place[..., None] * along, axis=-1)
+        image = np.maximum(image, np.clip(1.5 - distance / 0.05, 0, 1))
+    tint = draws.uniform(0.4, 1.0, (channels, 1, 1))
+    return image[None] * tint
