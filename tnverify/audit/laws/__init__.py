@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tnverify.audit.laws import labels, number, other_targets, state
+from tnverify.audit.laws import (
+    labels,
+    lengths,
+    missing,
+    number,
+    other_targets,
+    state,
+    surroundings,
+)
 
 if TYPE_CHECKING:
     from tnverify.audit.laws.declare import AuditLaw
 
 LAWS: tuple[AuditLaw, ...] = (
     *other_targets.LAWS,
+    *missing.LAWS,
     *number.LAWS,
+    *lengths.LAWS,
     *labels.LAWS,
     *state.LAWS,
+    *surroundings.LAWS,
 )
