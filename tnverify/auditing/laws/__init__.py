@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tnverify.audit.laws import labels, number, other_targets, state
+from tnverify.auditing.laws import labels, number, other_targets, state
 
 if TYPE_CHECKING:
-    from tnverify.audit.laws.declare import AuditLaw
+    from tnverify.auditing.laws.declare import AuditLaw
 
 LAWS: tuple[AuditLaw, ...] = (
     *other_targets.LAWS,
