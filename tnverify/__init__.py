@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tnverify.api import identify, verify
+    from tnverify.auditing.api import audit
+    from tnverify.auditing.parametrized import parametrize_audit
     from tnverify.bad_input import BadInput
     from tnverify.drawn import tasks
     from tnverify.parametrized import parametrize
@@ -26,8 +28,10 @@ if (_root / "pyproject.toml").is_file() and (_root / "properties" / "__init__.py
 
 _HOMES = {
     "BadInput": "tnverify.bad_input",
+    "audit": "tnverify.auditing.api",
     "identify": "tnverify.api",
     "parametrize": "tnverify.parametrized",
+    "parametrize_audit": "tnverify.auditing.parametrized",
     "tasks": "tnverify.drawn",
     "verify": "tnverify.api",
 }
@@ -46,4 +50,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_HOMES})
 
 
-__all__ = ["BadInput", "__version__", "identify", "parametrize", "tasks", "verify"]
+__all__ = [
+    "BadInput", "__version__", "audit", "identify", "parametrize", "parametrize_audit", "tasks",
+    "verify",
+]  # fmt: skip

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = (
-    "verify", "identify", "show", "replay", "diff", "waive", "list", "explain", "power", "analyse",
+    "verify", "audit", "identify", "show", "replay", "diff", "waive", "list", "explain", "power", "analyse",
     "report",
 )  # fmt: skip
 _MODULES = {"list": "listing"}

@@ -100,6 +100,7 @@ def _subject(subject: SubjectReport) -> dict[str, object]:
         "cautions": list(subject.cautions),
         "notes": list(subject.notes),
         "bug": subject.bug,
+        "audit": None if subject.audit is None else plain(asdict(subject.audit)),
         "fingerprint": None if flow is None else _fingerprint(flow),
         "flows": [asdict(each) for each in subject.flows],
         "nearness": None if subject.nearness is None else plain(asdict(subject.nearness)),

@@ -42,7 +42,7 @@ def caught(kept: Measured) -> str:
 
 def budget_text(run: RunReport) -> str | None:
     """What conforming subjects were held to, in a line; None where none conforms."""
-    conforming = [subject for subject in run.subjects if subject.verdict == "conforms"]
+    conforming = [s for s in run.subjects if s.verdict == "conforms" and s.audit is None]
     counted = [tasks_behind(subject.laws) for subject in conforming]
     tasks = min((number for number in counted if number is not None), default=None)
     if tasks is None:

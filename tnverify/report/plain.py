@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tnverify.report import words
+from tnverify.report import audited, words
 from tnverify.report.layout import clipped
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ _VISIBLE = 1e-6
 """Effects that are smaller are of the size of rounding, in outputs of about one."""
 
 _MOVERS = {
+    "other_targets": "What other targets hold",
+    "number_of_targets": "The number or order of targets",
+    "online": "A later target",
     "transductivity": "Replacing other targets",
     "batch_size": "Batching the targets otherwise",
     "task_isolation": "Another task",
@@ -37,6 +40,8 @@ _SOURCES = {
 
 def sentence(subject: SubjectReport) -> str:
     """One plain sentence on what to know of a subject."""
+    if subject.audit is not None:
+        return audited.sentence(subject)
     if subject.verdict == "violates":
         return _violates(subject)
     if subject.verdict == "conforms":
@@ -134,6 +139,9 @@ def heading(run: RunReport) -> str:
     total = len(run.subjects)
     if not total:
         return "Nothing was verified"
+    first = run.subjects[0]
+    if total == 1 and first.audit is not None:
+        return audited.verdict(first.audit).rstrip(".")
     bad = sum(subject.verdict == "violates" for subject in run.subjects)
     unusable = sum(subject.verdict == "unusable" for subject in run.subjects)
     undecided = sum(subject.verdict == "inconclusive" for subject in run.subjects)

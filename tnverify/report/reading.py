@@ -28,6 +28,7 @@ from tnverify.engine.results import (
 )
 from tnverify.report.as_json import SCHEMA_VERSION
 from tnverify.report.fields import FieldError, Fields
+from tnverify.report.reading_audits import audited_in
 from tnverify.subjects.recipe import SubjectRecipe
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def _subject(fields: Fields, texts: Fields) -> SubjectReport:
         recipe=fields.maybe("recipe", lambda n: SubjectRecipe.from_json(fields.inner(n).values)),
         bug=fields.maybe_text("bug"),
         seconds=fields.number("seconds"),
+        audit=fields.maybe("audit", lambda n: audited_in(fields.inner(n))),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from tnverify.report import plain, words
+from tnverify.report import audited, plain, words
 from tnverify.report.cause import cause_lines, remark_line
 from tnverify.report.layout import labelled, paragraph
 
@@ -59,7 +59,9 @@ def naming_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
 
 def identity_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
     """How the subject was driven, what it claims, and whom its outputs read."""
-    if subject.adapter is not None:
+    if subject.audit is not None:
+        yield from labelled("driven", audited.driven(subject), width)
+    elif subject.adapter is not None:
         how = "as named" if subject.adapter_given else "detected"
         if subject.evidence is not None and not subject.adapter_given:
             how += f": {subject.evidence}"

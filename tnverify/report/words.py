@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from tnverify.engine.results import Cause
+from tnverify.report import audited
 from tnverify.report.layout import clipped
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def joined(parts: Sequence[str]) -> str:
 
 def claims_of(subject: SubjectReport) -> str:
     """What a subject claims, and whether it was declared or measured."""
+    if subject.audit is not None:
+        return audited.claims(subject)
     if subject.scheme is None:
         return "not known"
     claimed = ", ".join((subject.scheme, *subject.modifiers))
@@ -83,6 +86,8 @@ def claims_of(subject: SubjectReport) -> str:
 
 def headline(subject: SubjectReport) -> str:
     """The verdict as a sentence, after the word itself."""
+    if subject.audit is not None:
+        return audited.verdict(subject.audit)
     if subject.verdict == "violates":
         return _violates(subject)
     if subject.verdict == "conforms":
@@ -130,6 +135,8 @@ def conforming_kind(
     """What a verdict of `conforms` stands for; None for other verdicts."""
     if subject.verdict != "conforms":
         return None
+    if subject.audit is not None:
+        return None
     if subject.scheme == "inductive":
         return "no_scheme"
     return "transductive_scheme" if is_transductive(subject) else "scheme"
@@ -148,6 +155,8 @@ def conforms_as(subject: SubjectReport) -> str:
 
 def is_transductive(subject: SubjectReport) -> bool:
     """Whether target outputs read other targets."""
+    if subject.audit is not None:
+        return subject.audit.leak == "reads"
     flow = subject.fingerprint
     return flow is not None and bool({"other_targets", "targets"} & set(flow.target_reads))
 

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from tnverify.audit.driving import words
-from tnverify.audit.driving.making import parameters, required
+from tnverify.auditing.driving import words
+from tnverify.auditing.driving.making import parameters, required
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tnverify.audit.task import AuditTask
+    from tnverify.auditing.task import AuditTask
 
 FIT = (
     "fit", "fit_context", "process_support_set", "set_support", "set_context", "condition", "adapt",
@@ -60,7 +60,8 @@ def learner_forms(subject: Any) -> Iterator[Form]:
             yield _one_call("fit_predict", tables=tables)
         for fit in FIT:
             if _has(subject, fit):
-                yield _two_calls(fit, tables=tables)
+                ways = [name for name in PREDICT if _has(subject, name)]
+                yield from (_two_calls(fit, name, tables=tables) for name in ways or [None])
         for name in ("__call__", "forward", "predict", "loss"):
             if _has(subject, name) and _takes_context(_method(subject, name)):
                 yield _one_call(name, tables=tables)
@@ -188,7 +189,7 @@ def _call(method: Any, named: Any, values: list[tuple[str, Any]], task: AuditTas
     return named(*given)
 
 
-def _two_calls(fit: str, *, tables: bool) -> Form:
+def _two_calls(fit: str, name: str | None, *, tables: bool) -> Form:
     def condition(subject: Any, task: AuditTask) -> Any:
         values = _arguments(task, tables)
         given = [(name, values[name]) for name in ("context", "labels")]
@@ -201,9 +202,10 @@ def _two_calls(fit: str, *, tables: bool) -> Form:
         targets = _arguments(task, tables)["targets"]
         if isinstance(state, _Fitted):
             return state.predict(targets)
-        return _predicting(state)(targets)
+        return (_predicting(state) if name is None else _called(state, name))(targets)
 
-    how = f"{fit}(context, labels), then predicted" + (" from tables" if tables else "")
+    asked = "the learner" if name in (None, "__call__") else name
+    how = f"{fit}(context, labels), then {asked}(targets)" + (" on tables" if tables else "")
     return Form(fit, how, condition, predict, tables=tables)
 
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from tnverify.audit.asking import same_bits
+from tnverify.auditing.asking import same_bits
 from tnverify.contract.measured import Entry
 
 if TYPE_CHECKING:
-    from tnverify.audit.asking import Asker, Pair
-    from tnverify.audit.task import AuditTask
+    from tnverify.auditing.asking import Asker, Pair
+    from tnverify.auditing.task import AuditTask
 
 _MOST_CALLS = 4096
 """Calls of modules that are recorded: more, such as of long inner loops, tell nothing new."""

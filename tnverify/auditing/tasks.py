@@ -3,14 +3,16 @@ pattern, so that a learner that works classifies them well above chance."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from tnverify.audit.task import AuditTask
+from tnverify.auditing.task import AuditTask
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from numpy.typing import NDArray
 
 _SHOTS = (1, 5, 2, 3)
@@ -94,3 +96,42 @@ def _glyph(draws: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.flo
         image = np.maximum(image, np.clip(1.5 - distance / 0.05, 0, 1))
     tint = draws.uniform(0.4, 1.0, (channels, 1, 1))
     return image[None] * tint
+
+
+def given_tasks(tasks: Iterable[Sequence[Any]]) -> tuple[AuditTask, ...]:
+    """Return a user's own tasks: (context, labels, targets) or with target labels behind them.
+
+    Labels become 0 to way - 1. Raises ValueError, with the place of the task, for what is none.
+    """
+    return tuple(_given(task, number) for number, task in enumerate(tasks))
+
+
+def _given(task: Sequence[Any], number: int) -> AuditTask:
+    if len(task) not in (3, 4):
+        raise ValueError(
+            f"task {number} has {len(task)} parts: give (context, labels, targets) or (context,"
+            " labels, targets, target labels)"
+        )
+    context, targets = (torch.as_tensor(np.asarray(task[place])) for place in (0, 2))
+    labels = np.asarray(task[1])
+    if len(context) != len(labels):
+        raise ValueError(f"task {number} has {len(context)} context items and {len(labels)} labels")
+    if context.shape[1:] != targets.shape[1:]:
+        raise ValueError(
+            f"task {number}: context items are {tuple(context.shape[1:])}, targets"
+            f" {tuple(targets.shape[1:])}: they must be alike"
+        )
+    if len(targets) < 2:
+        raise ValueError(f"task {number} has {len(targets)} targets: an audit compares two or more")
+    names, places = np.unique(labels, return_inverse=True)
+    known = {name: place for place, name in enumerate(names.tolist())}
+    theirs = np.asarray(task[3]).tolist() if len(task) == 4 else [names.tolist()[0]] * len(targets)
+    float32 = torch.float32 if context.is_floating_point() else context.dtype
+    return AuditTask(
+        context=context.to(float32),
+        labels=torch.from_numpy(places.reshape(-1).astype(np.int64)),
+        targets=targets.to(float32),
+        target_labels=torch.tensor([known.get(name, 0) for name in theirs]),
+        way=len(names),
+        number=number,
+    )

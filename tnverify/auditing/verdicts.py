@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tnverify.audit.running import FLOW
+from tnverify.auditing.running import FLOW
 from tnverify.contract.measured import Audited
 from tnverify.engine.results import BAD, Cause
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tnverify.audit.options import AuditOptions, Claim
-    from tnverify.audit.running import Extent, Ready, Told
+    from tnverify.auditing.options import AuditOptions, Claim
+    from tnverify.auditing.running import Extent, Ready, Told
     from tnverify.contract.measured import Leak
     from tnverify.engine.results import LawVerdict, Verdict
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tnverify.audit.asking import Asker, Pair
-from tnverify.audit.driving.lengths import forms_with_lengths, is_padded
-from tnverify.audit.driving.outputs import NotRows
-from tnverify.audit.laws.declare import INDUCTIVE, AuditLaw, audit_law
-from tnverify.audit.laws.worlds import expect_alike
+from tnverify.auditing.asking import Asker, Pair
+from tnverify.auditing.driving.lengths import forms_with_lengths, is_padded
+from tnverify.auditing.driving.outputs import NotRows
+from tnverify.auditing.laws.declare import INDUCTIVE, AuditLaw, audit_law
+from tnverify.auditing.laws.worlds import expect_alike
 from tnverify.contract.outcomes import SaysNothing, SubjectRaised
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tnverify.audit.task import AuditTask
+    from tnverify.auditing.task import AuditTask
     from tnverify.contract.draw import Draw
 
 FAMILY = "lengths"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tnverify.audit.laws import (
+<<<<<<< HEAD:tnverify/audit/laws/__init__.py
+from tnverify.auditing.laws import (
     labels,
     lengths,
     missing,
@@ -13,9 +14,12 @@ from tnverify.audit.laws import (
     state,
     surroundings,
 )
+=======
+from tnverify.auditing.laws import labels, number, other_targets, state
+>>>>>>> hA:tnverify/auditing/laws/__init__.py
 
 if TYPE_CHECKING:
-    from tnverify.audit.laws.declare import AuditLaw
+    from tnverify.auditing.laws.declare import AuditLaw
 
 LAWS: tuple[AuditLaw, ...] = (
     *other_targets.LAWS,

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tnverify.audit.asking import Asker, Readings
-from tnverify.audit.driving.outputs import NotRows
-from tnverify.audit.driving.recognise import (
+from tnverify.auditing.asking import Asker, Readings
+from tnverify.auditing.driving.outputs import NotRows
+from tnverify.auditing.driving.recognise import (
     Found,
     is_evaluation,
     recognise,
     task_of,
     with_shots_that_work,
 )
-from tnverify.audit.settling import Undecided, settle
-from tnverify.audit.where import entry
-from tnverify.audit.worth import worth
+from tnverify.auditing.settling import Undecided, settle
+from tnverify.auditing.where import entry
+from tnverify.auditing.worth import worth
 from tnverify.contract.draw import Draw
 from tnverify.contract.outcomes import NotClaimed, SaysNothing, SubjectRaised, Violation
 from tnverify.engine.results import Counterexample, Effect, LawVerdict
@@ -28,10 +28,10 @@ from tnverify.engine.results import Counterexample, Effect, LawVerdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tnverify.audit.asking import Pair
-    from tnverify.audit.laws.declare import AuditLaw
-    from tnverify.audit.options import AuditOptions
-    from tnverify.audit.task import AuditTask
+    from tnverify.auditing.asking import Pair
+    from tnverify.auditing.laws.declare import AuditLaw
+    from tnverify.auditing.options import AuditOptions
+    from tnverify.auditing.task import AuditTask
     from tnverify.contract.measured import Entry, Worth
 
     Tell = Callable[[object], None]
@@ -91,7 +91,7 @@ def audit_here(
     """Recognise the subject and ask the laws that are not known yet. Raises Unusable."""
     evaluation = is_evaluation(found.thing)
     if options.kind == "evaluation" or (options.kind is None and evaluation is not None):
-        from tnverify.audit.evaluations import audit_evaluation
+        from tnverify.auditing.evaluations import audit_evaluation
 
         audit_evaluation(found, options, laws, tell, known)
         return
@@ -284,7 +284,7 @@ def _fewest(asker: Asker, pair: Pair) -> int | None:
     mask = torch.ones(pair.task.count, dtype=torch.bool)
     mask[kept] = False
     changed = mask.nonzero().flatten()
-    from tnverify.audit.asking import Pair as _Pair
+    from tnverify.auditing.asking import Pair as _Pair
 
     for count in range(2, min(9, pair.task.count + 1)):
         places = torch.cat([kept[:1], changed[: count - 1]])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from tnverify.audit.driving.holdings import every_module, widen
-from tnverify.audit.driving.making import Maker, Size, seed_all
-from tnverify.audit.driving.outputs import NotRows, rows_of
+from tnverify.auditing.driving.holdings import every_module, widen
+from tnverify.auditing.driving.making import Maker, Size, seed_all
+from tnverify.auditing.driving.outputs import NotRows, rows_of
 from tnverify.contract.outcomes import SubjectRaised
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from tnverify.audit.driving.forms import Form
-    from tnverify.audit.task import AuditTask
+    from tnverify.auditing.driving.forms import Form
+    from tnverify.auditing.task import AuditTask
 
 Kind = Literal["learner", "predictor", "evaluation"]
 Lane = Literal["native", "float64"]

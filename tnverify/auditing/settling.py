@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tnverify.audit.asking import Asker, Pair, Reading, differences, same_bits
+from tnverify.auditing.asking import Asker, Pair, Reading, differences, same_bits
 from tnverify.contract.outcomes import Violation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tnverify.audit.driving.driven import Lane
+    from tnverify.auditing.driving.driven import Lane
 
 _SHRINKS = 2.0**-10
 """Rounding in float64 is 2^-29 of that in float32, a leak is as large: the share that parts them

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from tnverify.audit.asking import same_bits
-from tnverify.audit.driving.making import seed_all
-from tnverify.audit.laws.declare import ANY, AuditLaw, audit_law
+from tnverify.auditing.asking import same_bits
+from tnverify.auditing.driving.making import seed_all
+from tnverify.auditing.laws.declare import ANY, AuditLaw, audit_law
 from tnverify.contract.outcomes import SaysNothing, Violation
 
 if TYPE_CHECKING:
-    from tnverify.audit.asking import Asker
-    from tnverify.audit.driving.driven import Session
-    from tnverify.audit.task import AuditTask
+    from tnverify.auditing.asking import Asker
+    from tnverify.auditing.driving.driven import Session
+    from tnverify.auditing.task import AuditTask
     from tnverify.contract.draw import Draw
 
 FAMILY = "surroundings"
@@ -126,7 +126,7 @@ def showing_a_context_leaves_modes_and_gradients(
 
 def _held(session: Session) -> dict[str, tuple[int, bool]]:
     """Modes and flags of what the subject holds, each with what it is of."""
-    from tnverify.audit.driving.holdings import every_module
+    from tnverify.auditing.driving.holdings import every_module
 
     found: dict[str, tuple[int, bool]] = {}
     for path, module in every_module(session.subject).items():

@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from tnverify.audit.driving.driven import Driven, Kind, Session
-from tnverify.audit.driving.forms import (
+from tnverify.auditing.driving.driven import Driven, Kind, Session
+from tnverify.auditing.driving.forms import (
     Form,
     hands_target_labels,
     learner_forms,
     looks_like_learner,
     predictor_forms,
 )
-from tnverify.audit.driving.holdings import every_module
-from tnverify.audit.driving.making import Maker, Size, maker_of, parameters
-from tnverify.audit.driving.outputs import NotRows
-from tnverify.audit.tasks import generated
+from tnverify.auditing.driving.holdings import every_module
+from tnverify.auditing.driving.making import Maker, Size, maker_of, parameters
+from tnverify.auditing.driving.outputs import NotRows
+from tnverify.auditing.tasks import generated
 from tnverify.contract.outcomes import SubjectRaised
 from tnverify.subjects.spec import Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tnverify.audit.options import AuditOptions
-    from tnverify.audit.task import AuditTask
+    from tnverify.auditing.options import AuditOptions
+    from tnverify.auditing.task import AuditTask
     from tnverify.subjects.spec import Spec
 
 _SHAPES: tuple[tuple[int, ...], ...] = (

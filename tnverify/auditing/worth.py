@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tnverify.audit.driving.outputs import NotRows
+from tnverify.auditing.driving.outputs import NotRows
 from tnverify.contract.measured import Worth
 from tnverify.contract.outcomes import SubjectRaised
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from tnverify.audit.asking import Asker
-    from tnverify.audit.task import AuditTask
+    from tnverify.auditing.asking import Asker
+    from tnverify.auditing.task import AuditTask
 
 _T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
 """Student's t at 97.5 % for 1 to 9 degrees of freedom; 2 beyond."""

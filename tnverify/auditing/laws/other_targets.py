@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tnverify.audit.laws.declare import INDUCTIVE, AuditLaw, audit_law
-from tnverify.audit.laws.worlds import (
+from tnverify.auditing.laws.declare import INDUCTIVE, AuditLaw, audit_law
+from tnverify.auditing.laws.worlds import (
     chosen,
     expect_alike,
     extremes,
@@ -16,12 +16,12 @@ from tnverify.audit.laws.worlds import (
     replaced,
     some,
 )
-from tnverify.audit.settling import Undecided
+from tnverify.auditing.settling import Undecided
 from tnverify.contract.outcomes import SaysNothing, SubjectRaised, Violation
 
 if TYPE_CHECKING:
-    from tnverify.audit.asking import Asker
-    from tnverify.audit.task import AuditTask
+    from tnverify.auditing.asking import Asker
+    from tnverify.auditing.task import AuditTask
     from tnverify.contract.draw import Draw
 
 FAMILY = "other_targets"
@@ -169,7 +169,7 @@ def a_transductive_learner_reads_other_targets(asker: Asker, task: AuditTask, dr
     A claim says what must be read as well as what may be: one that reads no other target gains
     nothing from having them together.
     """
-    from tnverify.audit.settling import settle
+    from tnverify.auditing.settling import settle
 
     changed = some(task, draw)
     for what, change in ladder():

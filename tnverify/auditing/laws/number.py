@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tnverify.audit.asking import Pair
-from tnverify.audit.driving.outputs import NotRows
-from tnverify.audit.laws.declare import INDUCTIVE, AuditLaw, audit_law
-from tnverify.audit.laws.worlds import expect_alike, noise
+from tnverify.auditing.asking import Pair
+from tnverify.auditing.driving.outputs import NotRows
+from tnverify.auditing.laws.declare import INDUCTIVE, AuditLaw, audit_law
+from tnverify.auditing.laws.worlds import expect_alike, noise
 from tnverify.contract.outcomes import SaysNothing, SubjectRaised, Violation
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from tnverify.audit.asking import Asker
-    from tnverify.audit.task import AuditTask
+    from tnverify.auditing.asking import Asker
+    from tnverify.auditing.task import AuditTask
     from tnverify.contract.draw import Draw
 
 FAMILY = "number_of_targets"
@@ -150,7 +150,7 @@ def reset_forgets_what_was_predicted(asker: Asker, task: AuditTask, draw: Draw) 
     first = session.answer(task)
     reset()
     again = session.answer(task)
-    from tnverify.audit.asking import differences, same_bits
+    from tnverify.auditing.asking import differences, same_bits
 
     if not same_bits(first, again):
         moved = float(differences(first, again).max())

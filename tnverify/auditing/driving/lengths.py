@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from tnverify.audit.driving.forms import ENCODE, Form
-from tnverify.audit.driving.outputs import rows_of
+from tnverify.auditing.driving.forms import ENCODE, Form
+from tnverify.auditing.driving.outputs import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tnverify.audit.task import AuditTask
+    from tnverify.auditing.task import AuditTask
 
 
 def forms_with_lengths(subject: Any) -> Iterator[Form]:

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from tnverify.audit.asking import differences, same_bits
-from tnverify.audit.laws.declare import ANY, AuditLaw, audit_law
+from tnverify.auditing.asking import differences, same_bits
+from tnverify.auditing.laws.declare import ANY, AuditLaw, audit_law
 from tnverify.contract.outcomes import SaysNothing, SubjectRaised, Violation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tnverify.audit.asking import Asker
-    from tnverify.audit.driving.driven import Session
-    from tnverify.audit.task import AuditTask
+    from tnverify.auditing.asking import Asker
+    from tnverify.auditing.driving.driven import Session
+    from tnverify.auditing.task import AuditTask
     from tnverify.contract.draw import Draw
 
 FAMILY = "state"
@@ -153,7 +153,7 @@ def saved_and_loaded_it_answers_alike(asker: Asker, task: AuditTask, draw: Draw)
 
     What cannot be saved is not asked.
     """
-    from tnverify.audit.laws.saving import reloaded
+    from tnverify.auditing.laws.saving import reloaded
 
     usual = asker.answer(task)
     asked = 0

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tnverify.audit.laws.declare import INDUCTIVE, AuditLaw, audit_law
-from tnverify.audit.laws.worlds import expect_alike, noise, replaced, some
+from tnverify.auditing.laws.declare import INDUCTIVE, AuditLaw, audit_law
+from tnverify.auditing.laws.worlds import expect_alike, noise, replaced, some
 from tnverify.contract.outcomes import SaysNothing, SubjectRaised
 
 if TYPE_CHECKING:
-    from tnverify.audit.asking import Asker
-    from tnverify.audit.task import AuditTask
+    from tnverify.auditing.asking import Asker
+    from tnverify.auditing.task import AuditTask
     from tnverify.contract.draw import Draw
 
 FAMILY = "other_targets"

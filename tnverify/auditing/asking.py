@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from tnverify.audit.driving.outputs import NotRows
+from tnverify.auditing.driving.outputs import NotRows
 from tnverify.contract.outcomes import SubjectRaised
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from tnverify.audit.driving.driven import Driven, Lane, Session
-    from tnverify.audit.options import AuditOptions
-    from tnverify.audit.task import AuditTask
+    from tnverify.auditing.driving.driven import Driven, Lane, Session
+    from tnverify.auditing.options import AuditOptions
+    from tnverify.auditing.task import AuditTask
 
 _NUDGES = 3
 _MOST_KEPT = 64

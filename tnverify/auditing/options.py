@@ -10,7 +10,7 @@ from tnverify.contract.claims import nearest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tnverify.audit.driving.driven import Kind
+    from tnverify.auditing.driving.driven import Kind
 
 Claim = Literal["inductive", "transductive", "online", "bitwise"]
 CLAIMS: dict[str, str] = {

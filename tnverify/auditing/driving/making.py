@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from tnverify.audit.driving import words
-from tnverify.audit.driving.holdings import modules_in, tensors_in
+from tnverify.auditing.driving import words
+from tnverify.auditing.driving.holdings import modules_in, tensors_in
 from tnverify.subjects.spec import Unusable
 
 if TYPE_CHECKING:

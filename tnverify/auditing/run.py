@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tnverify.audit.laws import LAWS
-from tnverify.audit.running import Asking, Extent, Ready, Refused, Told, audit_here
-from tnverify.audit.verdicts import audited, causes, subject_verdict
+from tnverify.auditing.laws import LAWS
+from tnverify.auditing.running import Asking, Extent, Ready, Refused, Told, audit_here
+from tnverify.auditing.verdicts import audited, causes, subject_verdict
 from tnverify.contract.claims import nearest
 from tnverify.contract.outcomes import SubjectRaised
 from tnverify.engine.capture import captured_output
@@ -27,10 +27,10 @@ from tnverify.subjects.spec import Unusable, parse_spec
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tnverify.audit.driving.recognise import Found
-    from tnverify.audit.laws.declare import AuditLaw
-    from tnverify.audit.options import AuditOptions
-    from tnverify.audit.task import AuditTask
+    from tnverify.auditing.driving.recognise import Found
+    from tnverify.auditing.laws.declare import AuditLaw
+    from tnverify.auditing.options import AuditOptions
+    from tnverify.auditing.task import AuditTask
     from tnverify.isolation.inside import Channel
 
 RECOGNISING = 180.0
@@ -180,7 +180,7 @@ def _work(
 
 def found_of(spec: str, live: Any = None) -> Found:
     """What is audited. Raises Unusable where a name leads to nothing."""
-    from tnverify.audit.driving.recognise import Found
+    from tnverify.auditing.driving.recognise import Found
 
     if live is not None:
         return Found(spec, live)

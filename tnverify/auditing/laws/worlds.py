@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from tnverify.audit.asking import Asker, Pair
-from tnverify.audit.settling import Undecided, settle
+from tnverify.auditing.asking import Asker, Pair
+from tnverify.auditing.settling import Undecided, settle
 from tnverify.contract.outcomes import SaysNothing, SubjectRaised, Violation
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from tnverify.audit.asking import Reading
-    from tnverify.audit.task import AuditTask
+    from tnverify.auditing.asking import Reading
+    from tnverify.auditing.task import AuditTask
     from tnverify.contract.draw import Draw
 
 

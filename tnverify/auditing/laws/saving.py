@@ -12,9 +12,9 @@ from torch import nn
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tnverify.audit.asking import Asker
-    from tnverify.audit.driving.driven import Session
-    from tnverify.audit.task import AuditTask
+    from tnverify.auditing.asking import Asker
+    from tnverify.auditing.driving.driven import Session
+    from tnverify.auditing.task import AuditTask
 
 
 def reloaded(asker: Asker, task: AuditTask) -> Iterator[tuple[str, Session]]:
