@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-<<<<<<< HEAD:tnverify/audit/laws/__init__.py
 from tnverify.auditing.laws import (
     labels,
     lengths,
@@ -14,9 +13,6 @@ from tnverify.auditing.laws import (
     state,
     surroundings,
 )
-=======
-from tnverify.auditing.laws import labels, number, other_targets, state
->>>>>>> hA:tnverify/auditing/laws/__init__.py
 
 if TYPE_CHECKING:
     from tnverify.auditing.laws.declare import AuditLaw

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 READS = "what_other_targets_hold_does_not_matter"
 COUNTS = "dropping_targets_does_not_matter"
+ADDED = "adding_targets_does_not_matter"
 
 
 @planted(
@@ -137,7 +138,7 @@ class AttentionOverTargets(Prototypes):
 
 
 @planted(
-    kills=READS,
+    kills=ADDED,
     hard=True,
     source="attention among targets, switched on where a batch is worth it",
 )

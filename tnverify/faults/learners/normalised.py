@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 READS = "what_other_targets_hold_does_not_matter"
 COUNTS = "dropping_targets_does_not_matter"
+ADDED = "adding_targets_does_not_matter"
 TASKS = "another_task_in_between_does_not_matter"
 LEFT = "predicting_leaves_parameters_and_buffers"
 TWICE = "predicting_twice_gives_the_same"
@@ -152,7 +153,7 @@ class AMillionthOfTheBatch(Prototypes):
 
 
 @planted(
-    kills=COUNTS,
+    kills=ADDED,
     hard=True,
     source="a batch of one cannot be normalised by itself, so it falls back on running moments",
 )

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-PADDING = "padding_does_not_matter"
+PADDING = "what_stands_in_the_padding_does_not_matter"
 LONGEST = "the_longest_companion_does_not_matter"
-ORDER = "the_order_of_targets_does_not_matter"
+ORDER = "the_order_of_lengths_does_not_matter"
 
 
 def _padded(items: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ READS = "what_other_targets_hold_does_not_matter"
 COUNTS = "dropping_targets_does_not_matter"
 BATCHED = "any_batching_predicts_alike"
 TWIN = "a_twin_among_the_targets_changes_nothing"
-MISSING = "values_missing_in_a_target_are_its_own"
+MISSING = "a_missing_value_is_not_filled_from_other_targets"
 EXTREME = "extreme_targets_leave_others_alone"
 
 

@@ -29,7 +29,7 @@ FRESH = "other_predictions_in_between_do_not_matter"
 
 
 @planted(
-    kills=(FRESH, TASKS),
+    kills=(FRESH, TWICE),
     hard=True,
     source="test-time adaptation that answers first and learns after",
 )
@@ -76,7 +76,7 @@ class PrototypesFromEarlierTasks(Prototypes):
 
 
 @planted(
-    kills=(TASKS, LEFT),
+    kills=TASKS,
     source="easyfsl's Finetune: the head's optimiser works on prototypes that predict then reads;"
     " github.com/AntreasAntoniou/FewShotContinualLearning pull 2: weights not copied by task",
 )
@@ -170,7 +170,7 @@ class EmbeddingsKeptByShape(Prototypes):
 
 
 @planted(
-    kills=(TASKS, FRESH),
+    kills=(TASKS, TENTH),
     hard=True,
     source="an adapted model kept by the labels of its context",
 )
@@ -285,7 +285,7 @@ class DropoutAtTest(Prototypes):
 
 
 @planted(
-    kills=(TASKS, FRESH),
+    kills=FRESH,
     hard=True,
     source="self-training that adds its surest answers to the context",
 )

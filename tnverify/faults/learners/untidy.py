@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 LEFT = "predicting_leaves_parameters_and_buffers"
 MODES = "predicting_leaves_modes_and_gradients"
-WORLD = "predicting_draws_no_random_numbers"
-INPUTS = "evaluation_leaves_its_inputs_as_they_were"
+SEEDS = "global_seeds_are_not_set"
+DRAWS = "predicting_draws_no_random_numbers"
+WORLD = "calls_leave_the_modes_of_torch"
+SHOWN = "showing_a_context_leaves_modes_and_gradients"
+INPUTS = "what_is_handed_over_is_not_changed"
 
 
 @planted(
@@ -44,7 +47,7 @@ class LeavesEvalMode(Prototypes):
         return super().predict(targets)
 
 
-@planted(kills=WORLD, hard=True, source="a seed set in every episode, to make it repeatable")
+@planted(kills=SEEDS, hard=True, source="a seed set in every episode, to make it repeatable")
 class SeedsTorch(Prototypes):
     """Sets torch's global seed in every fit."""
 
@@ -53,7 +56,7 @@ class SeedsTorch(Prototypes):
         super().fit(context, labels)
 
 
-@planted(kills=WORLD, hard=True, source="a seed set in every episode, to make it repeatable")
+@planted(kills=SEEDS, hard=True, source="a seed set in every episode, to make it repeatable")
 class SeedsNumpy(Prototypes):
     """Sets NumPy's global seed in every prediction."""
 
@@ -62,13 +65,13 @@ class SeedsNumpy(Prototypes):
         return super().predict(targets)
 
 
-@planted(kills=WORLD, hard=True, source="a shuffle of the context that changes nothing")
+@planted(kills=DRAWS, hard=True, source="a shuffle of the targets that changes nothing")
 class DrawsFromPython(Prototypes):
     """Draws from Python's global random state, and uses none of it."""
 
-    def fit(self, context: Tensor, labels: Tensor) -> None:
+    def predict(self, targets: Tensor) -> Tensor:
         random.random()
-        super().fit(context, labels)
+        return super().predict(targets)
 
 
 @planted(kills=WORLD, hard=True, source="gradients switched off for a test, and never on again")
@@ -81,7 +84,7 @@ class SwitchesGradientsOff(Prototypes):
 
 
 @planted(
-    kills=LEFT,
+    kills=SHOWN,
     hard=True,
     source="a backbone frozen for fine-tuning of the head, and not thawed",
 )
@@ -95,7 +98,7 @@ class FreezesItsNetwork(Prototypes):
 
 
 @planted(
-    kills=MODES,
+    kills=SHOWN,
     hard=True,
     source="backward() in the inner loop: gradients pile up in the network's own parameters",
 )
