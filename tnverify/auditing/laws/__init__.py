@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tnverify.auditing.laws import labels, number, other_targets, state
+from tnverify.auditing.laws import evaluation, labels, number, other_targets, state
 
 if TYPE_CHECKING:
     from tnverify.auditing.laws.declare import AuditLaw
@@ -14,4 +14,5 @@ LAWS: tuple[AuditLaw, ...] = (
     *number.LAWS,
     *labels.LAWS,
     *state.LAWS,
+    *evaluation.LAWS,
 )
