@@ -18,7 +18,10 @@ class AuditTask:
     """A context with its labels 0 to way - 1, and targets with theirs.
 
     `context` is (items, *shape) and `targets` (targets, *shape). A predictor without a context has
-    one of no items. `number` is the task's place among those of a run.
+    one of no items. `number` is the task's place among those of a run. `handed`, where it is a
+    list, takes up everything that a subject is handed: its name, the thing, its values before.
+    `lengths` says how many of a target's first rows are its own, where the others are padding, and
+    `steps` how many steps of an answer are compared, where answers have steps.
     """
 
     context: Tensor
@@ -27,6 +30,9 @@ class AuditTask:
     target_labels: Tensor
     way: int
     number: int = 0
+    handed: list[tuple[str, object, Tensor]] | None = None
+    lengths: Tensor | None = None
+    steps: int | None = None
 
     @property
     def count(self) -> int:
@@ -48,7 +54,12 @@ class AuditTask:
     def rows(self, places: Sequence[int] | Tensor) -> AuditTask:
         """The task with these targets alone, in this order."""
         at = torch.as_tensor(places, dtype=torch.long)
-        return replace(self, targets=self.targets[at], target_labels=self.target_labels[at])
+        return replace(
+            self,
+            targets=self.targets[at],
+            target_labels=self.target_labels[at],
+            lengths=None if self.lengths is None else self.lengths[at],
+        )
 
     def with_rows(self, places: Tensor, values: Tensor) -> AuditTask:
         """The task with other values in the place of some targets."""

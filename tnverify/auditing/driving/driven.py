@@ -68,11 +68,12 @@ class Session:
         self.state: Any = None
         self._task: AuditTask | None = None
 
-    def fit(self, task: AuditTask) -> Session:
-        """Show the context of a task."""
+    def fit(self, task: AuditTask, *, reseed: bool = True) -> Session:
+        """Show the context of a task; without `reseed` no seed is set."""
         self._task = self._given(task)
         with self._calling("fit"):
-            seed_all(self.seed + _FIT)
+            if reseed:
+                seed_all(self.seed + _FIT)
             self.state = self.driven.form.condition(self.subject, self._task)
         return self
 

@@ -169,13 +169,17 @@ def _arguments(task: AuditTask, tables: bool) -> dict[str, Any]:
         "context": task.context, "labels": task.labels, "targets": task.targets,
         "target_labels": task.target_labels,
     }  # fmt: skip
-    if not tables:
-        # Callers own what they hand over: what a learner writes to it must not reach later calls.
-        return {name: value.clone() for name, value in values.items()}
-    return {
-        name: value.flatten(1).numpy().copy() if "label" not in name else value.numpy().copy()
-        for name, value in values.items()
-    }
+    # Callers own what they hand over: what a learner writes to it must not reach later calls.
+    given: dict[str, Any] = {name: value.clone() for name, value in values.items()}
+    if tables:
+        given = {
+            name: value.flatten(1).numpy() if "label" not in name else value.numpy()
+            for name, value in given.items()
+        }
+    if task.handed is not None:
+        before = {name: torch.as_tensor(value).clone() for name, value in given.items()}
+        task.handed.extend((name, given[name], before[name]) for name in given)
+    return given
 
 
 def _call(method: Any, named: Any, values: list[tuple[str, Any]], task: AuditTask) -> Any:

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tnverify.auditing.laws import evaluation, labels, number, other_targets, state
+from tnverify.auditing.laws import (
+    evaluation,
+    labels,
+    lengths,
+    missing,
+    number,
+    other_targets,
+    state,
+    surroundings,
+)
 
 if TYPE_CHECKING:
     from tnverify.auditing.laws.declare import AuditLaw
 
 LAWS: tuple[AuditLaw, ...] = (
     *other_targets.LAWS,
+    *missing.LAWS,
     *number.LAWS,
+    *lengths.LAWS,
     *labels.LAWS,
     *state.LAWS,
     *evaluation.LAWS,
+    *surroundings.LAWS,
 )

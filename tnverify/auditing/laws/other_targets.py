@@ -12,6 +12,7 @@ from tnverify.auditing.laws.worlds import (
     expect_alike,
     extremes,
     ladder,
+    noise,
     replaced,
     some,
 )
@@ -60,7 +61,7 @@ def extreme_targets_leave_others_alone(asker: Asker, task: AuditTask, draw: Draw
 
 @audit_law(family=FAMILY, kind="exact", claims=INDUCTIVE, why=_WHY, remedy=_REMEDY)
 def a_twin_among_the_targets_changes_nothing(asker: Asker, task: AuditTask, draw: Draw) -> None:
-    """A prediction stays the same when another target becomes an exact copy of it.
+    """A prediction stays the same when another target becomes an exact copy of it, or nearly one.
 
     Whoever looks for duplicates, sorts, or counts distinct rows treats equal items unlike others.
     """
@@ -70,6 +71,8 @@ def a_twin_among_the_targets_changes_nothing(asker: Asker, task: AuditTask, draw
     twins = twins if bool(twins.any()) else changed
     values = task.targets[kept].expand(int(twins.sum()), *task.shape)
     expect_alike(asker, replaced(task, twins, values), "making other targets copies of a kept one")
+    near = values + 2.0**-10 * noise(task, twins, draw)
+    expect_alike(asker, replaced(task, twins, near), "making other targets nearly copies of one")
 
 
 def _alone() -> int:
@@ -147,9 +150,12 @@ def _gradients(
         return None
     kept = outputs[~changed]
     weights = draw.uniform(kept.detach()) + 0.5
-    (gradient,) = torch.autograd.grad(
-        (kept * weights).sum() + (kept.square() * weights).sum(), targets, allow_unused=True
-    )
+    try:
+        (gradient,) = torch.autograd.grad(
+            (kept * weights).sum() + (kept.square() * weights).sum(), targets, allow_unused=True
+        )
+    except RuntimeError:
+        return None  # something on the way has no derivative
     if gradient is None or not bool(gradient.isfinite().all()):
         return None
     own = float(gradient[~changed].abs().max())

@@ -59,26 +59,30 @@ def predicting_twice_gives_the_same(asker: Asker, task: AuditTask, draw: Draw) -
 def other_predictions_in_between_do_not_matter(
     asker: Asker, task: AuditTask, draw: Draw
 ) -> None:
-    """Targets are predicted alike before and after other targets were predicted."""
+    """Targets are predicted alike before and after other targets were predicted, and so are these
+    others, as by a learner that predicted nothing before."""
     session = asker.session().fit(task)
     first = session.predict(task)
     others = task.with_rows(torch.ones(task.count, dtype=torch.bool), 3 + 2 * task.targets)
-    session.predict(others)
-    _expect_same(first, session.predict(task), "after other targets were predicted, outputs moved")
+    answered = session.predict(others)
+    what = "after other targets were predicted, outputs moved"
+    _expect_same(first, session.predict(task), what)
+    _expect_same(asker.session().fit(task).predict(others), answered, what)
 
 
 @audit_law(family=FAMILY, kind="exact", claims=_CLAIMS, why=_WHY, remedy=_REMEDY, source=_SOURCE,
            asks=("learner",))  # fmt: skip
 def another_task_in_between_does_not_matter(asker: Asker, task: AuditTask, draw: Draw) -> None:
-    """Task A, then task B, then A again: A is predicted as at first.
+    """Task A, then task B, then A again: A is predicted as at first, B as by a fresh learner.
 
     B has the shapes and the labels of A, so that nothing but its values can tell them apart.
     """
     session = asker.session()
     first = session.answer(task)
     other = _another(asker, task)
-    session.answer(other)
+    answered = session.answer(other)
     _expect_same(first, session.answer(task), "after another task, outputs moved")
+    _expect_same(asker.answer(other), answered, "after another task, outputs moved")
 
 
 @audit_law(family=FAMILY, kind="exact", claims=_CLAIMS, why=_WHY, remedy=_REMEDY, source=_SOURCE,

@@ -29,7 +29,8 @@ def expect_alike(asker: Asker, pair: Pair, what: str) -> Reading:
     reading = settle(asker, pair)
     asker.readings.all.append((pair, reading))
     if reading.found != "reads":
-        if asker.options.held_to == "bitwise" and reading.found == "rounding":
+        others_alone = pair.task.context is pair.other.context
+        if asker.options.held_to == "bitwise" and reading.found == "rounding" and others_alone:
             raise _moved(reading, pair, f"{what} (by rounding, and it is claimed not to move)")
         return reading
     if not pair.equal_shapes and asker.draws_while_predicting:

@@ -1,0 +1,128 @@
+"""Items of several lengths: neither padding nor the longest companion matters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from tnverify.auditing.asking import Asker, Pair
+from tnverify.auditing.driving.lengths import forms_with_lengths, is_padded
+from tnverify.auditing.driving.outputs import NotRows
+from tnverify.auditing.laws.declare import INDUCTIVE, AuditLaw, audit_law
+from tnverify.auditing.laws.worlds import expect_alike
+from tnverify.contract.outcomes import SaysNothing, SubjectRaised
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from tnverify.auditing.task import AuditTask
+    from tnverify.contract.draw import Draw
+
+FAMILY = "lengths"
+_ASKS = ("predictor",)
+_WHY = "An item's answer depends on the longest item of its batch: results change with batching."
+_REMEDY = (
+    "Take means, norms and attention over an item's own steps alone, and set padding to zero before"
+    " every layer that looks at neighbouring steps."
+)
+
+
+@audit_law(family=FAMILY, kind="rounded", asks=_ASKS, claims=INDUCTIVE, why=_WHY, remedy=_REMEDY)
+def the_longest_companion_does_not_matter(asker: Asker, task: AuditTask, draw: Draw) -> None:
+    """An item is answered beside a longer one as it is by itself, up to rounding.
+
+    By itself it needs no padding. It says nothing of a subject that takes neither a list of items
+    of several lengths nor a mask or lengths beside a padded batch.
+    """
+    several = _several(asker, task)
+    alone = several.task.rows([several.shortest])
+    least, most = int(several.lengths.min()), several.task.shape[0]
+    for longest in (most, least + 1 + draw.index(max(1, most - least - 1))):
+        several.expect_alike(
+            Pair(alone, several.beside(longest), torch.tensor([0]), torch.tensor([0])),
+            f"an item of {least} steps beside one of {longest}",
+        )
+
+
+@audit_law(family=FAMILY, kind="exact", asks=_ASKS, claims=INDUCTIVE, why=_WHY, remedy=_REMEDY)
+def what_stands_in_the_padding_does_not_matter(asker: Asker, task: AuditTask, draw: Draw) -> None:
+    """Answers stay the same when other values stand behind the items' ends than zeros."""
+    several = _several(asker, task)
+    if not is_padded(several.asker.driven.form):
+        raise SaysNothing("it pads by itself")
+    targets = several.task.targets
+    behind = torch.arange(targets.shape[1]) >= several.lengths[:, None]
+    behind = behind.reshape(*behind.shape, *[1] * (targets.dim() - 2))
+    loud = (2 * draw.uniform(targets) - 1) * 8 * task.spread
+    rows = torch.arange(task.count)
+    silent, noisy = (
+        replace(several.task, targets=torch.where(behind, padding, targets))
+        for padding in (torch.zeros_like(targets), loud)
+    )
+    pair = Pair(silent, noisy, rows, rows)
+    several.expect_alike(pair, "putting other values behind the items' ends")
+
+
+@audit_law(family=FAMILY, kind="rounded", asks=_ASKS, claims=INDUCTIVE, why=_WHY, remedy=_REMEDY)
+def the_order_of_lengths_does_not_matter(asker: Asker, task: AuditTask, draw: Draw) -> None:
+    """Answers move with their items when items of several lengths come in another order.
+
+    Sorting by length is common, and so is to forget to put answers back.
+    """
+    several = _several(asker, task)
+    order = torch.tensor(draw.order(task.count))
+    pair = Pair(several.task, several.task.rows(order), order, torch.arange(task.count))
+    several.expect_alike(pair, "taking items of several lengths in another order")
+
+
+@dataclass(frozen=True, slots=True)
+class _Several:
+    """A task whose items have several lengths, and one who asks in a form that takes them."""
+
+    asker: Asker
+    task: AuditTask
+    lengths: Tensor
+
+    @property
+    def shortest(self) -> int:
+        return int(self.lengths.argmin())
+
+    def beside(self, longest: int) -> AuditTask:
+        """The shortest item, and two that are of this length."""
+        shortest = self.lengths[self.shortest]
+        longer = (self.lengths > shortest).nonzero().flatten().tolist()
+        lengths = torch.where(self.lengths > shortest, longest, shortest)
+        return replace(self.task, lengths=lengths).rows([self.shortest, *longer[:2]])
+
+    def expect_alike(self, pair: Pair, what: str) -> None:
+        expect_alike(self.asker, pair, what)
+
+
+def _several(asker: Asker, task: AuditTask) -> _Several:
+    """The task with several lengths. Raises SaysNothing where the subject takes none such."""
+    length = task.shape[0] if task.shape else 0
+    if length < 3 or task.count < 2:
+        raise SaysNothing("its items have no steps")
+    # The first item is whole; all lengths from 2 up come, in no order.
+    lengths = torch.tensor([length - (3 * n) % (length - 1) for n in range(task.count)])
+    given = replace(task, lengths=lengths)
+    for form in forms_with_lengths(asker.session().subject):
+        within = Asker(replace(asker.driven, form=form), asker.options, asker.tasks)
+        within.readings = asker.readings
+        try:
+            within.answer(given)
+            alone = within.answer(given.rows([int(lengths.argmin())]))
+        except (SubjectRaised, NotRows):
+            continue
+        steps = alone.shape[1] if alone.dim() > 2 else None
+        return _Several(within, replace(given, steps=steps), lengths)
+    raise SaysNothing("it takes neither a list of items of several lengths, nor a mask or lengths")
+
+
+LAWS: tuple[AuditLaw, ...] = (
+    the_longest_companion_does_not_matter,
+    what_stands_in_the_padding_does_not_matter,
+    the_order_of_lengths_does_not_matter,
+)
