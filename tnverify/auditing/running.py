@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tnverify.auditing.asking import Asker, Readings
+from tnverify.auditing.driving.evaluating import NAMES, Call, method_of
+from tnverify.auditing.driving.making import parameters
 from tnverify.auditing.driving.outputs import NotRows
 from tnverify.auditing.driving.recognise import (
     Found,
-    is_evaluation,
     recognise,
     task_of,
     with_shots_that_work,
@@ -89,8 +90,7 @@ def audit_here(
     known: Sequence[Told] = (),
 ) -> None:
     """Recognise the subject and ask the laws that are not known yet. Raises Unusable."""
-    evaluation = is_evaluation(found.thing)
-    if options.kind == "evaluation" or (options.kind is None and evaluation is not None):
+    if options.kind == "evaluation" or (options.kind is None and _evaluates(found)):
         from tnverify.auditing.evaluations import audit_evaluation
 
         audit_evaluation(found, options, laws, tell, known)
@@ -117,7 +117,17 @@ def audit_here(
         tell(_extent(asker, leaks))
 
 
-FLOW = ("other_targets", "number_of_targets", "online")
+def _evaluates(found: Found) -> bool:
+    """Whether what is audited, or what it builds, takes an order and a batch size."""
+    thing = found.thing
+    if isinstance(thing, type):
+        names = [name for name in NAMES if callable(getattr(thing, name, None))]
+        methods = [thing.__call__ if n == "__call__" else getattr(thing, n) for n in names]
+        return any({"order", "batch_size"} <= set(parameters(method)) for method in methods)
+    return method_of(thing) is not None
+
+
+FLOW = ("other_targets", "number_of_targets", "online", "batching")
 """Families of laws about what other targets may not do."""
 
 
@@ -250,7 +260,9 @@ class _Record:
         )
 
 
-def _summary(task: AuditTask) -> str:
+def _summary(task: Any) -> str:
+    if isinstance(task, Call):
+        return f"{len(task.order)} items, batches of {task.batch_size}"
     shape = " by ".join(map(str, task.shape))
     context = f"{len(task.labels)} context items of {task.way} classes, " if len(task.labels) else ""
     return f"{context}{task.count} targets of {shape} (task {task.number})"

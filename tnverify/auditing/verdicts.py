@@ -65,7 +65,7 @@ def audited(
 ) -> Audited:
     """What the audit found, as values."""
     content = [each for each in told if each.verdict.law.family == "other_targets"]
-    number = [each for each in told if each.verdict.law.family in ("number_of_targets", "online")]
+    number = [each for each in told if each.verdict.law.family in ("number_of_targets", "online", "batching")]
     compared = [*content, *number]
     wides = [each.wide for each in compared if each.wide is not None]
     return Audited(

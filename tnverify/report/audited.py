@@ -24,6 +24,8 @@ def verdict(found: Audited) -> str:
     """The finding on other targets, in the words that an audit always has for it."""
     if found.claims == "online" and found.leak == "bit_equal":
         return "Online: reads no later target."
+    if found.kind == "evaluation" and found.leak == "reads" and not found.content:
+        return "What it returns depends on how its items are batched or ordered."
     return VERDICTS[found.leak]
 
 

@@ -22,6 +22,7 @@ _VISIBLE = 1e-6
 _MOVERS = {
     "other_targets": "What other targets hold",
     "number_of_targets": "The number or order of targets",
+    "batching": "How items are batched or ordered",
     "online": "A later target",
     "transductivity": "Replacing other targets",
     "batch_size": "Batching the targets otherwise",

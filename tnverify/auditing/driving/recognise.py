@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from tnverify.auditing.driving.driven import Driven, Kind, Session
+from tnverify.auditing.driving.driven import Driven, Kind
 from tnverify.auditing.driving.forms import (
     Form,
     hands_target_labels,
@@ -18,7 +17,7 @@ from tnverify.auditing.driving.forms import (
     predictor_forms,
 )
 from tnverify.auditing.driving.holdings import every_module
-from tnverify.auditing.driving.making import Maker, Size, maker_of, parameters
+from tnverify.auditing.driving.making import Maker, Size, maker_of
 from tnverify.auditing.driving.outputs import NotRows
 from tnverify.auditing.tasks import generated
 from tnverify.contract.outcomes import SubjectRaised
@@ -44,17 +43,6 @@ class Found:
     spec: str
     thing: Any
     parsed: Spec | None = None
-
-
-def is_evaluation(thing: Any) -> Any:
-    """The callable of an evaluation: what takes an order and a batch size; None where none is."""
-    for name in ("__call__", "evaluate", "run", "score"):
-        method = thing if name == "__call__" else getattr(thing, name, None)
-        if not callable(method) or isinstance(method, type):
-            continue
-        if {"order", "batch_size"} <= set(parameters(method)):
-            return method
-    return None
 
 
 def recognise(found: Found, options: AuditOptions, tasks: Sequence[AuditTask]) -> Driven:
@@ -218,6 +206,3 @@ def with_shots_that_work(driven: Driven, options: AuditOptions) -> Driven:
         if _why_not(one, [task_of(one, options, n) for n in range(4)]) is None:
             return replace(one, notes=(*one.notes, f"takes {shot} item a class alone"))
     return driven
-
-
-__all__ = ["Found", "Session", "inspect", "is_evaluation", "recognise", "task_of"]

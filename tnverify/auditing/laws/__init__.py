@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tnverify.auditing.laws import (
+    evaluation,
     labels,
     lengths,
     missing,
@@ -24,5 +25,6 @@ LAWS: tuple[AuditLaw, ...] = (
     *lengths.LAWS,
     *labels.LAWS,
     *state.LAWS,
+    *evaluation.LAWS,
     *surroundings.LAWS,
 )

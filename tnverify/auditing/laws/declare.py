@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 ROWS = ("learner", "predictor")
 """Kinds of subject that answer with a row a target."""
+EVERY = (*ROWS, "evaluation")
 INDUCTIVE = ("inductive", "bitwise")
 ANY = ("inductive", "bitwise", "transductive", "online")
 

@@ -124,7 +124,7 @@ def the_order_of_the_context_does_not_matter(asker: Asker, task: AuditTask, draw
 
 
 @audit_law(family="context", kind="rounded", asks=_LEARNERS, level="should")
-def uneven_contexts_are_answered(asker: Asker, task: AuditTask, draw: Draw) -> None:
+def contexts_of_any_size_give_finite_predictions(asker: Asker, task: AuditTask, draw: Draw) -> None:
     """A context of one class with more items than others is answered with numbers.
 
     What is refused with an error is refused; NaN where numbers are asked for is not.
@@ -160,6 +160,6 @@ LAWS: tuple[AuditLaw, ...] = (
     the_labels_of_targets_do_not_reach_predictions,
     the_context_is_used,
     the_order_of_the_context_does_not_matter,
-    uneven_contexts_are_answered,
+    contexts_of_any_size_give_finite_predictions,
     one_class_of_targets_is_predicted_alike,
 )

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from tnverify.auditing.asking import differences, same_bits
-from tnverify.auditing.laws.declare import ANY, AuditLaw, audit_law
+from tnverify.auditing.laws.declare import ANY, EVERY, AuditLaw, audit_law
 from tnverify.contract.outcomes import SaysNothing, SubjectRaised, Violation
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _REMEDY = (
 _SOURCE = "section 2: meta-test tasks are independent"
 
 
-@audit_law(family=FAMILY, kind="exact", claims=ANY, once=True, source=_SOURCE)
+@audit_law(asks=EVERY, family=FAMILY, kind="exact", claims=ANY, once=True, source=_SOURCE)
 def equal_worlds_answer_alike(asker: Asker, task: AuditTask, draw: Draw) -> None:
     """Two fresh subjects, seeded alike and asked alike, answer to the bit alike.
 
@@ -99,7 +99,7 @@ def a_used_learner_answers_like_a_fresh_one(asker: Asker, task: AuditTask, draw:
     )  # fmt: skip
 
 
-@audit_law(family=FAMILY, kind="exact", claims=_CLAIMS, why=_WHY, remedy=_REMEDY, source=_SOURCE)
+@audit_law(asks=EVERY, family=FAMILY, kind="exact", claims=_CLAIMS, why=_WHY, remedy=_REMEDY, source=_SOURCE)
 def predicting_leaves_parameters_and_buffers(asker: Asker, task: AuditTask, draw: Draw) -> None:
     """Predicting changes no parameter, no buffer and no gradient flag of the subject's modules.
 
@@ -119,7 +119,7 @@ def predicting_leaves_parameters_and_buffers(asker: Asker, task: AuditTask, draw
             raise Violation(f"predicting changed requires_grad of {path}", symptom="state")
 
 
-@audit_law(family=FAMILY, kind="exact", claims=_CLAIMS, level="should", source=_SOURCE)
+@audit_law(asks=EVERY, family=FAMILY, kind="exact", claims=_CLAIMS, level="should", source=_SOURCE)
 def predicting_leaves_modes_and_gradients(asker: Asker, task: AuditTask, draw: Draw) -> None:
     """Predicting leaves train() or eval() of every module, and every .grad, as they were."""
     session = asker.session().fit(task)
@@ -135,7 +135,7 @@ def predicting_leaves_modes_and_gradients(asker: Asker, task: AuditTask, draw: D
             raise Violation(f"predicting left a gradient in {path}", symptom="state")
 
 
-@audit_law(family=FAMILY, kind="exact", claims=ANY, level="should", source=_SOURCE)
+@audit_law(asks=EVERY, family=FAMILY, kind="exact", claims=ANY, level="should", source=_SOURCE)
 def predicting_draws_no_random_numbers(asker: Asker, task: AuditTask, draw: Draw) -> None:
     """Predicting leaves the random states of torch, NumPy and Python as they were."""
     session = asker.session().fit(task)
