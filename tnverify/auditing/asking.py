@@ -83,9 +83,7 @@ class Asker:
     """Asks one subject. Equal questions are asked once: a subject that answers equal questions
     differently is found by a law of its own."""
 
-    def __init__(
-        self, driven: Driven, options: AuditOptions, tasks: Sequence[AuditTask]
-    ) -> None:
+    def __init__(self, driven: Driven, options: AuditOptions, tasks: Sequence[AuditTask]) -> None:
         self.driven, self.options, self.tasks = driven, options, tuple(tasks)
         self.readings = Readings()
         self.asked = 0

@@ -76,7 +76,9 @@ class AuditOptions:
     def check(self) -> None:
         """Raise ValueError, with one line, for what names nothing or is no size."""
         if self.claims is not None and self.claims not in get_args(Claim):
-            raise ValueError(f"unknown claim {self.claims!r}: {nearest(self.claims, tuple(CLAIMS))}")
+            raise ValueError(
+                f"unknown claim {self.claims!r}: {nearest(self.claims, tuple(CLAIMS))}"
+            )
         kinds = ("learner", "predictor", "evaluation")
         if self.kind is not None and self.kind not in kinds:
             raise ValueError(f"unknown kind {self.kind!r}: {nearest(self.kind, kinds)}")

@@ -220,14 +220,10 @@ def _apart(
         law = next((law for law in LAWS if law.name == heard.asking), None)
         if law is None:
             return  # it died of finding out how far a leak goes: the laws are known
-        heard.told.append(
-            Told(LawVerdict(law.facts, "broken", why, symptom="raised", examples=1))
-        )
+        heard.told.append(Told(LawVerdict(law.facts, "broken", why, symptom="raised", examples=1)))
 
 
-def _tell_all(
-    channel: Channel, work: Callable[..., None], known: Sequence[Told]
-) -> None:
+def _tell_all(channel: Channel, work: Callable[..., None], known: Sequence[Told]) -> None:
     work(known, channel.send)
     channel.send("done")
 

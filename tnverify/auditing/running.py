@@ -264,7 +264,9 @@ def _summary(task: Any) -> str:
     if isinstance(task, Call):
         return f"{len(task.order)} items, batches of {task.batch_size}"
     shape = " by ".join(map(str, task.shape))
-    context = f"{len(task.labels)} context items of {task.way} classes, " if len(task.labels) else ""
+    context = (
+        f"{len(task.labels)} context items of {task.way} classes, " if len(task.labels) else ""
+    )
     return f"{context}{task.count} targets of {shape} (task {task.number})"
 
 

@@ -74,9 +74,7 @@ def _shifted(draws: np.random.Generator, image: NDArray[np.float64]) -> NDArray[
     return np.roll(image, by, axis=(1, 2))
 
 
-def _patterns(
-    draws: np.random.Generator, way: int, shape: tuple[int, ...]
-) -> NDArray[np.float64]:
+def _patterns(draws: np.random.Generator, way: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
     if len(shape) == 3:
         return np.stack([_glyph(draws, shape) for _ in range(way)])
     return draws.standard_normal((way, *shape))

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 _TOLD = ("flow", "form")
 
 
-def subject_verdict(
-    laws: Sequence[LawVerdict], claims: Claim
-) -> tuple[Verdict, str | None]:
+def subject_verdict(laws: Sequence[LawVerdict], claims: Claim) -> tuple[Verdict, str | None]:
     """The subject's verdict, with the reason where it is inconclusive: where no law about other
     targets that was asked was decided."""
     if any(law.is_bad for law in laws):
@@ -60,12 +58,14 @@ def _by_weight(group: Sequence[LawVerdict]) -> list[LawVerdict]:
     return sorted(group, key=lambda v: v.law.family not in FLOW)
 
 
-def audited(
-    ready: Ready, told: Sequence[Told], extent: Extent, options: AuditOptions
-) -> Audited:
+def audited(ready: Ready, told: Sequence[Told], extent: Extent, options: AuditOptions) -> Audited:
     """What the audit found, as values."""
     content = [each for each in told if each.verdict.law.family == "other_targets"]
-    number = [each for each in told if each.verdict.law.family in ("number_of_targets", "online", "batching")]
+    number = [
+        each
+        for each in told
+        if each.verdict.law.family in ("number_of_targets", "online", "batching")
+    ]
     compared = [*content, *number]
     wides = [each.wide for each in compared if each.wide is not None]
     return Audited(

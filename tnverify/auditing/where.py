@@ -44,8 +44,10 @@ def entry(asker: Asker, pair: Pair) -> Entry | None:
             return None  # other calls were made: what they are compared with is not known
         if not _differ(first.answer, second.answer, pair):
             continue
-        if first.given is not None and second.given is not None and _differ(
-            first.given, second.given, pair
+        if (
+            first.given is not None
+            and second.given is not None
+            and _differ(first.given, second.given, pair)
         ):
             continue
         return _told(first)
@@ -123,9 +125,7 @@ def _differ(first: Tensor, second: Tensor, pair: Pair) -> bool:
 def _told(call: _Call) -> Entry:
     kind = type(call.module)
     norm = isinstance(call.module, _NORMS) or "norm" in kind.__name__.lower()
-    return Entry(
-        call.path, kind.__name__, call.training, _remedy(call, norm=norm), norm=norm
-    )
+    return Entry(call.path, kind.__name__, call.training, _remedy(call, norm=norm), norm=norm)
 
 
 def _remedy(call: _Call, *, norm: bool) -> str:

@@ -97,7 +97,9 @@ def _lost(worth: Worth | None) -> str:
         "falls" if worth.alone < worth.together else "rises"
     )  # fmt: skip
     if how == "stays at":
-        return f"Evaluated one item at a time, accuracy on these tasks stays at {worth.alone:.0f} %."
+        return (
+            f"Evaluated one item at a time, accuracy on these tasks stays at {worth.alone:.0f} %."
+        )
     interval = f"{worth.lost:+.0f} points together, 95 %: {worth.low:+.0f} to {worth.high:+.0f}"
     interval = f" ({interval}, {worth.tasks} tasks)" if worth.tasks > 1 else ""
     return (

@@ -77,9 +77,7 @@ class Session:
             self.state = self.driven.form.condition(self.subject, self._task)
         return self
 
-    def predict(
-        self, task: AuditTask, *, seed: int | None = None, reseed: bool = True
-    ) -> Tensor:
+    def predict(self, task: AuditTask, *, seed: int | None = None, reseed: bool = True) -> Tensor:
         """Outputs for the targets of a task after the context that was shown, a row a target.
 
         `seed` is another one for this call, without `reseed` none is set.

@@ -89,12 +89,20 @@ class EvaluationSession:
             if reseed:
                 seed_all(self.seed)
             given = self._convert(list(call.order))
-            answer = method_of(self.subject)(given, call.batch_size, **dict(call.extra))
+            extra = {name: self._given(value) for name, value in call.extra}
+            answer = method_of(self.subject)(given, call.batch_size, **extra)
         except Exception as error:
             raise SubjectRaised(error, "evaluate") from error
         finally:
             torch.set_default_dtype(before)
         return values_of(answer)
+
+    def _given(self, value: Any) -> Any:
+        """What is handed over, in the precision of the lane, and the caller's own."""
+        if not isinstance(value, Tensor):
+            return value
+        wide = self.lane == "float64" and value.is_floating_point()
+        return value.double() if wide else value.clone()
 
     def answer(self, call: Call) -> Tensor:
         return self.predict(call)
@@ -213,9 +221,7 @@ def driven_evaluation(spec: str, maker: Maker, options: AuditOptions) -> DrivenE
             why = why or str(error)
             continue
         items = options.items or _counted(driven)
-        return DrivenEvaluation(
-            spec, maker, items, convert, notes=(f"evaluated on {items} items",)
-        )
+        return DrivenEvaluation(spec, maker, items, convert, notes=(f"evaluated on {items} items",))
     raise Unusable(f"evaluate(order=[0], batch_size=1): {why}")
 
 

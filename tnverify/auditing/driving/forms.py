@@ -150,7 +150,7 @@ def _filled(method: Any, values: list[tuple[str, Any]], task: AuditTask) -> list
 
 def _kind(name: str, left: dict[str, Any]) -> str | None:
     """Which of the values that are left an argument of this name is."""
-    if words.is_way(name) or words.is_shot(name) and not words.is_context(name):
+    if words.is_way(name) or (words.is_shot(name) and not words.is_context(name)):
         return None
     labels = words.is_labels(name)
     if words.is_targets(name) and not words.is_context(name):
@@ -298,9 +298,7 @@ def _of_batch(name: str, *, tables: bool, listed: bool) -> Form:
         targets = _arguments(task, tables)["targets"]
         method = _called(subject, name)
         extra = [
-            value
-            for argument in required(_signed(method))[1:]
-            for value in _beside(argument, task)
+            value for argument in required(_signed(method))[1:] for value in _beside(argument, task)
         ]
         return method(list(targets) if listed else targets, *extra)
 

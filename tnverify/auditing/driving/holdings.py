@@ -95,7 +95,7 @@ def _inside(value: Any) -> Iterator[tuple[str, Any, Any]]:
         yield "", value.__self__, None
     elif isinstance(value, types.FunctionType):
         yield from _used_by(value)
-    elif not (type(value).__module__ or "").partition(".")[0] in _FOREIGN:
+    elif (type(value).__module__ or "").partition(".")[0] not in _FOREIGN:
         for name, inner in list(getattr(value, "__dict__", {}).items()):
             yield name, inner, functools.partial(setattr, value, name)
 
@@ -110,7 +110,7 @@ def _used_by(function: types.FunctionType) -> Iterator[tuple[str, Any, Any]]:
             continue
     for name in code.co_names:
         inner = function.__globals__.get(name)
-        if isinstance(inner, nn.Module | Tensor | types.FunctionType | list | dict):
-            yield name, inner, None
-        elif inner is not None and not isinstance(inner, type | types.ModuleType):
+        if isinstance(inner, nn.Module | Tensor | types.FunctionType | list | dict) or (
+            inner is not None and not isinstance(inner, type | types.ModuleType)
+        ):
             yield name, inner, None

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-
-import torch
-from torch import nn
 
 from tnverify.auditing.driving.driven import Driven, Kind
 from tnverify.auditing.driving.forms import (
@@ -16,9 +14,9 @@ from tnverify.auditing.driving.forms import (
     looks_like_learner,
     predictor_forms,
 )
-from tnverify.auditing.driving.holdings import every_module
-from tnverify.auditing.driving.making import Maker, Size, maker_of
+from tnverify.auditing.driving.making import Size, maker_of
 from tnverify.auditing.driving.outputs import NotRows
+from tnverify.auditing.driving.sizes import USUAL, WAYS, of_error, of_layers
 from tnverify.auditing.tasks import generated
 from tnverify.contract.outcomes import SubjectRaised
 from tnverify.subjects.spec import Unusable
@@ -26,14 +24,15 @@ from tnverify.subjects.spec import Unusable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from torch import Tensor
+
     from tnverify.auditing.options import AuditOptions
     from tnverify.auditing.task import AuditTask
     from tnverify.subjects.spec import Spec
 
-_SHAPES: tuple[tuple[int, ...], ...] = (
-    (1, 28, 28), (3, 28, 28), (3, 84, 84), (3, 32, 32), (8,), (2,), (784,), (1,), (64,), (12, 8),
-)  # fmt: skip
-_WAYS = (5, 2, 3, 10, 20)
+_MOST_SIZES = 60
+"""Sizes that are tried before it is given up."""
+_MOST_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,44 +47,70 @@ class Found:
 def recognise(found: Found, options: AuditOptions, tasks: Sequence[AuditTask]) -> Driven:
     """Return the subject, ready to be driven. Raises Unusable where nothing that was tried works,
     with what came nearest."""
-    failures: list[tuple[int, str]] = []
-    for size in _sizes(found, options, tasks):
+    search = _Search(found, options, tasks)
+    started = time.monotonic()
+    while search.sizes and search.tried < _MOST_SIZES:
+        driven = search.at(search.sizes.pop(0))
+        if driven is not None:
+            return driven
+        if time.monotonic() - started > _MOST_SECONDS:
+            break
+    raise Unusable(search.why)
+
+
+class _Search:
+    """Tries sizes of tasks, and all forms of a call at each."""
+
+    def __init__(self, found: Found, options: AuditOptions, tasks: Sequence[AuditTask]) -> None:
+        self.found, self.options, self.tasks = found, options, tasks
+        self.failures: list[tuple[int, str]] = []
+        self.sizes = list(_sizes(found, options, tasks))
+        self.seen = set(self.sizes)
+        self.tried = 0
+
+    def at(self, size: Size) -> Driven | None:
+        """The subject, driven with tasks of one size; None where no form of a call works."""
+        self.tried += 1
         try:
-            maker = maker_of(found.thing, size, found.parsed)
+            maker = maker_of(self.found.thing, size, self.found.parsed)
             subject = maker.fresh(0)
         except Unusable as error:
-            failures.append((0, str(error)))
-            continue
+            self.failures.append((0, str(error)))
+            return None
         except Exception as error:  # noqa: BLE001 - whatever the subject raises
-            failures.append((1, f"it cannot be built: {type(error).__name__}: {error}"))
-            continue
-        kind, forms = _forms(subject, options.kind)
+            self.failures.append((1, f"it cannot be built: {type(error).__name__}: {error}"))
+            return None
+        kind, forms = _forms(subject, self.options.kind)
         if not forms:
-            raise Unusable(_no_form(subject, options.kind))
+            raise Unusable(_no_form(subject, self.options.kind))
         for form in forms:
-            driven = _driven(found, options, kind, maker, form, size, subject)
-            why = _why_not(driven, _trial(driven, options, tasks))
+            labels = hands_target_labels(subject, form)
+            driven = Driven(self.found.spec, kind, maker, form, size, (), labels)
+            why = _why_not(driven, _trial(driven, self.options, self.tasks))
             if why is None:
                 return driven
-            failures.append((2, f"{form.how}: {why}"))
-    failures = failures or [(0, "no size of task is left to try")]
-    best = max(grade for grade, _ in failures)
-    said = next(text for grade, text in failures if grade == best)
-    hint = "" if best < 2 else "; where it takes tasks of one size, say --way, --shot, --input-shape"
-    raise Unusable(f"it could not be driven: {said}{hint}")
+            self.failures.append((2, f"{form.how}: {why}"))
+            self._ask_next(why, size)
+        return None
 
+    def _ask_next(self, why: str, size: Size) -> None:
+        """Put what an error asks for in front of what is still to be tried."""
+        if self.tasks or self.options.input_shape:
+            return
+        for shape in of_error(why, size.shape):
+            asked = replace(size, shape=shape)
+            if asked not in self.seen and all(0 < side <= 4096 for side in shape):
+                self.seen.add(asked)
+                self.sizes.insert(0, asked)
 
-def _driven(
-    found: Found,
-    options: AuditOptions,
-    kind: Kind,
-    maker: Maker,
-    form: Form,
-    size: Size,
-    subject: Any,
-) -> Driven:
-    labels = hands_target_labels(subject, form)
-    return Driven(found.spec, kind, maker, form, size, (), labels)
+    @property
+    def why(self) -> str:
+        """The first of what came nearest."""
+        failures = self.failures or [(0, "no size of task is left to try")]
+        best = max(grade for grade, _ in failures)
+        said = next(text for grade, text in failures if grade == best)
+        hint = "; where it takes tasks of one size, say --way, --shot, --input-shape"
+        return f"it could not be driven: {said}{hint if best == 2 else ''}"
 
 
 def _forms(subject: Any, asked: Kind | None) -> tuple[Kind, list[Form]]:
@@ -112,51 +137,21 @@ def _sizes(found: Found, options: AuditOptions, tasks: Sequence[AuditTask]) -> I
         shot = max(1, len(tasks[0].labels) // max(1, tasks[0].way))
         yield Size(tasks[0].way, options.shot or shot, tasks[0].shape)
         return
-    shapes = [options.input_shape] if options.input_shape else [*_hinted(found), *_SHAPES]
-    ways = (options.way,) if options.way else _WAYS
-    seen = set()
-    for way in ways:
-        for shape in shapes:
-            if (way, shape) not in seen:
-                seen.add((way, shape))
-                yield Size(way, options.shot, shape)
+    shapes = [options.input_shape] if options.input_shape else [*_hinted(found), *USUAL]
+    for way in (options.way,) if options.way else WAYS:
+        for shape in dict.fromkeys(shapes):
+            yield Size(way, options.shot, shape)
 
 
-def _hinted(found: Found) -> Iterator[tuple[int, ...]]:
-    """Shapes of an item that the first layer of a subject asks for."""
+def _hinted(found: Found) -> tuple[tuple[int, ...], ...]:
     try:
         subject = maker_of(found.thing, Size(5, 1, (3, 28, 28)), found.parsed).fresh(0)
     except Exception:  # noqa: BLE001 - it is tried again with other sizes, and told then
-        return
-    if hasattr(subject, "get_params"):
-        yield (8,)
-    for module in every_module(subject).values():
-        if isinstance(module, nn.Conv2d):
-            yield from ((module.in_channels, side, side) for side in (28, 84, 32))
-            return
-        if isinstance(module, nn.Conv1d):
-            yield (module.in_channels, 16)
-            return
-        if isinstance(module, nn.Linear):
-            yield (module.in_features,)
-            side = round((module.in_features) ** 0.5)
-            if side * side == module.in_features:
-                yield (1, side, side)
-            side = round((module.in_features / 3) ** 0.5)
-            if 3 * side * side == module.in_features:
-                yield (3, side, side)
-            yield (6, module.in_features)
-            return
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - torch names the
-            # base of its batch norms with an underscore, and has no other name for it
-            yield (module.num_features, 8, 8)
-            yield (module.num_features,)
-            return
+        return ()
+    return tuple(of_layers(subject))
 
 
-def _trial(
-    driven: Driven, options: AuditOptions, tasks: Sequence[AuditTask]
-) -> list[AuditTask]:
+def _trial(driven: Driven, options: AuditOptions, tasks: Sequence[AuditTask]) -> list[AuditTask]:
     if tasks:
         return list(tasks[:2])
     return [task_of(driven, options, number) for number in range(2)]
@@ -190,7 +185,7 @@ def _why_not(driven: Driven, tasks: Sequence[AuditTask]) -> str | None:
     return None
 
 
-def _says_nothing_of_classes(answer: torch.Tensor, task: AuditTask) -> bool:
+def _says_nothing_of_classes(answer: Tensor, task: AuditTask) -> bool:
     """Whether an answer can be no prediction: neither a value a class nor one class a target."""
     return answer.is_floating_point() and answer.dim() > 2 and task.way not in answer.shape
 

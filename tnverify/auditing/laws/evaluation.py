@@ -93,7 +93,10 @@ def the_order_is_obeyed(asker: EvaluationAsker, call: Call, draw: Draw) -> None:
     if count < 2:
         raise SaysNothing("it has one item")
     whole = asker.answer(call)
-    parts = [Call(tuple(range(count // 2)), 4), *(Call((place,), 1) for place in range(min(8, count)))]
+    parts = [
+        Call(tuple(range(count // 2)), 4),
+        *(Call((place,), 1) for place in range(min(8, count))),
+    ]
     if any(not same_bits(whole, asker.answer(part)) for part in parts):
         return
     try:

@@ -34,6 +34,8 @@ def the_labels_of_the_context_are_used(asker: Asker, task: AuditTask, draw: Draw
     A learner that answers alike whatever the labels are has learnt nothing from them: what it
     scores comes from elsewhere.
     """
+    if _columns(asker.answer(task)) < 2:
+        raise SaysNothing("its outputs tell no class")
     asked = [each for each in asker.tasks if len(set(each.labels.tolist())) > 1]
     if not asked:
         raise SaysNothing("the context has one class")
@@ -66,6 +68,13 @@ def renaming_classes_moves_the_columns(asker: Asker, task: AuditTask, draw: Draw
             f"with classes renamed, outputs differ by {moved:.3g} beside the order of their columns",
             effect=moved,
         )
+
+
+def _columns(outputs: Tensor) -> int:
+    """How many values a target has, where they may be one a class; 2 for a class by itself."""
+    if not outputs.is_floating_point():
+        return 2
+    return outputs.shape[1] if outputs.dim() > 1 else 1
 
 
 def _spread(values: Tensor) -> float:

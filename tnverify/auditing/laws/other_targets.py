@@ -119,8 +119,8 @@ def no_gradient_reaches_another_target(asker: Asker, task: AuditTask, draw: Draw
         others, own = found
         if others == 0:
             return
-        if lane == "native" and others > 2.0**-12 * own or lane == "float64" and (
-            others > 2.0**-36 * own
+        if (lane == "native" and others > 2.0**-12 * own) or (
+            lane == "float64" and (others > 2.0**-36 * own)
         ):
             raise Violation(
                 f"the gradient of a prediction by another target is {others:.3g}, by its own"

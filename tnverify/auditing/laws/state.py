@@ -56,9 +56,7 @@ def predicting_twice_gives_the_same(asker: Asker, task: AuditTask, draw: Draw) -
 
 
 @audit_law(family=FAMILY, kind="exact", claims=_CLAIMS, why=_WHY, remedy=_REMEDY, source=_SOURCE)
-def other_predictions_in_between_do_not_matter(
-    asker: Asker, task: AuditTask, draw: Draw
-) -> None:
+def other_predictions_in_between_do_not_matter(asker: Asker, task: AuditTask, draw: Draw) -> None:
     """Targets are predicted alike before and after other targets were predicted, and so are these
     others, as by a learner that predicted nothing before."""
     session = asker.session().fit(task)
@@ -99,7 +97,15 @@ def a_used_learner_answers_like_a_fresh_one(asker: Asker, task: AuditTask, draw:
     )  # fmt: skip
 
 
-@audit_law(asks=EVERY, family=FAMILY, kind="exact", claims=_CLAIMS, why=_WHY, remedy=_REMEDY, source=_SOURCE)
+@audit_law(
+    asks=EVERY,
+    family=FAMILY,
+    kind="exact",
+    claims=_CLAIMS,
+    why=_WHY,
+    remedy=_REMEDY,
+    source=_SOURCE,
+)
 def predicting_leaves_parameters_and_buffers(asker: Asker, task: AuditTask, draw: Draw) -> None:
     """Predicting changes no parameter, no buffer and no gradient flag of the subject's modules.
 
