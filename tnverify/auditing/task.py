@@ -86,13 +86,15 @@ class AuditTask:
         return replace(self, context=self.context.to(dtype), targets=self.targets.to(dtype))
 
     def nudged(self, signs: torch.Generator) -> AuditTask:
-        """The task with every value moved by one unit in the last place, up or down."""
+        """The task with every value but zeros moved by one unit in the last place, up or down."""
 
         def moved(values: Tensor) -> Tensor:
             if not values.is_floating_point():
                 return values
             up = torch.rand(values.shape, generator=signs) < 0.5
             infinity = torch.full_like(values, torch.inf)
-            return torch.nextafter(values, torch.where(up, infinity, -infinity))
+            beside = torch.nextafter(values, torch.where(up, infinity, -infinity))
+            # A zero is exact, and may stand for what is not there: padding, a count, a pixel.
+            return torch.where(values == 0, values, beside)
 
         return replace(self, context=moved(self.context), targets=moved(self.targets))

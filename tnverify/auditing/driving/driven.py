@@ -12,6 +12,7 @@ from tnverify.auditing.driving.holdings import every_module, widen
 from tnverify.auditing.driving.making import Maker, Size, seed_all
 from tnverify.auditing.driving.outputs import NotRows, rows_of
 from tnverify.contract.outcomes import SubjectRaised
+from tnverify.contract.surroundings import modes_of_torch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +67,8 @@ class Session:
     def __init__(self, driven: Driven, subject: Any, lane: Lane, seed: int) -> None:
         self.driven, self.subject, self.lane, self.seed = driven, subject, lane, seed
         self.state: Any = None
+        self.left: list[str] = []
+        """What calls changed of torch's modes, in words; each was put back after its call."""
         self._task: AuditTask | None = None
 
     def fit(self, task: AuditTask, *, reseed: bool = True) -> Session:
@@ -119,6 +122,7 @@ class Session:
         before = torch.get_default_dtype()
         if self.lane == "float64":
             torch.set_default_dtype(torch.float64)
+        around = modes_of_torch()
         try:
             yield
         except NotRows:
@@ -126,4 +130,5 @@ class Session:
         except Exception as error:
             raise SubjectRaised(error, during) from error
         finally:
+            self.left.extend(around.put_back())
             torch.set_default_dtype(before)

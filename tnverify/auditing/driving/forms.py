@@ -38,8 +38,8 @@ ENCODE = ("encode", "embed", "predict_proba", "decision_function", "predict", "t
 class Form:
     """One way to call. `condition(subject, task)` shows the context and returns a state,
     `predict(subject, state, task)` answers the targets. `apart` says that the context is shown
-    before targets are, `tables` that items are rows of a NumPy table, `labelled` that target
-    labels are handed over."""
+    before targets are, `tables` that items are rows of a NumPy table. `method` is what a single
+    call goes to."""
 
     name: str
     how: str
@@ -47,7 +47,7 @@ class Form:
     predict: Callable[[Any, Any, AuditTask], Any]
     apart: bool = True
     tables: bool = False
-    labelled: bool = False
+    method: str = "__call__"
 
 
 def learner_forms(subject: Any) -> Iterator[Form]:
@@ -250,7 +250,7 @@ def _one_call(name: str, *, tables: bool) -> Form:
     called = "the learner" if name == "__call__" else name
     return Form(
         "one_call", f"{how} ({called})", lambda _subject, _task: None, predict, apart=False,
-        tables=tables,
+        tables=tables, method=name,
     )  # fmt: skip
 
 
@@ -258,7 +258,7 @@ def hands_target_labels(subject: Any, form: Form) -> bool:
     """Whether the form, as this subject is called, hands it the labels of targets."""
     if form.name != "one_call":
         return False
-    names = required(_method(subject, "__call__")) if callable(subject) else ()
+    names = required(_method(subject, form.method))
     return any(words.is_labels(name) and words.is_targets(name) for name in names)
 
 

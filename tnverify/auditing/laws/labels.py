@@ -10,6 +10,7 @@ import torch
 from tnverify.auditing.asking import Pair, differences, same_bits
 from tnverify.auditing.laws.declare import AuditLaw, audit_law
 from tnverify.auditing.laws.worlds import ask_anew, expect_alike
+from tnverify.auditing.worth import classes_of
 from tnverify.contract.outcomes import SaysNothing, Violation
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def the_labels_of_the_context_are_used(asker: Asker, task: AuditTask, draw: Draw
         raise SaysNothing("the context has one class")
     for each in asked:
         usual = asker.answer(each)
+        if classes_of(usual, each.way) is None:
+            raise SaysNothing("its outputs tell no class, and may not be about labels")
         for _ in range(3):
             labels = each.labels[torch.tensor(draw.order(len(each.labels)))]
             if torch.equal(labels, each.labels):

@@ -31,25 +31,27 @@ _REMEDY = (
 
 @audit_law(family=FAMILY, kind="rounded", asks=_ASKS, claims=INDUCTIVE, why=_WHY, remedy=_REMEDY)
 def the_longest_companion_does_not_matter(asker: Asker, task: AuditTask, draw: Draw) -> None:
-    """An item is answered beside a longer one as it is by itself, up to rounding.
+    """An item is answered beside longer and shorter ones as it is by itself, up to rounding.
 
     By itself it needs no padding. It says nothing of a subject that takes neither a list of items
     of several lengths nor a mask or lengths beside a padded batch.
     """
-    several = _several(asker, task)
-    alone = several.task.rows([several.shortest])
-    least, most = int(several.lengths.min()), several.task.shape[0]
-    for longest in (most, least + 1 + draw.index(max(1, most - least - 1))):
-        several.expect_alike(
-            Pair(alone, several.beside(longest), torch.tensor([0]), torch.tensor([0])),
-            f"an item of {least} steps beside one of {longest}",
-        )
+    most = task.shape[0] if task.shape else 0
+    for several in _every_form(asker, task):
+        for kept in (2 + draw.index(max(1, most - 2)), max(2, most - 1)):
+            alone = several.of([kept])
+            for others in ([most, 2], [kept + 1, kept], [2, 2]):
+                beside = several.of([kept, *(min(most, each) for each in others)])
+                several.expect_alike(
+                    Pair(alone, beside, torch.tensor([0]), torch.tensor([0])),
+                    f"an item of {kept} steps beside others of {others[0]} and {others[1]}",
+                )
 
 
 @audit_law(family=FAMILY, kind="exact", asks=_ASKS, claims=INDUCTIVE, why=_WHY, remedy=_REMEDY)
 def what_stands_in_the_padding_does_not_matter(asker: Asker, task: AuditTask, draw: Draw) -> None:
     """Answers stay the same when other values stand behind the items' ends than zeros."""
-    several = _several(asker, task)
+    several = _every_form(asker, task)[0]
     if not is_padded(several.asker.driven.form):
         raise SaysNothing("it pads by itself")
     targets = several.task.targets
@@ -71,10 +73,10 @@ def the_order_of_lengths_does_not_matter(asker: Asker, task: AuditTask, draw: Dr
 
     Sorting by length is common, and so is to forget to put answers back.
     """
-    several = _several(asker, task)
     order = torch.tensor(draw.order(task.count))
-    pair = Pair(several.task, several.task.rows(order), order, torch.arange(task.count))
-    several.expect_alike(pair, "taking items of several lengths in another order")
+    for several in _every_form(asker, task):
+        pair = Pair(several.task, several.task.rows(order), order, torch.arange(task.count))
+        several.expect_alike(pair, "taking items of several lengths in another order")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,40 +87,46 @@ class _Several:
     task: AuditTask
     lengths: Tensor
 
-    @property
-    def shortest(self) -> int:
-        return int(self.lengths.argmin())
-
-    def beside(self, longest: int) -> AuditTask:
-        """The shortest item, and two that are of this length."""
-        shortest = self.lengths[self.shortest]
-        longer = (self.lengths > shortest).nonzero().flatten().tolist()
-        lengths = torch.where(self.lengths > shortest, longest, shortest)
-        return replace(self.task, lengths=lengths).rows([self.shortest, *longer[:2]])
+    def of(self, lengths: list[int]) -> AuditTask:
+        """The first items of the task with these lengths, answers cut to the steps of the first."""
+        first = replace(self.task, lengths=self.lengths, steps=None).rows(range(len(lengths)))
+        task = replace(first, lengths=torch.tensor(lengths))
+        answer = self.asker.answer(task.rows([0]))
+        return replace(task, steps=answer.shape[1] if answer.dim() > 2 else None)
 
     def expect_alike(self, pair: Pair, what: str) -> None:
         expect_alike(self.asker, pair, what)
 
 
-def _several(asker: Asker, task: AuditTask) -> _Several:
-    """The task with several lengths. Raises SaysNothing where the subject takes none such."""
+def _every_form(asker: Asker, task: AuditTask) -> list[_Several]:
+    """The task with several lengths, asked padded and as a list: where both are taken, both.
+
+    Raises SaysNothing where the subject takes neither.
+    """
     length = task.shape[0] if task.shape else 0
     if length < 3 or task.count < 2:
         raise SaysNothing("its items have no steps")
     # The first item is whole; all lengths from 2 up come, in no order.
     lengths = torch.tensor([length - (3 * n) % (length - 1) for n in range(task.count)])
     given = replace(task, lengths=lengths)
+    found: dict[str, _Several] = {}
     for form in forms_with_lengths(asker.session().subject):
-        within = Asker(replace(asker.driven, form=form), asker.options, asker.tasks)
+        within = Asker(replace(asker.driven, form=form), asker.options, (given,))
         within.readings = asker.readings
+        if form.name in found:
+            continue
         try:
             within.answer(given)
             alone = within.answer(given.rows([int(lengths.argmin())]))
         except (SubjectRaised, NotRows):
             continue
         steps = alone.shape[1] if alone.dim() > 2 else None
-        return _Several(within, replace(given, steps=steps), lengths)
-    raise SaysNothing("it takes neither a list of items of several lengths, nor a mask or lengths")
+        found[form.name] = _Several(within, replace(given, steps=steps), lengths)
+    if not found:
+        raise SaysNothing(
+            "it takes neither a list of items of several lengths, nor a mask or lengths"
+        )
+    return sorted(found.values(), key=lambda each: not is_padded(each.asker.driven.form))
 
 
 LAWS: tuple[AuditLaw, ...] = (

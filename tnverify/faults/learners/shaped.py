@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ALONE = "a_target_alone_is_predicted_alike"
-FINITE = "ordinary_tasks_are_answered_with_numbers"
+FINITE = "contexts_of_any_size_give_finite_predictions"
 
 
 @planted(

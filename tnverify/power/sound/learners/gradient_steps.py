@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+_HEAD = {
+    "renaming_classes_moves_the_columns": "its head was learnt for each column, as MAML's is",
+}
+
+
 def _with_norm(norm: Callable[[], nn.Module]) -> nn.Sequential:
     first, _, last = network(INPUTS, 16, 20, seed=6)
     return nn.Sequential(first, norm(), nn.ReLU(), last)
@@ -93,7 +98,7 @@ class HeadFromZero:
         return logits
 
 
-@sound()
+@sound(shows=_HEAD)
 class CloneAndAdapt(nn.Module):
     """clone() gives a copy, adapt(loss) moves it by one step: a call then predicts."""
 
