@@ -49,6 +49,10 @@ class _Heard:
     refused: str | None = None
     asking: str | None = None
 
+    def begins(self) -> None:
+        """Note that another process takes over."""
+        self.asking = None
+
     def note(self, message: object) -> None:
         if isinstance(message, Ready):
             self.ready = message
@@ -128,7 +132,7 @@ def _report(spec: str, options: AuditOptions, heard: _Heard, seconds: float) -> 
         why = heard.refused or "it was not reached"
         return SubjectReport(spec, "unusable", reason=why, seconds=seconds)
     verdicts = tuple(each.verdict for each in heard.told)
-    verdict, reason = subject_verdict(verdicts, options.held_to)
+    verdict, reason = subject_verdict(verdicts)
     found = audited(heard.ready, heard.told, heard.extent, options)
     return SubjectReport(
         spec=spec,
@@ -206,7 +210,7 @@ def _apart(
     method = methods()[0]
     limits = Limits(seconds=20 * options.budget.seconds, memory=16.0)
     for _ in range(_CRASHES):
-        heard.asking = None
+        heard.begins()
         process = Process(method, _tell_all, (work, tuple(heard.told)), limits)
         try:
             why = _listen(process, heard, options, on_law)
@@ -217,9 +221,10 @@ def _apart(
         if heard.ready is None or heard.asking is None:
             heard.refused = heard.refused or (None if heard.ready else why)
             return
-        law = next((law for law in LAWS if law.name == heard.asking), None)
-        if law is None:
+        asked = [law for law in LAWS if law.name == heard.asking]
+        if not asked:
             return  # it died of finding out how far a leak goes: the laws are known
+        (law,) = asked
         heard.told.append(Told(LawVerdict(law.facts, "broken", why, symptom="raised", examples=1)))
 
 

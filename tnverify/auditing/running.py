@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tnverify.auditing.asking import Pair
+    from tnverify.auditing.driving.evaluating import EvaluationAsker
     from tnverify.auditing.laws.declare import AuditLaw
     from tnverify.auditing.options import AuditOptions
     from tnverify.auditing.task import AuditTask
@@ -148,7 +150,7 @@ def _notes(asker: Asker) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def ask(law: AuditLaw, asker: Asker) -> tuple[Told, Readings]:
+def ask(law: AuditLaw, asker: Asker | EvaluationAsker) -> tuple[Told, Readings]:
     """What becomes of a law over the tasks, and what it read."""
     unclaimed = _unclaimed(law, asker)
     if unclaimed is not None:
@@ -166,7 +168,7 @@ def ask(law: AuditLaw, asker: Asker) -> tuple[Told, Readings]:
     return Told(verdict, readings.moved, readings.wide, len(readings.all)), readings
 
 
-def _unclaimed(law: AuditLaw, asker: Asker) -> str | None:
+def _unclaimed(law: AuditLaw, asker: Asker | EvaluationAsker) -> str | None:
     claim = asker.options.held_to
     if asker.driven.kind not in law.asks:
         return f"it is asked of {' and '.join(law.asks)} alone"
@@ -178,15 +180,15 @@ def _unclaimed(law: AuditLaw, asker: Asker) -> str | None:
 class _Record:
     """What one law met so far."""
 
-    def __init__(self, law: AuditLaw, asker: Asker) -> None:
+    def __init__(self, law: AuditLaw, asker: Asker | EvaluationAsker) -> None:
         self.law, self.asker = law, asker
         self.counted = self.tried = self.refused = 0
-        self.violation: tuple[Violation, AuditTask] | None = None
+        self.violation: tuple[Violation, AuditTask | Call] | None = None
         self.why_nothing = "no task was asked"
         self.undecided: str | None = None
         self.effects: list[float] = []
 
-    def goes_on(self, task: AuditTask) -> bool:
+    def goes_on(self, task: AuditTask | Call) -> bool:
         """Ask the law of a task. Whether another one is to be asked.
 
         A law that fails is asked of the other tasks too where an output is moved: by how much is
@@ -210,7 +212,7 @@ class _Record:
             self.counted += 1
         return self.violation is None or bool(self.effects)
 
-    def _fails(self, violation: Violation, task: AuditTask) -> None:
+    def _fails(self, violation: Violation, task: AuditTask | Call) -> None:
         self.counted += 1
         if violation.effect is not None:
             self.effects.append(violation.effect)
@@ -234,7 +236,7 @@ class _Record:
         )  # fmt: skip
 
     def _failed(
-        self, law: Any, violation: Violation, task: AuditTask, seconds: float
+        self, law: Any, violation: Violation, task: AuditTask | Call, seconds: float
     ) -> LawVerdict:
         effects = [each for each in self.effects if each != float("inf")]
         return LawVerdict(
@@ -275,10 +277,8 @@ def _extent(asker: Asker, leaks: Sequence[tuple[Pair, float]]) -> Extent:
     pairs = sorted(leaks, key=lambda each: (not each[0].equal_shapes, -each[1]))
     pair = pairs[0][0]
     found = None
-    try:
+    with suppress(SubjectRaised, NotRows):
         found = entry(asker, pair)
-    except (SubjectRaised, NotRows):
-        pass
     extent = Extent(_fewest(asker, pair), found)
     if asker.driven.kind != "learner":
         return extent

@@ -11,7 +11,7 @@ from tnverify.engine.results import BAD, Cause
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tnverify.auditing.options import AuditOptions, Claim
+    from tnverify.auditing.options import AuditOptions
     from tnverify.auditing.running import Extent, Ready, Told
     from tnverify.contract.measured import Leak
     from tnverify.engine.results import LawVerdict, Verdict
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _TOLD = ("flow", "form")
 
 
-def subject_verdict(laws: Sequence[LawVerdict], claims: Claim) -> tuple[Verdict, str | None]:
+def subject_verdict(laws: Sequence[LawVerdict]) -> tuple[Verdict, str | None]:
     """The subject's verdict, with the reason where it is inconclusive: where no law about other
     targets that was asked was decided."""
     if any(law.is_bad for law in laws):

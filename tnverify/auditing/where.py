@@ -119,7 +119,7 @@ def _differ(first: Tensor, second: Tensor, pair: Pair) -> bool:
         return not same_bits(*kept)
     if kept[0].shape != kept[1].shape or not kept[0].is_floating_point():
         return kept[0].shape != kept[1].shape
-    return not torch.allclose(*kept, rtol=1e-4, atol=1e-5, equal_nan=True)
+    return not torch.allclose(kept[0], kept[1], rtol=1e-4, atol=1e-5, equal_nan=True)
 
 
 def _told(call: _Call) -> Entry:
@@ -137,7 +137,7 @@ def _remedy(call: _Call, *, norm: bool) -> str:
             "Call eval() before predicting, and have its moments estimated in training or from the"
             " context."
         )
-    if batch and module.running_mean is None:
+    if batch and getattr(module, "running_mean", None) is None:
         return (
             "It has no running moments (track_running_stats=False): normalise by the context, as"
             " TaskNorm does, or with moments of each item."

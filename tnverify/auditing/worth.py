@@ -60,7 +60,7 @@ def _accuracies(asker: Asker, task: AuditTask) -> tuple[float, float, float] | N
     labels = task.target_labels
     batches = {
         "together": [torch.arange(task.count)],
-        "by_class": [(labels == c).nonzero().flatten() for c in labels.unique()],
+        "by_class": [(labels == c).nonzero().flatten() for c in sorted(set(labels.tolist()))],
         "alone": [torch.tensor([place]) for place in range(task.count)],
     }
     found = []

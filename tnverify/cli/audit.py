@@ -84,7 +84,7 @@ def command(
 
     Ends with 0 where it conforms, 1 where it does not, 2 where it cannot be audited, 3 where
     nothing was decided.
-    """  # fmt: skip
+    """  # noqa: D301 - click takes the character for a paragraph that is not to be wrapped
     from tnverify.report.forms import destinations
     from tnverify.report.paths import OutputError
 
@@ -92,8 +92,8 @@ def command(
         places = destinations(reports, json_file)
     except OutputError as error:
         raise bad(error) from None
-    from tnverify.auditing.run import audit
     from tnverify.auditing.options import AuditOptions
+    from tnverify.auditing.run import audit
     from tnverify.report.forms import write
     from tnverify.report.terminal import console, print_run
 

@@ -40,5 +40,12 @@ def _entry(fields: Fields) -> Entry:
 
 
 def _worth(fields: Fields) -> Worth:
-    names = ("together", "by_class", "alone", "lost", "low", "high")
-    return Worth(*(fields.number(name) for name in names), fields.whole("tasks"))
+    return Worth(
+        fields.number("together"),
+        fields.number("by_class"),
+        fields.number("alone"),
+        fields.number("lost"),
+        fields.number("low"),
+        fields.number("high"),
+        fields.whole("tasks"),
+    )

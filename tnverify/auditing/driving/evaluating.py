@@ -240,8 +240,7 @@ def _counted(driven: DrivenEvaluation) -> int:
         low, high = high, 2 * high
         if high > _MOST_ITEMS:
             raise Unusable(
-                f"how many items it has is not known, it takes place {low} too: say --items N (where"
-                " it ignores the order that it is given, it cannot be audited by its order)"
+                f"how many items it has is not known, since it takes place {low} too: say --items N"
             )
     while high - low > 1:
         middle = (low + high) // 2

@@ -60,7 +60,7 @@ def learner_forms(subject: Any) -> Iterator[Form]:
             yield _one_call("fit_predict", tables=tables)
         for fit in FIT:
             if _has(subject, fit):
-                ways = [name for name in PREDICT if _has(subject, name)]
+                ways: list[str | None] = [name for name in PREDICT if _has(subject, name)]
                 yield from (_two_calls(fit, name, tables=tables) for name in ways or [None])
         for name in ("__call__", "forward", "predict", "loss"):
             if _has(subject, name) and _takes_context(_method(subject, name)):
@@ -153,6 +153,7 @@ def _kind(name: str, left: dict[str, Any]) -> str | None:
     if words.is_way(name) or (words.is_shot(name) and not words.is_context(name)):
         return None
     labels = words.is_labels(name)
+    wanted: tuple[str, ...]
     if words.is_targets(name) and not words.is_context(name):
         wanted = ("target_labels",) if labels else ("targets",)
     elif labels:
@@ -198,7 +199,7 @@ def _two_calls(fit: str, name: str | None, *, tables: bool) -> Form:
             return subject
         return _Fitted(subject, answer)
 
-    def predict(subject: Any, state: Any, task: AuditTask) -> Any:
+    def predict(_subject: Any, state: Any, task: AuditTask) -> Any:
         targets = _arguments(task, tables)["targets"]
         if isinstance(state, _Fitted):
             return state.predict(targets)

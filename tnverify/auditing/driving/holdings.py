@@ -1,4 +1,4 @@
-"""What an object holds: the modules and the tensors that it computes with, however deep they lie."""
+"""What an object holds, however deep: the modules and the tensors that it computes with."""
 
 from __future__ import annotations
 
@@ -110,7 +110,5 @@ def _used_by(function: types.FunctionType) -> Iterator[tuple[str, Any, Any]]:
             continue
     for name in code.co_names:
         inner = function.__globals__.get(name)
-        if isinstance(inner, nn.Module | Tensor | types.FunctionType | list | dict) or (
-            inner is not None and not isinstance(inner, type | types.ModuleType)
-        ):
+        if inner is not None and not isinstance(inner, type | types.ModuleType):
             yield name, inner, None

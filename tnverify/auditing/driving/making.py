@@ -18,7 +18,7 @@ from tnverify.auditing.driving.holdings import modules_in, tensors_in
 from tnverify.subjects.spec import Unusable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tnverify.subjects.spec import Spec
 
@@ -98,7 +98,7 @@ class _Copied:
     def __init__(self, held: Any) -> None:
         try:
             self.held = copy.deepcopy(held)
-        except Exception as error:  # copying runs the subject's own code
+        except Exception as error:  # noqa: BLE001 - copying runs the subject's own code
             raise Unusable(
                 f"the {type(held).__name__} cannot be copied ({type(error).__name__}: {error}):"
                 " give its class, or a function that builds it"
@@ -132,17 +132,20 @@ def _put_back(module: nn.Module, kept: nn.Module) -> None:
     """Give a module the values, modes and precision of another of its kind."""
     for now, before in zip(module.modules(), kept.modules(), strict=True):
         now.training = before.training
-        pairs = (*_pairs(now._parameters, before._parameters),
-                 *_pairs(now._buffers, before._buffers))  # fmt: skip
-        for tensor, old in pairs:
+        for tensor, old in _pairs(now, before):
             with torch.no_grad():
                 tensor.data = old.detach().clone()
             tensor.requires_grad_(old.requires_grad)
             tensor.grad = None
 
 
-def _pairs(now: Any, before: Any) -> list[tuple[Any, Any]]:
-    return [(now[n], before[n]) for n in now if now[n] is not None and before.get(n) is not None]
+def _pairs(now: nn.Module, before: nn.Module) -> Iterator[tuple[Any, Any]]:
+    """The tensors of a module, each with that of the other at its place."""
+    for named in ("named_parameters", "named_buffers"):
+        old = dict(getattr(before, named)(recurse=False))
+        for name, tensor in getattr(now, named)(recurse=False):
+            if name in old:
+                yield tensor, old[name]
 
 
 def parameters(function: Any) -> tuple[str, ...]:

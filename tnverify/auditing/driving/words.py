@@ -1,4 +1,4 @@
-"""What the names of arguments say: data that a subject is called with, and sizes it is built for."""
+"""What the names of arguments say: data to be called with, and sizes to be built for."""
 
 from __future__ import annotations
 

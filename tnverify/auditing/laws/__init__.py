@@ -11,6 +11,7 @@ from tnverify.auditing.laws import (
     missing,
     number,
     other_targets,
+    reported,
     state,
     surroundings,
 )
@@ -24,6 +25,7 @@ LAWS: tuple[AuditLaw, ...] = (
     *number.LAWS,
     *lengths.LAWS,
     *labels.LAWS,
+    *reported.LAWS,
     *state.LAWS,
     *evaluation.LAWS,
     *surroundings.LAWS,

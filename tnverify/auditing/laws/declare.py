@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -43,11 +44,15 @@ def audit_law(
     source: str = "section 2: a target may read its context alone",
     why: str = "",
     remedy: str = "",
-) -> Callable[[Callable[[Any, Any, Any], None]], AuditLaw]:
+) -> Callable[[Callable[..., None]], AuditLaw]:
     """Declare the decorated function a law of audits; its name is the law, its docstring explains
-    it. Its arguments are those of `AuditLaw` and `LawFacts`."""
+    it.
 
-    def declare(check: Callable[[Any, Any, Any], None]) -> AuditLaw:
+    The function takes an asker, a task and, where it chooses anything, a `Draw`. See `AuditLaw` and
+    `LawFacts` for the arguments.
+    """
+
+    def declare(check: Callable[..., None]) -> AuditLaw:
         doc = inspect.getdoc(check)
         if not doc:
             raise TypeError(f"law {check.__name__} has no docstring: a user reads it to act on")
@@ -61,10 +66,22 @@ def audit_law(
             why=why,
             remedy=remedy,
             max_tasks=1 if once else None,
-            check=check,
+            check=_drawing(check),
             asks=asks,
             claims=claims,
             once=once,
         )
 
     return declare
+
+
+def _drawing(check: Callable[..., None]) -> Callable[[Any, Any, Any], None]:
+    """The check of an asker, a task and a draw, also of a function that draws nothing."""
+    if len(inspect.signature(check).parameters) >= 3:
+        return check
+
+    @functools.wraps(check)
+    def without_draw(asker: Any, task: Any, _draw: Any) -> None:
+        check(asker, task)
+
+    return without_draw

@@ -30,7 +30,7 @@ _ROOM = 64.0
 
 @audit_law(family=FAMILY, kind="rounded", asks=_ASKS, claims=INDUCTIVE, once=True, why=_WHY,
            remedy=_REMEDY, source=_SOURCE)  # fmt: skip
-def the_metric_ignores_the_batch_size(asker: EvaluationAsker, call: Call, draw: Draw) -> None:
+def the_metric_ignores_the_batch_size(asker: EvaluationAsker, call: Call) -> None:
     """What is returned is the same, up to rounding, at every batch size: 1, 2, odd ones, and all.
 
     A mean of the batches' means, a last batch that is dropped or filled up, and a model that is
@@ -84,7 +84,7 @@ def every_item_counts_once(asker: EvaluationAsker, call: Call, draw: Draw) -> No
 
 
 @audit_law(family=FAMILY, kind="exact", asks=_ASKS, once=True, source=_SOURCE)
-def the_order_is_obeyed(asker: EvaluationAsker, call: Call, draw: Draw) -> None:
+def the_order_is_obeyed(asker: EvaluationAsker, call: Call) -> None:
     """What is evaluated are the items that the order names: others are not, and none that is not.
 
     An evaluation that ignores its order cannot be audited by it.
@@ -110,9 +110,7 @@ def the_order_is_obeyed(asker: EvaluationAsker, call: Call, draw: Draw) -> None:
 
 
 @audit_law(family=FAMILY, kind="rounded", asks=_ASKS, once=True, why=_WHY, source=_SOURCE)
-def the_metric_ignores_the_number_of_workers(
-    asker: EvaluationAsker, call: Call, draw: Draw
-) -> None:
+def the_metric_ignores_the_number_of_workers(asker: EvaluationAsker, call: Call) -> None:
     """What is returned is the same, up to rounding, for one worker and for several.
 
     Asked of evaluations that take `workers`. A number that does not divide the items is among
@@ -146,10 +144,8 @@ def labels_reach_no_prediction(asker: EvaluationAsker, call: Call, draw: Draw) -
     drawn[: len(drawn) // 2] = 0  # unbalanced: to exchange balanced ones may move nothing
     labels = drawn if own is None else drawn.to(own.dtype)
     given = torch.zeros_like(labels) if own is None else own
-    _expect_alike(
-        asker, replace(call, extra=(("labels", given),)), replace(call, extra=(("labels", labels),)),
-        "with other labels",
-    )  # fmt: skip
+    usual, other = (replace(call, extra=(("labels", each),)) for each in (given, labels))
+    _expect_alike(asker, usual, other, "with other labels")
 
 
 @audit_law(family="other_targets", kind="exact", asks=_ASKS, claims=INDUCTIVE, why=_WHY,
@@ -174,7 +170,7 @@ def an_item_ignores_the_other_items(asker: EvaluationAsker, call: Call, draw: Dr
 
 
 @audit_law(family="state", kind="exact", asks=_ASKS, once=True, source=_SOURCE)
-def evaluating_twice_gives_the_same(asker: EvaluationAsker, call: Call, draw: Draw) -> None:
+def evaluating_twice_gives_the_same(asker: EvaluationAsker, call: Call) -> None:
     """Evaluated again, the same is returned.
 
     Counts that go on, moments that move, adaptation that is kept and random draws show here.

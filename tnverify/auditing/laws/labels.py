@@ -68,7 +68,7 @@ def renaming_classes_moves_the_columns(asker: Asker, task: AuditTask, draw: Draw
     moved, spread = float(differences(usual, renamed[:, names]).max()), _spread(usual)
     if moved > _FAR * spread:
         raise Violation(
-            f"with classes renamed, outputs differ by {moved:.3g} beside the order of their columns",
+            f"with classes renamed, outputs move by {moved:.3g} beside the order of columns",
             effect=moved,
         )
 
@@ -136,7 +136,7 @@ def the_order_of_the_context_does_not_matter(asker: Asker, task: AuditTask, draw
 
 
 @audit_law(family="context", kind="rounded", asks=_LEARNERS, level="should")
-def contexts_of_any_size_give_finite_predictions(asker: Asker, task: AuditTask, draw: Draw) -> None:
+def contexts_of_any_size_give_finite_predictions(asker: Asker, task: AuditTask) -> None:
     """A context of one class with more items than others is answered with numbers.
 
     What is refused with an error is refused; NaN where numbers are asked for is not.
@@ -155,7 +155,7 @@ def contexts_of_any_size_give_finite_predictions(asker: Asker, task: AuditTask, 
 
 
 @audit_law(family="context", kind="rounded", asks=_LEARNERS, level="should")
-def one_class_of_targets_is_predicted_alike(asker: Asker, task: AuditTask, draw: Draw) -> None:
+def one_class_of_targets_is_predicted_alike(asker: Asker, task: AuditTask) -> None:
     """Targets of one class alone are predicted as they are among others, up to rounding."""
     rows = (task.target_labels == task.target_labels[0]).nonzero().flatten()
     if len(rows) == task.count:

@@ -138,7 +138,7 @@ def _batches(count: int, size: int) -> Sequence[Sequence[int]]:
 
 
 @audit_law(family="online", kind="exact", claims=("online",), once=True)
-def reset_forgets_what_was_predicted(asker: Asker, task: AuditTask, draw: Draw) -> None:
+def reset_forgets_what_was_predicted(asker: Asker, task: AuditTask) -> None:
     """After `reset()` the same targets are predicted as they were at first.
 
     It says nothing of a subject that has no such method.

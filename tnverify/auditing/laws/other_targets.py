@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from tnverify.auditing.task import AuditTask
     from tnverify.contract.draw import Draw
 
+_ROUNDED = {"native": 2.0**-12, "float64": 2.0**-36}
+"""The share of its own gradient that rounding may leave of one that is zero."""
 FAMILY = "other_targets"
 _WHY = (
     "Accuracy that is measured on all targets at once will not be had where they come one at a"
@@ -119,9 +121,8 @@ def no_gradient_reaches_another_target(asker: Asker, task: AuditTask, draw: Draw
         others, own = found
         if others == 0:
             return
-        if (lane == "native" and others > 2.0**-12 * own) or (
-            lane == "float64" and (others > 2.0**-36 * own)
-        ):
+        # What rounding leaves of derivatives that cancel is no leak.
+        if others > _ROUNDED[lane] * own:
             raise Violation(
                 f"the gradient of a prediction by another target is {others:.3g}, by its own"
                 f" {own:.3g}",
@@ -151,11 +152,12 @@ def _gradients(
     kept = outputs[~changed]
     weights = draw.uniform(kept.detach()) + 0.5
     try:
-        (gradient,) = torch.autograd.grad(
+        found: tuple[torch.Tensor | None, ...] = torch.autograd.grad(
             (kept * weights).sum() + (kept.square() * weights).sum(), targets, allow_unused=True
         )
     except RuntimeError:
         return None  # something on the way has no derivative
+    (gradient,) = found
     if gradient is None or not bool(gradient.isfinite().all()):
         return None
     own = float(gradient[~changed].abs().max())

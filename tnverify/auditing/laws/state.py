@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tnverify.auditing.asking import Asker
     from tnverify.auditing.driving.driven import Session
     from tnverify.auditing.task import AuditTask
-    from tnverify.contract.draw import Draw
 
 FAMILY = "state"
 _CLAIMS = tuple(claim for claim in ANY if claim != "online")
@@ -32,7 +31,7 @@ _SOURCE = "section 2: meta-test tasks are independent"
 
 
 @audit_law(asks=EVERY, family=FAMILY, kind="exact", claims=ANY, once=True, source=_SOURCE)
-def equal_worlds_answer_alike(asker: Asker, task: AuditTask, draw: Draw) -> None:
+def equal_worlds_answer_alike(asker: Asker, task: AuditTask) -> None:
     """Two fresh subjects, seeded alike and asked alike, answer to the bit alike.
 
     Where they do not, no other law can tell what moved an answer: seed whatever is random, or
@@ -44,7 +43,7 @@ def equal_worlds_answer_alike(asker: Asker, task: AuditTask, draw: Draw) -> None
 
 
 @audit_law(family=FAMILY, kind="exact", claims=_CLAIMS, why=_WHY, remedy=_REMEDY, source=_SOURCE)
-def predicting_twice_gives_the_same(asker: Asker, task: AuditTask, draw: Draw) -> None:
+def predicting_twice_gives_the_same(asker: Asker, task: AuditTask) -> None:
     """The same targets are predicted alike when they are predicted again.
 
     What answers before it updates shows here, and so do counters, running moments and dropout
@@ -56,7 +55,7 @@ def predicting_twice_gives_the_same(asker: Asker, task: AuditTask, draw: Draw) -
 
 
 @audit_law(family=FAMILY, kind="exact", claims=_CLAIMS, why=_WHY, remedy=_REMEDY, source=_SOURCE)
-def other_predictions_in_between_do_not_matter(asker: Asker, task: AuditTask, draw: Draw) -> None:
+def other_predictions_in_between_do_not_matter(asker: Asker, task: AuditTask) -> None:
     """Targets are predicted alike before and after other targets were predicted, and so are these
     others, as by a learner that predicted nothing before."""
     session = asker.session().fit(task)
@@ -70,14 +69,14 @@ def other_predictions_in_between_do_not_matter(asker: Asker, task: AuditTask, dr
 
 @audit_law(family=FAMILY, kind="exact", claims=_CLAIMS, why=_WHY, remedy=_REMEDY, source=_SOURCE,
            asks=("learner",))  # fmt: skip
-def another_task_in_between_does_not_matter(asker: Asker, task: AuditTask, draw: Draw) -> None:
+def another_task_in_between_does_not_matter(asker: Asker, task: AuditTask) -> None:
     """Task A, then task B, then A again: A is predicted as at first, B as by a fresh learner.
 
     B has the shapes and the labels of A, so that nothing but its values can tell them apart.
     """
     session = asker.session()
     first = session.answer(task)
-    other = _another(asker, task)
+    other = _another(task)
     answered = session.answer(other)
     _expect_same(first, session.answer(task), "after another task, outputs moved")
     _expect_same(asker.answer(other), answered, "after another task, outputs moved")
@@ -85,15 +84,15 @@ def another_task_in_between_does_not_matter(asker: Asker, task: AuditTask, draw:
 
 @audit_law(family=FAMILY, kind="exact", claims=_CLAIMS, why=_WHY, remedy=_REMEDY, source=_SOURCE,
            asks=("learner",), once=True)  # fmt: skip
-def a_used_learner_answers_like_a_fresh_one(asker: Asker, task: AuditTask, draw: Draw) -> None:
+def a_used_learner_answers_like_a_fresh_one(asker: Asker, task: AuditTask) -> None:
     """The tenth task is answered as by a learner that met no other task."""
     session = asker.session()
     for number in range(9):
         session.answer(asker.tasks[number % len(asker.tasks)] if number % 2
-                       else _another(asker, task))  # fmt: skip
+                       else _another(task))  # fmt: skip
     _expect_same(
-        asker.answer(task), session.answer(task), "after nine other tasks, outputs differ from those"
-        " of a fresh learner",
+        asker.answer(task), session.answer(task), "after nine other tasks, outputs differ from a"
+        " fresh learner's",
     )  # fmt: skip
 
 
@@ -106,7 +105,7 @@ def a_used_learner_answers_like_a_fresh_one(asker: Asker, task: AuditTask, draw:
     remedy=_REMEDY,
     source=_SOURCE,
 )
-def predicting_leaves_parameters_and_buffers(asker: Asker, task: AuditTask, draw: Draw) -> None:
+def predicting_leaves_parameters_and_buffers(asker: Asker, task: AuditTask) -> None:
     """Predicting changes no parameter, no buffer and no gradient flag of the subject's modules.
 
     It is asked of the second prediction of the same targets, so that what is made when it is first
@@ -126,7 +125,7 @@ def predicting_leaves_parameters_and_buffers(asker: Asker, task: AuditTask, draw
 
 
 @audit_law(asks=EVERY, family=FAMILY, kind="exact", claims=_CLAIMS, level="should", source=_SOURCE)
-def predicting_leaves_modes_and_gradients(asker: Asker, task: AuditTask, draw: Draw) -> None:
+def predicting_leaves_modes_and_gradients(asker: Asker, task: AuditTask) -> None:
     """Predicting leaves train() or eval() of every module, and every .grad, as they were."""
     session = asker.session().fit(task)
     modes = {path: module.training for path, module in session.modules.items()}
@@ -142,7 +141,7 @@ def predicting_leaves_modes_and_gradients(asker: Asker, task: AuditTask, draw: D
 
 
 @audit_law(asks=EVERY, family=FAMILY, kind="exact", claims=ANY, level="should", source=_SOURCE)
-def predicting_draws_no_random_numbers(asker: Asker, task: AuditTask, draw: Draw) -> None:
+def predicting_draws_no_random_numbers(asker: Asker, task: AuditTask) -> None:
     """Predicting leaves the random states of torch, NumPy and Python as they were."""
     session = asker.session().fit(task)
     session.predict(task)
@@ -154,7 +153,7 @@ def predicting_draws_no_random_numbers(asker: Asker, task: AuditTask, draw: Draw
 
 
 @audit_law(family=FAMILY, kind="exact", claims=ANY, once=True, source=_SOURCE)
-def saved_and_loaded_it_answers_alike(asker: Asker, task: AuditTask, draw: Draw) -> None:
+def saved_and_loaded_it_answers_alike(asker: Asker, task: AuditTask) -> None:
     """What is saved and loaded answers alike: by `state_dict` into a fresh subject, and pickled.
 
     What cannot be saved is not asked.
@@ -174,7 +173,7 @@ def saved_and_loaded_it_answers_alike(asker: Asker, task: AuditTask, draw: Draw)
         raise SaysNothing("it can be saved neither as a state_dict nor by pickle")
 
 
-def _another(asker: Asker, task: AuditTask) -> AuditTask:
+def _another(task: AuditTask) -> AuditTask:
     """A task of the same shapes and labels, of other values."""
     noise = torch.Generator().manual_seed(task.number + 17)
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tnverify.auditing.asking import Asker
     from tnverify.auditing.driving.driven import Session
     from tnverify.auditing.task import AuditTask
-    from tnverify.contract.draw import Draw
 
 FAMILY = "surroundings"
 _WHY = "What runs after the evaluation is no longer what it would have been without it."
@@ -31,7 +30,7 @@ _WHY = "What runs after the evaluation is no longer what it would have been with
     why="Whoever evaluates the same tensors again evaluates others.",
     remedy="Write results to new tensors: no operation in place on what was handed over.",
 )
-def what_is_handed_over_is_not_changed(asker: Asker, task: AuditTask, _draw: Draw) -> None:
+def what_is_handed_over_is_not_changed(asker: Asker, task: AuditTask) -> None:
     """Context, labels and targets hold the same values after a call as before it."""
     watched = replace(task, handed=[])
     asker.session().fit(watched).predict(watched)
@@ -47,7 +46,7 @@ def what_is_handed_over_is_not_changed(asker: Asker, task: AuditTask, _draw: Dra
     why=_WHY,
     remedy="Use `with torch.no_grad():` and its like, which end where their block does.",
 )
-def calls_leave_the_modes_of_torch(asker: Asker, task: AuditTask, _draw: Draw) -> None:
+def calls_leave_the_modes_of_torch(asker: Asker, task: AuditTask) -> None:
     """No call changes what torch does elsewhere: gradient mode, dtype, threads, determinism."""
     session = asker.session()
     session.fit(task).predict(task)
@@ -57,7 +56,7 @@ def calls_leave_the_modes_of_torch(asker: Asker, task: AuditTask, _draw: Draw) -
 
 @audit_law(family=FAMILY, kind="exact", claims=ANY, level="should", once=True, why=_WHY,
            remedy="Draw from a generator of your own, as torch.Generator is.")  # fmt: skip
-def global_seeds_are_not_set(asker: Asker, task: AuditTask, _draw: Draw) -> None:
+def global_seeds_are_not_set(asker: Asker, task: AuditTask) -> None:
     """The random states of torch, NumPy and Python after a call depend on those before it.
 
     A learner that seeds them makes whatever is drawn after it the same in every evaluation:
@@ -85,9 +84,7 @@ def _next_draws() -> dict[str, float]:
 @audit_law(family=FAMILY, kind="exact", claims=ANY, level="should", asks=("learner",),
            why="The next step of meta-training finds parameters frozen, or gradients that add up.",
            remedy="Adapt a copy, or take gradients by torch.autograd.grad.")  # fmt: skip
-def showing_a_context_leaves_modes_and_gradients(
-    asker: Asker, task: AuditTask, _draw: Draw
-) -> None:
+def showing_a_context_leaves_modes_and_gradients(asker: Asker, task: AuditTask) -> None:
     """Showing a context leaves .grad, requires_grad and train() or eval() of modules as they were.
 
     It is asked of the modules that the learner had before; what is made of the context is its own.

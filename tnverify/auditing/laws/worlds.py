@@ -99,7 +99,8 @@ def ladder() -> Sequence[Change]:
     def shifted(task: AuditTask, changed: Tensor, draw: Draw) -> Tensor:
         old = task.targets[changed]
         by = 2.0 ** (-3 + 8 * float(draw.uniform(old.flatten()[:1])))
-        return old + by * task.spread * (1 if draw.index(2) else -1)
+        moved: Tensor = old + by * task.spread * (1 if draw.index(2) else -1)
+        return moved
 
     def of_another_class(task: AuditTask, changed: Tensor, _draw: Draw) -> Tensor:
         return task.targets[changed].roll(1, 0).flip(-1)
