@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import random
 from dataclasses import dataclass
@@ -47,9 +48,19 @@ class Maker:
         return self.make()
 
 
+@functools.cache
+def _has_accelerator() -> bool:
+    return torch.cuda.is_available() or torch.backends.mps.is_available() or torch.xpu.is_available()
+
+
 def seed_all(seed: int) -> None:
     """Seed torch, numpy and Python."""
-    torch.manual_seed(seed)
+    if _has_accelerator():
+        torch.manual_seed(seed)
+    else:
+        # torch.manual_seed notes for every kind of device, with a traceback, what is to be seeded
+        # once it is there: most of the time of a small audit.
+        torch.default_generator.manual_seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - learners draw from the shared state
     random.seed(seed)
 

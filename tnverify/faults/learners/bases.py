@@ -20,7 +20,7 @@ WIDTH = 8
 def seeded(make: Callable[[], nn.Module]) -> nn.Module:
     """What `make` makes, alike each time; the caller's random state is left as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+        torch.default_generator.manual_seed(0)
         return make()
 
 

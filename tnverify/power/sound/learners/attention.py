@@ -29,7 +29,7 @@ class InContextTransformer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(9)
+            torch.default_generator.manual_seed(9)
             self.embed = nn.Linear(INPUTS + _CLASSES, 16)
             layer = nn.TransformerEncoderLayer(16, 2, 32, dropout=0.0, batch_first=True)
             self.layers = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
@@ -55,7 +55,7 @@ class CrossAttention(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(10)
+            torch.default_generator.manual_seed(10)
             self.embed = nn.Linear(INPUTS, 8)
             self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
         self.eval()
@@ -98,7 +98,7 @@ class EachTargetWithTheWholeContext(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(13)
+            torch.default_generator.manual_seed(13)
             self.embed = nn.Linear(INPUTS + _CLASSES, 16)
             self.layer = nn.TransformerEncoderLayer(16, 4, 16, dropout=0.0, batch_first=True)
             self.head = nn.Linear(16, _CLASSES)

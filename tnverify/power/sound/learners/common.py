@@ -19,7 +19,7 @@ INPUTS = 6
 def network(*sizes: int, seed: int = 0) -> nn.Sequential:
     """A network of linear layers and GELU between them, alike each time."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         layers: list[nn.Module] = []
         for incoming, outgoing in pairwise(sizes):
             layers += [nn.Linear(incoming, outgoing), nn.GELU()]

@@ -36,7 +36,7 @@ class EncoderBatchFirst(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(26)
+            torch.default_generator.manual_seed(26)
             layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
             self.layers = nn.TransformerEncoder(layer, 2)
         self.eval()
@@ -53,7 +53,7 @@ class ImagesByInstanceNorm(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(27)
+            torch.default_generator.manual_seed(27)
             self.net = nn.Sequential(
                 nn.Conv2d(1, 4, 3, padding=1),
                 nn.InstanceNorm2d(4),

@@ -30,7 +30,7 @@ class PackedSequences(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(20)
+            torch.default_generator.manual_seed(20)
             self.recurrent = nn.GRU(INPUTS, 8, batch_first=True)
         self.eval()
 
@@ -65,7 +65,7 @@ class AttentionWithAMask(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(22)
+            torch.default_generator.manual_seed(22)
             self.attention = nn.MultiheadAttention(INPUTS, 2, batch_first=True)
         self.eval()
 
@@ -84,7 +84,7 @@ class ConvolutionOfMasked(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(23)
+            torch.default_generator.manual_seed(23)
             self.first = nn.Conv1d(INPUTS, 8, 3, padding=1)
             self.second = nn.Conv1d(8, 8, 3, padding=1)
         self.eval()
