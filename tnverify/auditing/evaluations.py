@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tnverify.auditing.driving.evaluating import EvaluationAsker, driven_evaluation, method_of
 from tnverify.auditing.driving.making import Size, maker_of
 from tnverify.auditing.running import Asking, Ready, ask
+from tnverify.auditing.waived import on_witness, waiver_for
 from tnverify.subjects.spec import Unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tnverify.auditing.driving.evaluating import DrivenEvaluation
     from tnverify.auditing.driving.recognise import Found
     from tnverify.auditing.laws.declare import AuditLaw
     from tnverify.auditing.options import AuditOptions
     from tnverify.auditing.running import Told
+    from tnverify.engine.waivers import Waiver
 
 
 def audit_evaluation(
@@ -24,6 +29,7 @@ def audit_evaluation(
     laws: Sequence[AuditLaw],
     tell: Callable[[object], None],
     known: Sequence[Told],
+    waivers: Sequence[Waiver] = (),
 ) -> None:
     """Ask an evaluation the laws that are not known yet. Raises Unusable."""
     maker = maker_of(found.thing, Size(options.way or 5, options.shot, (8,)), found.parsed)
@@ -47,4 +53,16 @@ def audit_evaluation(
     for law in laws:
         if law.name not in done:
             tell(Asking(law.name))
-            tell(ask(law, asker)[0])
+            waiver = waiver_for(waivers, found.spec, law)
+            if waiver is None:
+                tell(ask(law, asker)[0])
+            else:
+                tell(on_witness(partial(_on_call, law, driven, options), waiver, law))
+
+
+def _on_call(
+    law: AuditLaw, driven: DrivenEvaluation, options: AuditOptions, number: int, seed: int
+) -> Told:
+    """What becomes of a law on one call, of another seed maybe."""
+    asker = EvaluationAsker(driven, replace(options, seed=seed, task=number))
+    return ask(law, asker)[0]

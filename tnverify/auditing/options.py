@@ -58,6 +58,8 @@ class AuditOptions:
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     waivers: Path | None = None
+    task: int | None = None
+    """The number of the one generated task that is asked; None for as many as the profile has."""
 
     @property
     def budget(self) -> AuditProfile:

@@ -14,11 +14,13 @@ import torch
 from tnverify.auditing.laws import LAWS
 from tnverify.auditing.running import Asking, Extent, Ready, Refused, Told, audit_here
 from tnverify.auditing.verdicts import audited, causes, subject_verdict
+from tnverify.catalogue import load_catalogue
 from tnverify.contract.claims import nearest
 from tnverify.contract.outcomes import SubjectRaised
 from tnverify.engine.capture import captured_output
 from tnverify.engine.results import LawVerdict, RunReport, SubjectReport
 from tnverify.engine.run import environment
+from tnverify.engine.waivers import read_waivers
 from tnverify.isolation.limits import Limits
 from tnverify.isolation.messages import MangledError, value_of
 from tnverify.isolation.processes import Process, methods
@@ -31,10 +33,13 @@ if TYPE_CHECKING:
     from tnverify.auditing.laws.declare import AuditLaw
     from tnverify.auditing.options import AuditOptions
     from tnverify.auditing.task import AuditTask
+    from tnverify.engine.waivers import Waiver
     from tnverify.isolation.inside import Channel
 
 RECOGNISING = 180.0
 """Seconds that finding out how a subject is called may take."""
+_PATIENCE, _TASKS_OF_A_LAW = 30.0, 300
+"""Seconds that a law may take in any case, and ordinary tasks that it may take beside."""
 _CRASHES = 5
 """Processes that a subject may end before no more laws are asked of it."""
 
@@ -93,6 +98,7 @@ def audit(
     live: Any = None,
     tasks: Sequence[AuditTask] = (),
     isolated: bool = True,
+    use_waivers: bool = True,
     on_law: Callable[[str], None] = lambda _law: None,
 ) -> RunReport:
     """Audit one subject: what `spec` names, or `live`, which it then only calls.
@@ -103,7 +109,8 @@ def audit(
     options.check()
     started, clock = dt.datetime.now(dt.UTC), time.perf_counter()
     laws = select(options.only, options.skip)
-    work = partial(_work, spec, live, options, tuple(tasks), laws)
+    waivers = read_waivers(options.waivers, load_catalogue()) if use_waivers else ()
+    work = partial(_work, spec, live, options, tuple(tasks), laws, waivers)
     heard, interrupted = _Heard(), False
     try:
         if isolated:
@@ -120,20 +127,23 @@ def audit(
         seed=options.seed,
         started_at=started.isoformat(timespec="seconds"),
         seconds=seconds,
-        subjects=(_report(spec, options, heard, seconds),),
+        subjects=(_report(spec, options, heard, seconds, given_tasks=bool(tasks)),),
         interrupted=interrupted,
         only=options.only,
         skip=options.skip,
     )
 
 
-def _report(spec: str, options: AuditOptions, heard: _Heard, seconds: float) -> SubjectReport:
+def _report(
+    spec: str, options: AuditOptions, heard: _Heard, seconds: float, *, given_tasks: bool
+) -> SubjectReport:
     if heard.refused is not None or heard.ready is None:
         why = heard.refused or "it was not reached"
         return SubjectReport(spec, "unusable", reason=why, seconds=seconds)
     verdicts = tuple(each.verdict for each in heard.told)
     verdict, reason = subject_verdict(verdicts)
     found = audited(heard.ready, heard.told, heard.extent, options)
+    given: dict[str, object] = {"given_tasks": True} if given_tasks else {}
     return SubjectReport(
         spec=spec,
         verdict=verdict,
@@ -147,13 +157,15 @@ def _report(spec: str, options: AuditOptions, heard: _Heard, seconds: float) -> 
         causes=causes(verdicts),
         notes=heard.ready.notes,
         seconds=seconds,
-        audit=replace(found, asked=_written(options)),
+        audit=replace(
+            found, asked=_written(options) | ({"given_tasks": True} if given_tasks else {})
+        ),
     )
 
 
 def _written(options: AuditOptions) -> dict[str, object]:
     """The options by which the audit is made again."""
-    left_out = ("only", "skip", "waivers", "profile", "seed")
+    left_out = ("only", "skip", "waivers", "profile", "seed", "task")
     found = {name: value for name, value in asdict(options).items() if name not in left_out}
     return {
         name: list(value) if isinstance(value, tuple) else value
@@ -168,6 +180,7 @@ def _work(
     options: AuditOptions,
     tasks: Sequence[AuditTask],
     laws: Sequence[AuditLaw],
+    waivers: Sequence[Waiver],
     known: Sequence[Told],
     tell: Callable[[object], None],
 ) -> None:
@@ -175,7 +188,7 @@ def _work(
     torch.set_num_threads(1)
     with captured_output():
         try:
-            audit_here(found_of(spec, live), options, tasks, laws, tell, known)
+            audit_here(found_of(spec, live), options, tasks, laws, tell, known, waivers)
         except Unusable as error:
             tell(Refused(str(error)))
         except SubjectRaised as error:
@@ -226,6 +239,10 @@ def _apart(
             return  # it died of finding out how far a leak goes: the laws are known
         (law,) = asked
         heard.told.append(Told(LawVerdict(law.facts, "broken", why, symptom="raised", examples=1)))
+    known = {each.verdict.law.name for each in heard.told}
+    why = f"not asked: the subject had ended, or held up, {_CRASHES} processes by then"
+    left = [law for law in select(options.only, options.skip) if law.name not in known]
+    heard.told += [Told(LawVerdict(law.facts, "inconclusive", why)) for law in left]
 
 
 def _tell_all(channel: Channel, work: Callable[..., None], known: Sequence[Told]) -> None:
@@ -249,7 +266,7 @@ def _listen(
                 heard.note(message)
                 if isinstance(message, Asking):
                     on_law(message.law)
-                limit = options.budget.seconds
+                limit = _law_seconds(heard, options)
                 deadline = time.monotonic() + limit
         except MangledError as error:
             return f"its answer could not be read: {error}"
@@ -258,6 +275,12 @@ def _listen(
         if time.monotonic() >= deadline:
             during = "a law" if heard.ready else "finding out how it is called"
             return f"{during} took longer than {limit:g} s"
+
+
+def _law_seconds(heard: _Heard, options: AuditOptions) -> float:
+    """What one law may take: enough for some hundred ordinary tasks."""
+    usual = 0.0 if heard.ready is None else heard.ready.seconds
+    return min(options.budget.seconds, _PATIENCE + _TASKS_OF_A_LAW * usual)
 
 
 def _no_law(name: str) -> Any:

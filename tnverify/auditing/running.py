@@ -6,11 +6,12 @@ import statistics
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from tnverify.auditing.asking import Asker, Readings
+from tnverify.auditing.asking import Asker, Pair, Readings
 from tnverify.auditing.driving.evaluating import NAMES, Call, method_of
 from tnverify.auditing.driving.making import parameters
 from tnverify.auditing.driving.outputs import NotRows
@@ -21,6 +22,7 @@ from tnverify.auditing.driving.recognise import (
     with_shots_that_work,
 )
 from tnverify.auditing.settling import Undecided, settle
+from tnverify.auditing.waived import on_witness, waiver_for
 from tnverify.auditing.where import entry
 from tnverify.auditing.worth import worth
 from tnverify.contract.draw import Draw
@@ -30,14 +32,17 @@ from tnverify.engine.results import Counterexample, Effect, LawVerdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tnverify.auditing.asking import Pair
     from tnverify.auditing.driving.evaluating import EvaluationAsker
     from tnverify.auditing.laws.declare import AuditLaw
     from tnverify.auditing.options import AuditOptions
     from tnverify.auditing.task import AuditTask
     from tnverify.contract.measured import Entry, Worth
+    from tnverify.engine.waivers import Waiver
 
     Tell = Callable[[object], None]
+
+_MOST_TRIED = 9
+"""Targets with which the fewest that leak are sought at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ class Ready:
     form: str
     how: str
     notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+    """What an ordinary task takes, by the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +97,35 @@ def audit_here(
     laws: Sequence[AuditLaw],
     tell: Tell,
     known: Sequence[Told] = (),
+    waivers: Sequence[Waiver] = (),
 ) -> None:
     """Recognise the subject and ask the laws that are not known yet. Raises Unusable."""
     if options.kind == "evaluation" or (options.kind is None and _evaluates(found)):
         from tnverify.auditing.evaluations import audit_evaluation
 
-        audit_evaluation(found, options, laws, tell, known)
+        audit_evaluation(found, options, laws, tell, known, waivers)
         return
     driven = with_shots_that_work(recognise(found, options, tasks), options)
-    made = tasks or [task_of(driven, options, n) for n in range(options.budget.tasks)]
+    numbers = range(options.budget.tasks) if options.task is None else (options.task,)
+    made = tasks or [task_of(driven, options, n) for n in numbers]
     asker = Asker(driven, options, made)
     form = driven.form
     notes = driven.notes + _notes(asker)
-    tell(Ready(driven.kind, form.name, f"{driven.maker.how}; {form.how}", notes))
+    how = f"{driven.maker.how}; {form.how}"
+    started = time.perf_counter()
+    asker.session().answer(made[0])
+    seconds = time.perf_counter() - started
+    tell(Ready(driven.kind, form.name, how, notes, seconds))
     done = {each.verdict.law.name for each in known}
     leaks: list[tuple[Pair, float]] = []
     for law in laws:
         if law.name in done:
             continue
         tell(Asking(law.name))
+        waiver = waiver_for(waivers, found.spec, law)
+        if waiver is not None:
+            tell(on_witness(partial(_on_task, law, asker), waiver, law))
+            continue
         told, readings = ask(law, asker)
         tell(told)
         leak = readings.leak
@@ -131,6 +148,15 @@ def _evaluates(found: Found) -> bool:
 
 FLOW = ("other_targets", "number_of_targets", "online", "batching")
 """Families of laws about what other targets may not do."""
+
+
+def _on_task(law: AuditLaw, asker: Asker, number: int, seed: int) -> Told:
+    """What becomes of a law on one task, of another seed maybe."""
+    options = replace(asker.options, seed=seed)
+    given = [each for each in asker.tasks if each.number == number]
+    same = asker.options.seed == seed and given
+    task = given[0] if same else task_of(asker.driven, options, number)
+    return ask(law, Asker(asker.driven, options, (task,)))[0]
 
 
 def _notes(asker: Asker) -> tuple[str, ...]:
@@ -292,21 +318,15 @@ def _extent(asker: Asker, leaks: Sequence[tuple[Pair, float]]) -> Extent:
 
 def _fewest(asker: Asker, pair: Pair) -> int | None:
     """The fewest targets of which one reads another; None where it is not found."""
-    if not pair.equal_shapes:
+    if not pair.equal_shapes or pair.task.targets.shape != pair.other.targets.shape:
         return None
-    kept, changed = pair.rows, None
-    mask = torch.ones(pair.task.count, dtype=torch.bool)
-    mask[kept] = False
-    changed = mask.nonzero().flatten()
-    from tnverify.auditing.asking import Pair as _Pair
-
-    for count in range(2, min(9, pair.task.count + 1)):
-        places = torch.cat([kept[:1], changed[: count - 1]])
-        if len(places) < count:
-            places = torch.cat([places, kept[1 : 1 + count - len(places)]])
-        small = _Pair(
-            pair.task.rows(places), pair.other.rows(places), torch.tensor([0]), torch.tensor([0])
-        )
+    differ = (pair.task.targets != pair.other.targets).flatten(1).any(1)
+    kept, changed = pair.rows, differ.nonzero().flatten()
+    order = torch.cat([kept[:1], changed, kept[1:]])
+    only = torch.tensor([0])
+    for count in range(2, min(_MOST_TRIED, len(order)) + 1):
+        places = order[:count]
+        small = Pair(pair.task.rows(places), pair.other.rows(places), only, only)
         try:
             if settle(asker, small).found == "reads":
                 return count

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 
 @click.command("list")
-@click.argument("what", required=False, metavar="[schemes|laws|adapters|profiles|faults]")
+@click.argument("what", required=False, metavar="[schemes|laws|adapters|audit|profiles|faults]")
 @color_option
 def command(what: str | None, *, no_color: bool) -> int:
-    """List the schemes, laws and adapters; or one of these; or the profiles or planted faults."""
+    """List the schemes, laws, adapters and laws of audits; or one of these; or the profiles or
+    planted faults."""
     if what is not None and what not in _LISTS:
         raise unknown("list", what, tuple(_LISTS))
     from rich.text import Text
@@ -27,7 +28,7 @@ def command(what: str | None, *, no_color: bool) -> int:
     from tnverify.report.terminal import console, show
 
     on = console(color=not no_color)
-    for number, name in enumerate((what,) if what else ("schemes", "laws", "adapters")):
+    for number, name in enumerate((what,) if what else ("schemes", "laws", "adapters", "audit")):
         if number:
             show([Text("")], on)
         show(_LISTS[name](on.width), on)
@@ -92,6 +93,23 @@ def _adapters(width: int) -> Iterator[Text]:
         yield Text(f"      {line}")
 
 
+def _audit(width: int) -> Iterator[Text]:
+    from tnverify.auditing.laws import LAWS
+    from tnverify.auditing.options import CLAIMS
+    from tnverify.report.listing import entry, title
+
+    yield from title("Claims of audits", "what `tnverify audit` can hold a subject to (--claims)")
+    for name, what in CLAIMS.items():
+        yield from entry(name, what, width)
+    yield from title("Laws of audits", f"{len(LAWS)} in all; `tnverify explain LAW` tells more")
+    for family in dict.fromkeys(law.family for law in LAWS):
+        yield from title(family, indent=2)
+        for law in LAWS:
+            if law.family == family:
+                should = " (should-level)" if law.level == "should" else ""
+                yield from entry(law.name, law.statement + should, width, indent=4)
+
+
 def _profiles(width: int) -> Iterator[Text]:
     from tnverify.engine.profiles import PROFILES
     from tnverify.power.measured import measured
@@ -124,6 +142,7 @@ def _faults(width: int) -> Iterator[Text]:
 
 
 _LISTS: dict[str, Callable[[int], Iterator[Text]]] = {
-    "schemes": _schemes, "laws": _laws, "adapters": _adapters, "profiles": _profiles,
+    "schemes": _schemes, "laws": _laws, "adapters": _adapters, "audit": _audit,
+    "profiles": _profiles,
     "faults": _faults,
 }  # fmt: skip

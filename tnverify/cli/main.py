@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = (
-    "verify", "audit", "identify", "show", "replay", "diff", "waive", "list", "explain", "power", "analyse",
-    "report",
+    "verify", "audit", "identify", "show", "replay", "diff", "waive", "list", "explain", "power",
+    "analyse", "report",
 )  # fmt: skip
 _MODULES = {"list": "listing"}
 """Modules that are not named as their command."""

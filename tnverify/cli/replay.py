@@ -32,7 +32,12 @@ def command(report: Path, law: str | None, *, no_color: bool) -> int:
     from tnverify.report.replays import replay_lines
     from tnverify.report.terminal import console, show
 
-    found = replay(run, law, cores())
+    if run.command == "audit":
+        from tnverify.auditing.replaying import replay as replay_audit
+
+        found = replay_audit(run, law)
+    else:
+        found = replay(run, law, cores())
     on = console(color=not no_color)
     show(replay_lines(found, on.width), on)
     return exit_code(found)

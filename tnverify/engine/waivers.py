@@ -65,8 +65,18 @@ def read_waivers(path: Path | None, catalogue: Catalogue) -> tuple[Waiver, ...]:
         raise WaiverError(f"{path}: waivers must be a list of tables: [[tool.tnverify.waivers]]")
     waivers = tuple(_waiver(table, path, n) for n, table in enumerate(tables, 1))
     for waiver in waivers:
-        catalogue.named(waiver.law)
+        _expect_known(waiver.law, catalogue)
     return waivers
+
+
+def _expect_known(name: str, catalogue: Catalogue) -> None:
+    """Raise CatalogueError for a law that neither layers nor audits are asked."""
+    if any(law.name == name for law in catalogue):
+        return
+    from tnverify.auditing.laws import LAWS  # only where a waiver is of none of a layer's laws
+
+    if not any(law.name == name for law in LAWS):
+        catalogue.named(name)
 
 
 def _waiver(table: Any, path: Path, number: int) -> Waiver:

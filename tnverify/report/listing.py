@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from tnverify.catalogue import Law
 from tnverify.report.layout import labelled, paragraph
 from tnverify.report.words import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tnverify.catalogue import Law
+    from tnverify.catalogue import LawFacts
     from tnverify.faults import Fault
 
 
@@ -28,7 +29,7 @@ def entry(name: str, what: str, width: int, *, indent: int = 2) -> Iterator[Text
 
 
 def law_lines(
-    law: Law, faults: Sequence[Fault], width: int, alone: Sequence[str] = ()
+    law: LawFacts, faults: Sequence[Fault], width: int, alone: Sequence[str] = ()
 ) -> Iterator[Text]:
     """A law explained: its statement and declaration, and known-bad layers that it catches;
     `alone` names those that no other law does."""
@@ -40,7 +41,8 @@ def law_lines(
         for part in rest.strip().split("\n\n"):
             yield from paragraph(" ".join(part.split()), width, indent=2)
     yield Text("")
-    must = "a layer that fails it violates its claims"
+    what = "layer" if isinstance(law, Law) else "subject"
+    must = f"a {what} that fails it violates its claims"
     should = "it is shown, but does not decide the verdict"
     exact, rounded = "equal bit for bit", "equal within a derived rounding bound"
     if law.why:
@@ -51,9 +53,9 @@ def law_lines(
     yield from labelled("level", f"{law.level}: {must if law.level == 'must' else should}", width)
     yield from labelled("kind", f"{law.kind}: {exact if law.kind == 'exact' else rounded}", width)
     yield from labelled("source", law.source, width)
-    if law.needs:
+    if isinstance(law, Law) and law.needs:
         yield from labelled("needs", f"a handle on {joined(law.needs)}", width)
-    if law.thorough_only:
+    if isinstance(law, Law) and law.thorough_only:
         yield from labelled("profile", "checked in the profile thorough alone", width)
     for position, fault in enumerate(faults):
         label = "catches" if position == 0 else ""

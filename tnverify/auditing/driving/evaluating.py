@@ -145,7 +145,7 @@ class EvaluationAsker:
         self.whole = Call(tuple(range(count)), max(1, min(8, count)))
         self.tasks = tuple(
             Call(self.whole.order, self.whole.batch_size, number=number)
-            for number in range(options.budget.tasks)
+            for number in (range(options.budget.tasks) if options.task is None else (options.task,))
         )
         self._kept: dict[tuple[Any, ...], Tensor] = {}
 
