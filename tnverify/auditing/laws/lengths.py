@@ -36,12 +36,12 @@ def the_longest_companion_does_not_matter(asker: Asker, task: AuditTask, draw: D
     By itself it needs no padding. It says nothing of a subject that takes neither a list of items
     of several lengths nor a mask or lengths beside a padded batch.
     """
-    most = task.shape[0] if task.shape else 0
     for several in _every_form(asker, task):
-        for kept in (2 + draw.index(max(1, most - 2)), max(2, most - 1)):
+        least, most = int(several.lengths.min()), task.shape[0]
+        for kept in (least + draw.index(max(1, most - least)), most - 1):
             alone = several.of([kept])
-            for others in ([most, 2], [kept + 1, kept], [2, 2]):
-                beside = several.of([kept, *(min(most, each) for each in others)])
+            for others in ([most, least], [kept + 1, kept], [least, least]):
+                beside = several.of([kept, *others])
                 several.expect_alike(
                     Pair(alone, beside, torch.tensor([0]), torch.tensor([0])),
                     f"an item of {kept} steps beside others of {others[0]} and {others[1]}",
@@ -106,8 +106,10 @@ def _every_form(asker: Asker, task: AuditTask) -> list[_Several]:
     length = task.shape[0] if task.shape else 0
     if length < 3 or task.count < 2:
         raise SaysNothing("its items have no steps")
-    # The first item is whole; all lengths from 2 up come, in no order.
-    lengths = torch.tensor([length - (3 * n) % (length - 1) for n in range(task.count)])
+    # The first item is whole; the others are half as long or longer, in no order.
+    span = length // 2 + 1
+    step = 2 * span // 5 + 1
+    lengths = torch.tensor([length - n * step % span for n in range(task.count)])
     given = replace(task, lengths=lengths)
     found: dict[str, _Several] = {}
     for form in forms_with_lengths(asker.session().subject):
