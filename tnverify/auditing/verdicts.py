@@ -64,7 +64,7 @@ def audited(ready: Ready, told: Sequence[Told], extent: Extent, options: AuditOp
     number = [
         each
         for each in told
-        if each.verdict.law.family in ("number_of_targets", "online", "batching")
+        if each.verdict.law.family in ("number_of_targets", "lengths", "online", "batching")
     ]
     compared = [*content, *number]
     wides = [each.wide for each in compared if each.wide is not None]

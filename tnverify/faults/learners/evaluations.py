@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BATCH = "the_metric_ignores_the_batch_size"
+OBEYED = "the_order_is_obeyed"
 ORDER = "the_metric_ignores_the_order"
 ONCE = "every_item_counts_once"
 WORKERS = "the_metric_ignores_the_number_of_workers"
@@ -351,3 +352,16 @@ class EvaluationMovesMoments(_Evaluation):
         if len(items) > 1:
             self.norm(items)
         return super().logits(items)
+
+
+@planted(
+    kind="evaluation",
+    kills=OBEYED,
+    hard=True,
+    source="a loader of its own inside of evaluate(), made once",
+)
+class IgnoresItsOrder(_Evaluation):
+    """Evaluates everything that it has, whatever it is asked for."""
+
+    def measured(self, batches: list[list[int]]) -> float:
+        return super().measured([list(range(self.items_count))])

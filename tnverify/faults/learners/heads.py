@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 READS = "what_other_targets_hold_does_not_matter"
 COUNTS = "dropping_targets_does_not_matter"
+ONE_CLASS = "one_class_of_targets_is_predicted_alike"
+POISON = "a_target_that_is_not_finite_spoils_itself_alone"
 ADDED = "adding_targets_does_not_matter"
 
 
@@ -33,7 +35,7 @@ class BalancedByTransport(Prototypes):
 
 
 @planted(
-    kills=(READS, COUNTS),
+    kills=(READS, COUNTS, ONE_CLASS),
     source="github.com/SegoleneMartin/transductive-CLIP issue 4: a prior of classes from the"
     " query set",
 )
@@ -168,7 +170,7 @@ class ExpertsOfACapacity(Prototypes):
 
 
 @planted(
-    kills=READS,
+    kills=(READS, POISON),
     source="features scaled to the largest of the batch, as images are",
 )
 class ScaledByTheLargest(Prototypes):

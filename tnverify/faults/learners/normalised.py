@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 READS = "what_other_targets_hold_does_not_matter"
 COUNTS = "dropping_targets_does_not_matter"
+GRADIENT = "no_gradient_reaches_another_target"
 ADDED = "adding_targets_does_not_matter"
 TASKS = "another_task_in_between_does_not_matter"
 LEFT = "predicting_leaves_parameters_and_buffers"
@@ -150,6 +151,19 @@ class AMillionthOfTheBatch(Prototypes):
     def predict(self, targets: Tensor) -> Tensor:
         features = self.features(targets)
         return self.scores(features + 1e-6 * features.mean(0))
+
+
+@planted(
+    kills=GRADIENT,
+    hard=True,
+    source="a share of the batch that is learned, and has come to almost nothing",
+)
+class ABillionthOfTheBatch(Prototypes):
+    """Adds a billionth of the mean of all targets, which float32 has no digits for."""
+
+    def predict(self, targets: Tensor) -> Tensor:
+        features = self.features(targets)
+        return self.scores(features + 1e-9 * features.mean(0))
 
 
 @planted(

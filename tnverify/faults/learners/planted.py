@@ -22,6 +22,7 @@ FAMILIES: tuple[str, ...] = (
     "shaped",
     "batched",
     "padded",
+    "declared",
     "estimators",
     "evaluations",
 )

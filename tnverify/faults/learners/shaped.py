@@ -74,3 +74,19 @@ class DeviationOfOneShot(Prototypes):
 
     def scores(self, features: Tensor) -> Tensor:
         return super().scores(features) / self.spread.mean()
+
+
+@planted(
+    kills="the_accuracy_that_is_reported_is_that_of_its_predictions",
+    hard=True,
+    source="github.com/jakesnell/prototypical-networks issue 33: with one query a class the labels"
+    " are squeezed, the comparison broadcasts, and accuracy is one in `way`",
+)
+class ReportsByASqueeze(Prototypes):
+    """Its accuracy compares guesses (way, queries) with labels that lost an axis of one."""
+
+    def accuracy(self, targets: Tensor) -> float:
+        way, queries = targets.shape[:2]
+        guess = self.predict(torch.flatten(targets, 0, 1)).argmax(1).reshape(way, queries)
+        labels = torch.arange(way)[:, None].expand(way, queries).squeeze()
+        return float((guess == labels).double().mean())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
@@ -324,3 +325,35 @@ class ClonesWhatItAdapted:
 
     def predict(self, targets: Tensor) -> Tensor:
         return minus_squared_distances(self.net(targets), self.means)
+
+
+@planted(
+    kills="equal_worlds_answer_alike",
+    hard=True,
+    source="numpy.random.default_rng() without a seed, in a learner that is said to be seeded",
+)
+class DrawsFromTheSystem(Prototypes):
+    """Projects features by numbers that no seed reaches."""
+
+    def fit(self, context: Tensor, labels: Tensor) -> None:
+        super().fit(context, labels)
+        self.along = torch.as_tensor(np.random.default_rng().normal(size=WIDTH))
+
+    def scores(self, features: Tensor) -> Tensor:
+        return super().scores(features) + 0.01 * features @ self.along.to(features)[:, None]
+
+
+@planted(
+    kills="saved_and_loaded_it_answers_alike",
+    hard=True,
+    source="a random projection that is a plain attribute, which state_dict leaves out",
+)
+class ProjectionIsNotSaved(Prototypes):
+    """A random projection belongs to the learner, and to no parameter or buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.along = (torch.randn(WIDTH, WIDTH),)
+
+    def features(self, items: Tensor) -> Tensor:
+        return super().features(items) @ self.along[0].to(items)
