@@ -12,7 +12,8 @@ from tnverify.auditing.run import audit
 
 _PATH = Path(__file__).with_name("learners.py")
 _SPEC = importlib.util.spec_from_file_location("audited_learners", _PATH)
-assert _SPEC is not None and _SPEC.loader is not None
+assert _SPEC is not None
+assert _SPEC.loader is not None
 learners = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(learners)
 
