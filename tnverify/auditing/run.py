@@ -157,9 +157,7 @@ def _report(
         causes=causes(verdicts),
         notes=heard.ready.notes,
         seconds=seconds,
-        audit=replace(
-            found, asked=_written(options) | ({"given_tasks": True} if given_tasks else {})
-        ),
+        audit=replace(found, asked=_written(options) | given),
     )
 
 
@@ -274,7 +272,7 @@ def _listen(
             return process.how_it_died()
         if time.monotonic() >= deadline:
             during = "a law" if heard.ready else "finding out how it is called"
-            return f"{during} took longer than {limit:g} s"
+            return f"{during} took longer than {limit:.0f} s"
 
 
 def _law_seconds(heard: _Heard, options: AuditOptions) -> float:
