@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _SHOTS = (1, 5, 2, 3)
 _TARGETS = (10, 15, 7, 12, 9)
 """Targets of a task: odd counts, and such as are no multiple of the way, are among them."""
+_FEW = 64
 _NOISE = 0.35
 """The spread of the items of a class, where patterns have a spread of about one."""
 
@@ -77,7 +78,10 @@ def _shifted(draws: np.random.Generator, image: NDArray[np.float64]) -> NDArray[
 def _patterns(draws: np.random.Generator, way: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
     if len(shape) == 3:
         return np.stack([_glyph(draws, shape) for _ in range(way)])
-    return draws.standard_normal((way, *shape))
+    count = int(np.prod(shape))
+    # In many dimensions classes lie so far apart that nothing makes a learner err.
+    size = 1.0 if count <= _FEW else 3 * _NOISE / count**0.5
+    return size * draws.standard_normal((way, *shape))
 
 
 def _glyph(draws: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:

@@ -124,8 +124,12 @@ def _differ(first: Tensor, second: Tensor, pair: Pair) -> bool:
 
 def _told(call: _Call) -> Entry:
     kind = type(call.module)
-    norm = isinstance(call.module, _NORMS) or "norm" in kind.__name__.lower()
+    norm = isinstance(call.module, _NORMS) or any(map(_named_as_norm, kind.__mro__))
     return Entry(call.path, kind.__name__, call.training, _remedy(call, norm=norm), norm=norm)
+
+
+def _named_as_norm(kind: type) -> bool:
+    return "norm" in kind.__name__.lower() or kind.__name__.endswith("BN")
 
 
 def _remedy(call: _Call, *, norm: bool) -> str:
@@ -143,7 +147,14 @@ def _remedy(call: _Call, *, norm: bool) -> str:
             " TaskNorm does, or with moments of each item."
         )
     if norm:
-        return "Normalise by the context or by each item alone, never by the batch."
+        spec = f"{type(module).__module__}:{type(module).__qualname__}"
+        told = f" `tnverify identify {spec}` shows whom the layer reads." if _is_found(spec) else ""
+        return f"Normalise by the context or by each item alone, never by the batch.{told}"
     if isinstance(module, nn.MultiheadAttention | nn.TransformerEncoderLayer):
         return "Mask attention so that a target attends to the context and to itself alone."
     return "Look in its forward for what is computed over the first dimension."
+
+
+def _is_found(spec: str) -> bool:
+    """Whether the class can be named on the command line: not one of a test file or a notebook."""
+    return "<" not in spec and "__main__" not in spec

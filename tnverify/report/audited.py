@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from tnverify.contract.measured import Audited, Entry, Worth
     from tnverify.engine.results import SubjectReport
 
+_FEWEST = 4
+"""Tasks from which on an interval says something."""
+
 VERDICTS = {
     "bit_equal": "Inductive: bit-equal.",
     "rounding": "Inductive up to rounding.",
@@ -101,7 +104,7 @@ def _lost(worth: Worth | None) -> str:
             f"Evaluated one item at a time, accuracy on these tasks stays at {worth.alone:.0f} %."
         )
     interval = f"{worth.lost:+.0f} points together, 95 %: {worth.low:+.0f} to {worth.high:+.0f}"
-    interval = f" ({interval}, {worth.tasks} tasks)" if worth.tasks > 1 else ""
+    interval = f" ({interval}, {worth.tasks} tasks)" if worth.tasks >= _FEWEST else ""
     return (
         f"Evaluated one item at a time, accuracy on these tasks {how} from {worth.together:.0f} %"
         f" to {worth.alone:.0f} %{interval}; by class it is {worth.by_class:.0f} %."

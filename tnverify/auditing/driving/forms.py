@@ -29,6 +29,8 @@ PREDICT = (
     "infer", "predict_step", "transform", "normalize", "forward", "__call__",
 )  # fmt: skip
 """Methods that predict targets, those that say most first."""
+ONE_CALL = ("__call__", "forward", "predict", "loss", "accuracy", "meta_test", "evaluate_task")
+"""Methods that may take context, labels and targets together."""
 ENCODE = ("encode", "embed", "predict_proba", "decision_function", "predict", "transform",
           "forward", "__call__")  # fmt: skip
 """Methods of predictors without a context."""
@@ -62,7 +64,7 @@ def learner_forms(subject: Any) -> Iterator[Form]:
             if _has(subject, fit):
                 ways: list[str | None] = [name for name in PREDICT if _has(subject, name)]
                 yield from (_two_calls(fit, name, tables=tables) for name in ways or [None])
-        for name in ("__call__", "forward", "predict", "loss"):
+        for name in ONE_CALL:
             if _has(subject, name) and _takes_context(_method(subject, name)):
                 yield _one_call(name, tables=tables)
         if callable(subject) and _is_concatenated(_method(subject, "__call__")):
@@ -87,8 +89,9 @@ def looks_like_learner(subject: Any) -> bool:
         return True
     if _has(subject, "clone") and _has(subject, "adapt"):
         return True
-    call = _method(subject, "__call__") if callable(subject) else None
-    return call is not None and (_takes_context(call) or _is_concatenated(call))
+    if any(_has(subject, name) and _takes_context(_method(subject, name)) for name in ONE_CALL):
+        return True
+    return callable(subject) and _is_concatenated(_method(subject, "__call__"))
 
 
 def _has(subject: Any, name: str) -> bool:

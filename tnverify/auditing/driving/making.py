@@ -50,7 +50,9 @@ class Maker:
 
 @functools.cache
 def _has_accelerator() -> bool:
-    return torch.cuda.is_available() or torch.backends.mps.is_available() or torch.xpu.is_available()
+    return (
+        torch.cuda.is_available() or torch.backends.mps.is_available() or torch.xpu.is_available()
+    )
 
 
 def seed_all(seed: int) -> None:

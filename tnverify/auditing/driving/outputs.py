@@ -17,6 +17,10 @@ _NAMES = ("logits", "scores", "probabilities", "probs", "predictions", "pred", "
 """Entries of a mapping that are taken for the prediction, the likeliest first."""
 
 
+ROWLESS = "an answer to "
+"""How what is said of an answer without a row a target begins."""
+
+
 class NotRows(Exception):  # noqa: N818 - named for what it says of an answer
     """An answer without a row a target; the message says what came."""
 
@@ -25,11 +29,11 @@ def rows_of(answer: Any, count: int) -> Tensor:
     """Return the answer as a tensor of (count, ...). Raises NotRows where it has no such rows."""
     found = _tensor(answer, count)
     if found is None:
-        raise NotRows(f"an answer to {count} targets that is {described(answer)}")
+        raise NotRows(f"{ROWLESS}{count} targets that is {described(answer)}")
     if found.dim() == 0 or len(found) != count:
         if found.dim() > 1 and found.shape[0] == 1 and found.shape[1] == count:
             return found[0]  # a batch of one task
-        raise NotRows(f"an answer to {count} targets of shape {_shape(found)}")
+        raise NotRows(f"{ROWLESS}{count} targets of shape {_shape(found)}")
     return found
 
 

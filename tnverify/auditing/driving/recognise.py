@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from tnverify.auditing.driving.capturing import captured
 from tnverify.auditing.driving.driven import Driven, Kind
 from tnverify.auditing.driving.forms import (
     Form,
@@ -15,7 +16,7 @@ from tnverify.auditing.driving.forms import (
     predictor_forms,
 )
 from tnverify.auditing.driving.making import Size, maker_of
-from tnverify.auditing.driving.outputs import NotRows
+from tnverify.auditing.driving.outputs import ROWLESS, NotRows
 from tnverify.auditing.driving.sizes import USUAL, WAYS, of_error, of_layers
 from tnverify.auditing.tasks import generated
 from tnverify.contract.outcomes import SubjectRaised
@@ -87,6 +88,9 @@ class _Search:
             labels = hands_target_labels(subject, form)
             driven = Driven(self.found.spec, kind, maker, form, size, (), labels)
             why = _why_not(driven, _trial(driven, self.options, self.tasks))
+            if why is not None and not form.apart and why.startswith(ROWLESS):
+                driven = replace(driven, form=captured(form))
+                why = _why_not(driven, _trial(driven, self.options, self.tasks))
             if why is None:
                 return driven
             self.failures.append((2, f"{form.how}: {why}"))

@@ -11,6 +11,7 @@ from tnverify.auditing.laws import (
     missing,
     number,
     other_targets,
+    pushed,
     reported,
     state,
     surroundings,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 LAWS: tuple[AuditLaw, ...] = (
     *other_targets.LAWS,
+    *pushed.LAWS,
     *missing.LAWS,
     *number.LAWS,
     *lengths.LAWS,
