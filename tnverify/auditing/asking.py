@@ -147,6 +147,13 @@ class Asker:
         return same_bits(first, second)
 
     @cached_property
+    def draws_while_fitting(self) -> bool:
+        """Whether its predictions depend on the random numbers that are drawn for a context."""
+        task = self.tasks[0]
+        other = self.session().fit(task, seed=self.options.seed + 1000)
+        return not same_bits(self.answer(task), other.predict(task)) or self.draws_while_predicting
+
+    @cached_property
     def draws_while_predicting(self) -> bool:
         """Whether its predictions depend on the random numbers that are drawn for them."""
         task = self.tasks[0]

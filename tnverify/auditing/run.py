@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import wait
@@ -27,7 +28,7 @@ from tnverify.isolation.processes import Process, methods
 from tnverify.subjects.spec import Unusable, parse_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tnverify.auditing.driving.recognise import Found
     from tnverify.auditing.laws.declare import AuditLaw
@@ -184,13 +185,26 @@ def _work(
 ) -> None:
     """Find the subject and audit it; what keeps it from being audited is told."""
     torch.set_num_threads(1)
-    with captured_output():
+    with captured_output(), _one_thread_each():
         try:
             audit_here(found_of(spec, live), options, tasks, laws, tell, known, waivers)
         except Unusable as error:
             tell(Refused(str(error)))
         except SubjectRaised as error:
             tell(Refused(f"it answers no ordinary task: {error}"))
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """One thread for what NumPy and scikit-learn compute with, where that can be set: sums change
+    with their number."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        yield
+        return
+    with threadpool_limits(1):
+        yield
 
 
 def found_of(spec: str, live: Any = None) -> Found:

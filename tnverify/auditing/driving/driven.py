@@ -71,12 +71,13 @@ class Session:
         """What calls changed of torch's modes, in words; each was put back after its call."""
         self._task: AuditTask | None = None
 
-    def fit(self, task: AuditTask, *, reseed: bool = True) -> Session:
-        """Show the context of a task; without `reseed` no seed is set."""
+    def fit(self, task: AuditTask, *, reseed: bool = True, seed: int | None = None) -> Session:
+        """Show the context of a task; without `reseed` no seed is set,
+        `seed` is another one."""
         self._task = self._given(task)
         with self._calling("fit"):
             if reseed:
-                seed_all(self.seed + _FIT)
+                seed_all((self.seed if seed is None else seed) + _FIT)
             self.state = self.driven.form.condition(self.subject, self._task)
         return self
 

@@ -136,7 +136,7 @@ def _filled(method: Any, values: list[tuple[str, Any]], task: AuditTask) -> list
     value with what it is. None where one is left that nothing is known of."""
     left = dict(values)
     given: list[Any] = []
-    for name in required(method) or [kind for kind, _ in values]:
+    for name in _names(method, values):
         kind = _kind(name, left)
         if kind is not None:
             given.append(left.pop(kind))
@@ -149,6 +149,20 @@ def _filled(method: Any, values: list[tuple[str, Any]], task: AuditTask) -> list
         else:
             return None
     return given
+
+
+def _names(method: Any, values: list[tuple[str, Any]]) -> list[str]:
+    """The arguments to fill: those without a default, and those beside them that are named as one
+    of the values is, such as `y=None`."""
+    needed = required(method)
+    if not needed:
+        return [kind for kind, _ in values]
+    beside = [
+        name
+        for name in parameters(method)
+        if name not in needed and (words.is_labels(name) or words.is_targets(name))
+    ]
+    return [*needed, *beside[: max(0, len(values) - len(needed))]]
 
 
 def _kind(name: str, left: dict[str, Any]) -> str | None:

@@ -145,6 +145,8 @@ def _sizes(found: Found, options: AuditOptions, tasks: Sequence[AuditTask]) -> I
     for way in (options.way,) if options.way else WAYS:
         for shape in dict.fromkeys(shapes):
             yield Size(way, options.shot, shape)
+            if options.shot is None and shape in shapes[:2]:
+                yield Size(way, 5, shape)
 
 
 def _hinted(found: Found) -> tuple[tuple[int, ...], ...]:
