@@ -39,10 +39,10 @@ def hears_ctrl_c() -> Iterator[None]:
 
 @pytest.fixture
 def few_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the profile quick ask four tasks a law, for what does not depend on how many."""
+    """Have the profile quick ask three tasks a law, for what does not depend on how many."""
     from tnverify.engine.profiles import PROFILES
 
-    monkeypatch.setitem(PROFILES, "quick", replace(PROFILES["quick"], tasks=4, corpus=8))
+    monkeypatch.setitem(PROFILES, "quick", replace(PROFILES["quick"], tasks=3, corpus=6))
 
 
 @pytest.fixture

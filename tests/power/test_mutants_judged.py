@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 QUICK = PROFILES["quick"]
-FEW = Profile("few", tasks=6, corpus=8, native_every=3)
+FEW = Profile("few", tasks=4, corpus=6, native_every=3)
 """A smaller budget, for what does not depend on how many tasks are asked."""
-FEWER = replace(PROFILES["thorough"], corpus=100)
+FEWER = replace(PROFILES["thorough"], corpus=60)
 """Of the largest profile no more: mutants that are equivalent are compared on all of its plans."""
 LAYER = '''\
 import os

@@ -76,6 +76,7 @@ def test_the_same_records_give_the_same_page(small: Request, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.usefixtures("figures_stay_empty")
 def test_what_is_missing_is_told_and_the_rest_shown(
     name: str, small: Request, tmp_path: Path
 ) -> None:
@@ -86,6 +87,7 @@ def test_what_is_missing_is_told_and_the_rest_shown(
 
 
 @pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.usefixtures("figures_stay_empty")
 def test_no_record_at_all_is_a_page_that_says_so(name: str, small: Request, tmp_path: Path) -> None:
     lay_out(name, small, tmp_path, every=10_000)
     for path in (tmp_path / "records").iterdir():
