@@ -84,6 +84,13 @@ class Extent:
 
 
 @dataclass(frozen=True, slots=True)
+class Broke:
+    """The traceback of a fault of the audit's own."""
+
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Why the subject cannot be audited."""
 
