@@ -229,8 +229,7 @@ class EncodesTexts:
 
     def encode(self, sentences):
         assert all(isinstance(each, str) for each in sentences)
-        torch.manual_seed(1)
-        table = torch.randn(31, 4)
+        table = torch.randn(31, 4, generator=torch.Generator().manual_seed(1))
         places = [[sum(map(ord, word)) % 31 for word in each.split()] for each in sentences]
         return [table[place].mean(0).tolist() for place in places]
 
@@ -269,5 +268,5 @@ class TakesMany(Nearest):
 class LabelsOptional(Nearest):
     """Names its labels `y`, with a default."""
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None):  # noqa: N803 - as scikit-learn names it
         super().fit(X, y)
