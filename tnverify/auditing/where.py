@@ -136,15 +136,15 @@ def _remedy(call: _Call, *, norm: bool) -> str:
     """What to change, for this kind of module."""
     module = call.module
     batch = isinstance(module, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001 - as above
-    if batch and call.training:
-        return (
-            "Call eval() before predicting, and have its moments estimated in training or from the"
-            " context."
-        )
     if batch and getattr(module, "running_mean", None) is None:
         return (
             "It has no running moments (track_running_stats=False): normalise by the context, as"
             " TaskNorm does, or with moments of each item."
+        )
+    if batch and call.training:
+        return (
+            "Call eval() before predicting, and have its moments estimated in training or from the"
+            " context."
         )
     if norm:
         spec = f"{type(module).__module__}:{type(module).__qualname__}"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 READS = "what_other_targets_hold_does_not_matter"
 COUNTS = "dropping_targets_does_not_matter"
+SURE = "confident_targets_leave_others_alone"
 ONE_CLASS = "one_class_of_targets_is_predicted_alike"
 POISON = "a_target_that_is_not_finite_spoils_itself_alone"
 ADDED = "adding_targets_does_not_matter"
@@ -108,7 +109,7 @@ class PropagatesOverAGraph(Prototypes):
 
 
 @planted(
-    kills=READS,
+    kills=(READS, SURE),
     hard=True,
     source="pseudo-labels, taken from predictions that are sure enough",
 )
