@@ -276,7 +276,6 @@ class _Record:
             law,
             "broken" if violation.symptom == "raised" else "violated",
             str(violation),
-            lane="native",
             examples=self.counted,
             to_detection=self.detected,
             seconds=seconds,
