@@ -86,7 +86,7 @@ EXPECTED = (
         " says", fails=(READS,),
     ),
     higher("with_group_norm", CONFORMS, "rounding", "group norm reads one item"),
-    processes("conditional", CONFORMS, "rounding", "one code of the context, targets by themselves"),
+    processes("conditional", CONFORMS, "rounding", "one code of the context, targets apart"),
     processes(
         "convolutional", VIOLATES, "reads",
         "the grid that it is computed on spans context and targets", fails=(READS,),

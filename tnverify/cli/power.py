@@ -88,6 +88,12 @@ _PATH = click.Path(path_type=Path)
     help="Instead: verify sound layers of many formulations, of which no law may complain.",
 )
 @click.option(
+    "--audits",
+    is_flag=True,
+    help="Instead: planted and sound learners, predictors and evaluations before the laws of"
+    " `tnverify audit`.",
+)
+@click.option(
     "--refresh",
     is_flag=True,
     help="Keep the score in the package, where reports quote it (for developers).",
@@ -110,6 +116,7 @@ def command(
     json_file: Path | None,
     figure: Path | None,
     sound: bool,
+    audits: bool,
     refresh: bool,
     no_color: bool,
     **sizes: Any,
@@ -123,7 +130,8 @@ def command(
     """
     _check_outputs(json_file, figure, matrix=matrix is not False)
     if spec is not None:
-        _refuse({"--sound": sound}, "verifies layers of its own: leave it out where SPEC is given")
+        own = {"--sound": sound, "--audits": audits}
+        _refuse(own, "verifies layers of its own: leave it out where SPEC is given")
         planted = {"--family": families, "--seeds": seeds > 1, "--refresh": refresh}
         _refuse(planted, "is about planted faults: leave it out where SPEC is given")
         from tnverify.cli.power_layer import survey_layer
@@ -144,6 +152,21 @@ def command(
     layer = {"--claims": claims, "--adapter": adapter, "--handle": handles, "--setup": setup}
     _refuse(layer, "says how a layer is to be held to the laws: name the layer too")
     matrix = matrix is not False
+    if audits:
+        layers = {"--family": families, "--figure": figure, "--refresh": refresh, "--sound": sound}
+        _refuse(layers, "is about layers: leave it out where --audits is asked")
+        from tnverify.cli.power_audits import survey_audits
+
+        good, written = survey_audits(
+            profile,
+            range(seed, seed + seeds),
+            every=matrix,
+            jobs=jobs,
+            json_file=json_file,
+            tried=_tried,
+            no_color=no_color,
+        )
+        return 1 if not good else 0 if written else BAD_INPUT
     if sound:
         planted = {"--family": families, "--figure": figure, "--refresh": refresh}
         _refuse(planted, "is about planted faults: leave it out where --sound is asked")

@@ -2,28 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
-
 import torch
+import torchvision_here  # noqa: F401 - before easyfsl imports torchvision
+from easyfsl import methods
 from torch import nn
-
-
-def _import_torchvision() -> None:
-    """Import torchvision, which easyfsl wants for a ResNet, also where its kernels were built for
-    another torch: none of them is used."""
-    kept = torch.library.register_fake
-    torch.library.register_fake = lambda *_, **__: lambda function: function  # type: ignore[assignment]  # a stand-in
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import torchvision  # noqa: F401 - imported for what it registers
-    finally:
-        torch.library.register_fake = kept
-
-
-_import_torchvision()
-
-from easyfsl import methods  # noqa: E402 - torchvision first
 
 
 def backbone() -> nn.Module:

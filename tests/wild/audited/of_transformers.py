@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+import torchvision_here  # noqa: F401 - before transformers imports torchvision
 from torch import nn
 from transformers import Wav2Vec2Config, Wav2Vec2Model
 
@@ -32,7 +33,7 @@ class Embedder(nn.Module):
         if attention_mask is None:
             attention_mask = torch.ones(waveforms.shape, dtype=torch.bool)
         found = self.model(waveforms, attention_mask=attention_mask.long()).last_hidden_state
-        lengths = self.model._get_feat_extract_output_lengths(attention_mask.sum(1))  # noqa: SLF001 - there is no other name for it
+        lengths = self.model._get_feat_extract_output_lengths(attention_mask.sum(1))
         real = (torch.arange(found.shape[1]) < lengths[:, None])[..., None].to(found.dtype)
         mean: Tensor = (found * real).sum(1) / real.sum(1)
         return mean
