@@ -33,6 +33,13 @@ EXTENSIONS: frozenset[str] = frozenset(
 """Endings, in lower case, of files that are taken for images; others are passed over."""
 
 
+BLANK = "images of one value"
+"""The note on images that show nothing: a fault of the files, or of how they are read."""
+
+_READING = 2
+"""To be raised where the same file is read as other pixels: what was decoded before is not used."""
+
+
 @dataclass(frozen=True)
 class ClassOfFiles:
     """A class as it lies on disk. `quarter_turns` rotates its images counter-clockwise."""
@@ -72,19 +79,30 @@ def collected(
 
     def fill(allocate: Allocate) -> Mapping[str, object]:
         values = allocate((len(files), wanted.channels, wanted.side, wanted.side))
+        blank: list[Path] = []
         for i, (file, turn) in enumerate(zip(files, turns, strict=True)):
             pixels = decoded(file, str(file), side=wanted.side, channels=wanted.channels)
             if turn:
                 pixels = np.rot90(pixels, turn, axes=(1, 2))
             values[i] = 255 - pixels if wanted.inverted else pixels
+            if pixels.min() == pixels.max():
+                blank.append(file)
             if progress is not None:
                 progress(i + 1, len(files))
-        return {}
+        return _noted(blank, root)
 
     entry = stored(name, _key(root, ordered, wanted), fill)
     found = [ClassOfImages(c.split, c.name, len(c.files), c.group) for c in ordered]
     notes: dict[str, str | int] = {"source": str(root), "images": len(files)}
+    notes |= {name: str(said) for name, said in entry.notes.items()}
     return assembled(name, found, ArrayImages(entry.values), entry.digest, notes)
+
+
+def _noted(blank: Sequence[Path], root: Path) -> Mapping[str, object]:
+    """What is said of images that show nothing: how many, and the first, by which to find them."""
+    if not blank:
+        return {}
+    return {BLANK: f"{len(blank)}, such as {os.path.relpath(blank[0], root)}"}
 
 
 def images_in(folder: Path) -> tuple[Path, ...]:
@@ -143,4 +161,4 @@ def _key(root: Path, classes: Sequence[ClassOfFiles], wanted: Format) -> str:
             files.append((os.path.relpath(file, root), status.st_size, status.st_mtime_ns))
         described.append((c.split, c.name, c.group, c.quarter_turns, files))
     look = (wanted.side, wanted.channels, wanted.inverted)
-    return key_of(str(root.resolve()), described, look, PIL.__version__)
+    return key_of(str(root.resolve()), described, look, PIL.__version__, _READING)

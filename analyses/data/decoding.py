@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from .errors import DataError
 
@@ -39,7 +39,8 @@ def decoded(source: Path | bytes, named: str, *, side: int, channels: int) -> ND
     """An image as an array (channels, side, side) of bytes.
 
     `source` is a file or its content, `named` what a `DataError` calls it. One channel is grey,
-    three are red, green and blue; transparency is dropped. An image that is not square is
+    three are red, green and blue. What is transparent is white, as on paper, and an image is
+    turned as its camera noted (EXIF). An image that is not square is
     squeezed into a square, as Meta-Dataset does it; pixels are averaged over their area where
     the image shrinks (Pillow's bilinear filter).
     """
@@ -50,7 +51,7 @@ def decoded(source: Path | bytes, named: str, *, side: int, channels: int) -> ND
             # A file may be sound and odd at once (an EXIF block that is cut, say).
             warnings.simplefilter("ignore")
             with Image.open(stream) as opened:
-                pixels = np.asarray(_fitted(opened.convert(mode), side))
+                pixels = np.asarray(_fitted(_as_seen(opened).convert(mode), side))
     except FileNotFoundError as error:
         raise DataError(f"{named}: there is no such file") from error
     except _DAMAGED as error:
@@ -74,6 +75,19 @@ def _mode(channels: int) -> str:
     if channels not in (1, 3):
         raise DataError(f"images are read with 1 channel or 3, not {channels}")
     return "L" if channels == 1 else "RGB"
+
+
+def _as_seen(image: Image.Image) -> Image.Image:
+    """The image as a viewer shows it on white paper, turned upright.
+
+    The colour of a transparent pixel is mostly black, whatever is drawn: without the paper, black
+    ink on nothing would be a black square.
+    """
+    upright = ImageOps.exif_transpose(image)
+    if not upright.has_transparency_data:
+        return upright
+    drawn = upright.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", drawn.size, "white"), drawn)
 
 
 def _fitted(image: Image.Image, side: int) -> Image.Image:

@@ -45,7 +45,8 @@ def content(found: Found) -> Content:
         )
     paper = learned_alpha()
     statements, sections = [], []
-    for (learner, scheme), rows in learned.groupby(["learner", "scheme"], sort=False):
+    shown = learned[learned["part"] == "backbone"]  # the paper's figure has no set encoder
+    for (learner, scheme), rows in shown.groupby(["learner", "scheme"], sort=False):
         words = f"{titled(learner)}, {name_of(scheme)}"
         beside = paper if scheme == "tasknorm_i" else None
         picture = lines.alpha_curves(

@@ -103,8 +103,8 @@ def analyse(
 
     `logs` is a folder for TensorBoard, in which every training has its own.
 
-    Raises NothingPlannedError, and what `run_sweep` raises; KeyboardInterrupt passes, with what
-    is done kept.
+    Raises NothingPlannedError, DataError where tasks cannot be drawn from the data, and what
+    `run_sweep` raises; KeyboardInterrupt passes, with what is done kept.
     """
     train_one, sources = _carried_by(program, logs)
     configurations = program.plan(request)
@@ -112,6 +112,10 @@ def analyse(
         raise NothingPlannedError(
             f"{program.name} has no run with these schemes and learners: leave one of them out"
         )
+    if program.runs == "training":
+        from tnverify.analyses.training.planning import planned
+
+        configurations = planned(configurations)
     names = planned_names(configurations, out, sources)
     asked = Asked(
         program.name, request, shlex.join(command), datetime.now(UTC).isoformat(timespec="seconds"),
@@ -119,8 +123,9 @@ def analyse(
     )  # fmt: skip
     # Before the first run: a page can be made of whatever is finished when one is stopped.
     write_over(out / program.name / ASKED, asked.to_json())
-    # Times of one run would be disturbed by another beside it.
-    workers = 1 if program.runs == "cost" else workers
+    # Times of one run would be disturbed by another beside it; one GPU that is named is one lane.
+    if program.runs == "cost" or request.device.startswith("cuda:"):
+        workers = 1
     swept = run_sweep(
         configurations, train_one, out, engine, sources=sources, workers=workers,
         title=program.name,

@@ -32,7 +32,9 @@ class RecordedEvidence:
         areas = frames.areas(records)
         learned = frames.alphas(records)
         if len(learned):
-            learned = learned[(learned["scheme"] == "tasknorm_i") & learned["alpha"].isna()]
+            of_backbone = learned["part"] == "backbone"
+            usual = (learned["scheme"] == "tasknorm_i") & learned["alpha"].isna()
+            learned = learned[of_backbone & usual]
             learned = learned.drop(columns="alpha").rename(columns={"alpha_learned": "alpha"})
         self._whole = MeasuredEvidence(
             _once(self.tests[~in_parts]),

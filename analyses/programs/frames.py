@@ -101,8 +101,8 @@ def areas(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def alphas(records: Sequence[Record]) -> pd.DataFrame:
-    """A row a normalisation layer and context size: `RUN`, `layer` (its name), `place` (1 the
-    first), `context_size`, `alpha_learned`, `record`."""
+    """A row a normalisation layer and context size: `RUN`, `layer` (its name), `part` ("backbone",
+    or "set encoder" of CNAPs), `place` (1 the first), `context_size`, `alpha_learned`, `record`."""
     parts = []
     for record in records:
         arrays = record.columns()
@@ -111,13 +111,20 @@ def alphas(records: Sequence[Record]) -> pd.DataFrame:
         names = list(dict.fromkeys(arrays["learned/layer"].tolist()))
         rows = {
             "layer": arrays["learned/layer"],
+            "part": [_part_of(name) for name in arrays["learned/layer"].tolist()],
             "place": [names.index(name) + 1 for name in arrays["learned/layer"].tolist()],
             "context_size": arrays["learned/context_size"].astype(np.int64),
             "alpha_learned": arrays["learned/alpha"].astype(np.float64),
         }
         parts.append(pd.DataFrame(_run(record) | rows))
-    columns = [*RUN, "layer", "place", "context_size", "alpha_learned", "record"]
+    columns = [*RUN, "layer", "part", "place", "context_size", "alpha_learned", "record"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def _part_of(layer: str) -> str:
+    """What a layer belongs to: CNAPs embeds the whole context by a network of its own, whose
+    layers no figure of the paper shows."""
+    return "set encoder" if layer.startswith("encoder.") else "backbone"
 
 
 def runs(records: Sequence[Record]) -> pd.DataFrame:

@@ -9,11 +9,12 @@ rows_table(found.records, "tasks")     # a tidy frame; `export_csv` writes them 
 """
 
 from tnverify.analyses.records.code_version import code_version
-from tnverify.analyses.records.record import DamagedRecordError, Record
+from tnverify.analyses.records.record import FINGERPRINTS, DamagedRecordError, Record
 from tnverify.analyses.records.store import Note, RecordStore, Scan, scan
 from tnverify.analyses.records.tidy import export_csv, groups, rows_table, runs_table
 
 __all__ = [
+    "FINGERPRINTS",
     "DamagedRecordError",
     "Note",
     "Record",

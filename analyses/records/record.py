@@ -6,6 +6,7 @@ import hashlib
 import json
 import platform
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,6 @@ from tnverify.analyses.records.arrays import Columns, unpack
 from tnverify.analyses.records.plain import Plain, canonical, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
 FORMAT = 1
@@ -60,10 +60,36 @@ class Record:
         return dict(self._columns)
 
 
+FINGERPRINTS = "fingerprints"
+"""The entry of a configuration that says what its data hold: by the word that names them."""
+
+
 def record_name(configuration: Mapping[str, Any], code: str) -> str:
-    """Twenty hex digits that stand for a configuration and a version of the code."""
-    content = canonical({"configuration": plain(configuration, "configuration"), "code": code}, "")
+    """Return twenty hex digits that stand for a configuration and a version of the code.
+
+    Where the configuration has the fingerprints of its data, these stand in the place of the
+    words that say where the data lie: data that were moved are the same, and data that were
+    changed are others.
+    """
+    known = configuration.get(FINGERPRINTS) or {}
+    rest = {name: value for name, value in configuration.items() if name != FINGERPRINTS}
+    named = plain(_by_content(rest, known), "configuration")
+    content = canonical({"configuration": named, "code": code}, "")
     return hashlib.sha256(content.encode()).hexdigest()[:20]
+
+
+def _by_content(value: Any, known: Mapping[str, Any]) -> Any:
+    """The value with the fingerprints that are known in the place of each entry `data`."""
+    if isinstance(value, Mapping):
+        return {
+            name: known.get(inner, inner)
+            if name == "data" and isinstance(inner, str)
+            else _by_content(inner, known)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_by_content(each, known) for each in value]
+    return value
 
 
 def to_json(record: Record) -> bytes:

@@ -18,7 +18,7 @@ from .learned import alphas
 from .loop import MetaTraining
 from .process import device_of, steady
 from .settings import read_settings
-from .sources import own_data, test_tasks, training_tasks, validation_tasks
+from .sources import check_fingerprints, own_data, test_tasks, training_tasks, validation_tasks
 from .testing import COLUMNS, tested, validated
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def train_one(
     - `learner`: "protonets", "maml", "cnaps", or "pixels", which is not trained;
     - `scheme`: one of `tnverify schemes`, or "baseline" for cnaps; `alpha`: "functional" or
       "free", for TaskNorms, by itself "free" where the shots are fixed; `per_channel`;
-    - `seed`; `data`: as for `load_data`; `side`, `channels`: of its images; `device`;
+    - `seed`; `data`: as for `load_data`; `fingerprints`: of the data, which `planned` adds;
+      `side`, `channels`: of its images; `device`;
     - `network`: `kind` "conv4" or "resnet18", `width`, `reduce` "pool" or "stride" (conv4);
     - `train`: `way`, `shot`, `targets` of each class, or `variable`: true, or an object with
       `fewest_ways`, `most_ways`, `targets`, `context`, `context_per_class`; `style` "none",
@@ -84,6 +85,7 @@ class _Run:
         logs: Path | None,
     ) -> None:
         self.settings, self.device, self.workplace, self.logs = settings, device, workplace, logs
+        check_fingerprints(settings)
         # Made first, so that data which cannot serve are told before anything is trained.
         self.cells = [(cell, test_tasks(settings, cell)) for cell in settings.test]
         self.checkpoints = Checkpoints(workplace.folder, CHECKPOINT_EVERY)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from tnverify.analyses.learners.schemes import BASELINE, SCHEMES, blends
+from tnverify.analyses.records import FINGERPRINTS
 from tnverify.analyses.tasks import (
     COMPANIES,
     Company,
@@ -19,8 +21,6 @@ from tnverify.analyses.tasks import (
 from .reading import Entries
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tnverify.norms.alpha import AlphaForm
 
 LearnerName = Literal["protonets", "maml", "cnaps", "pixels"]
@@ -99,6 +99,9 @@ class Settings:
     per_channel: bool
     seed: int
     data: str
+    fingerprints: Mapping[str, tuple[str, ...]]
+    """Of the data sets that each word of `data` named when the run was planned; none where it was
+    not planned."""
     side: int | None
     channels: int | None
     device: str
@@ -126,6 +129,7 @@ def read_settings(configuration: Mapping[str, Any]) -> Settings:
         per_channel=top.choice("per_channel", (None, False, True)) is True,
         seed=top.integer("seed", least=0),
         data=data,
+        fingerprints=_fingerprints(top),
         side=top.integer("side", least=1) if top.has("side") else None,
         channels=top.integer("channels", least=1) if top.has("channels") else None,
         device=top.word("device", default="cpu"),
@@ -140,6 +144,16 @@ def read_settings(configuration: Mapping[str, Any]) -> Settings:
     _check_cells(settings)
     top.done()
     return settings
+
+
+def _fingerprints(top: Entries) -> Mapping[str, tuple[str, ...]]:
+    found = top.get(FINGERPRINTS)
+    usable = found is None or (
+        isinstance(found, Mapping) and all(isinstance(each, list) for each in found.values())
+    )
+    if not usable:
+        raise top.wrong(FINGERPRINTS, "an object of lists, by the word that names data")
+    return {str(word): tuple(map(str, each)) for word, each in (found or {}).items()}
 
 
 def _scheme(top: Entries, learner: LearnerName) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING
 
-from tnverify.analyses.data import foreign_domains, load_data
+from tnverify.analyses.data import DataError, foreign_domains, load_data
 from tnverify.analyses.tasks import TaskSource
 
 if TYPE_CHECKING:
@@ -23,6 +23,23 @@ VALIDATION_SEED, TEST_SEED = 1_000_003, 2_000_003
 def own_data(settings: Settings) -> tuple[Dataset, ...]:
     """The data sets that are trained on, read once a process. Raises DataError."""
     return _loaded(settings.data, settings.side, settings.channels)
+
+
+def fingerprints(settings: Settings) -> dict[str, list[str]]:
+    """Those of all data sets of a run, by the word that names them. Raises DataError."""
+    words = dict.fromkeys([settings.data, *(cell.data for cell in settings.test)])
+    return {word: [each.fingerprint for each in _named(settings, word)] for word in words}
+
+
+def check_fingerprints(settings: Settings) -> None:
+    """Raise DataError where data are not those with which the run was planned."""
+    found = fingerprints(settings) if settings.fingerprints else {}
+    for word, planned in settings.fingerprints.items():
+        if list(planned) != found.get(word):
+            raise DataError(
+                f"{word} does not hold what it held when this run was planned: give the same"
+                " command again, which plans anew"
+            )
 
 
 def training_tasks(settings: Settings, training: Training) -> TaskSource:
@@ -49,13 +66,7 @@ def test_tasks(settings: Settings, cell: Cell) -> TaskSource:
 
 
 def _test_split(settings: Settings, cell: Cell) -> Split:
-    channels, side, _ = own_data(settings)[0].split("train").shape
-    if cell.data in FOREIGN:
-        found = tuple(each for each in _foreign(side, channels) if each.name == cell.data)
-    elif cell.data == settings.data:
-        found = own_data(settings)
-    else:
-        found = _loaded(cell.data, side, channels)
+    found = _named(settings, cell.data)
     if cell.dataset is not None:
         found = tuple(each for each in found if each.name == cell.dataset)
     if len(found) != 1:
@@ -65,6 +76,16 @@ def _test_split(settings: Settings, cell: Cell) -> Split:
             f" none in {cell.data!r} ({names}): name one in its entry `dataset`"
         )
     return found[0].split("test")
+
+
+def _named(settings: Settings, word: str) -> tuple[Dataset, ...]:
+    """The data sets that a word names beside those that are trained on."""
+    if word == settings.data:
+        return own_data(settings)
+    channels, side, _ = own_data(settings)[0].split("train").shape
+    if word in FOREIGN:
+        return tuple(each for each in _foreign(side, channels) if each.name == word)
+    return _loaded(word, side, channels)
 
 
 @functools.lru_cache(maxsize=4)

@@ -213,3 +213,60 @@ class IgnoresItsOrder(_Data):
 def nothing_to_audit(path):
     """Neither learner nor predictor nor evaluation."""
     return open(path)  # noqa: PTH123 - never called with a path
+
+
+class ReturnsItsLoss(nn.Module):
+    """Tells nothing but a loss; reads other targets."""
+
+    def forward(self, support, support_labels, query, query_labels):
+        means = torch.stack([support[support_labels == c].mean(0) for c in range(5)])
+        logits = -torch.cdist(query - query.mean(0), means)
+        return nn.functional.cross_entropy(logits, query_labels)
+
+
+class EncodesTexts:
+    """Embeds texts by the mean of their words: sound."""
+
+    def encode(self, sentences):
+        assert all(isinstance(each, str) for each in sentences)
+        table = torch.randn(31, 4, generator=torch.Generator().manual_seed(1))
+        places = [[sum(map(ord, word)) % 31 for word in each.split()] for each in sentences]
+        return [table[place].mean(0).tolist() for place in places]
+
+
+class PadsTexts(EncodesTexts):
+    """Divides by the longest of the texts."""
+
+    def encode(self, sentences):
+        longest = max(len(each.split()) for each in sentences)
+        pairs = zip(super().encode(sentences), sentences, strict=True)
+        return [[v * len(s.split()) / longest for v in row] for row, s in pairs]
+
+
+class SixPlusLabels(nn.Module):
+    """Takes items of six values beside the labels of five classes."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(11, 5)
+
+    def forward(self, context, labels, targets):
+        told = torch.cat([context, nn.functional.one_hot(labels, 5).to(context)], 1)
+        asked = torch.cat([targets, targets.new_zeros(len(targets), 5)], 1)
+        return self.layer(asked) * self.layer(told).mean(0)
+
+
+class TakesMany(Nearest):
+    """Refuses one item a class."""
+
+    def fit(self, context, labels):
+        if len(context) <= 5:
+            raise ValueError("more items than classes are needed")
+        super().fit(context, labels)
+
+
+class LabelsOptional(Nearest):
+    """Names its labels `y`, with a default."""
+
+    def fit(self, X, y=None):  # noqa: N803 - as scikit-learn names it
+        super().fit(X, y)

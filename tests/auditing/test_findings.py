@@ -155,3 +155,37 @@ def test_the_same_seed_gives_the_same_report() -> None:
     first, second = (audited("Centred", seed=4) for _ in range(2))
     assert [v.reason for v in first.laws] == [v.reason for v in second.laws]
     assert first.audit == second.audit
+
+
+def test_logits_of_a_learner_that_returns_a_loss_are_captured() -> None:
+    report = audited("ReturnsItsLoss", only=(CONTENT,))
+    assert report.audit is not None
+    assert "captured" in report.audit.how
+    assert report.audit.leak == "reads"
+
+
+@pytest.mark.parametrize(("name", "verdict"), [("EncodesTexts", "conforms"),
+                                               ("PadsTexts", "violates")])  # fmt: skip
+def test_predictors_of_texts_are_given_texts(name: str, verdict: str) -> None:
+    laws = ("other_targets", "number_of_targets")
+    report = audited(name, input_shape=None, only=laws)
+    assert report.audit is not None
+    assert "texts" in report.audit.how
+    assert report.verdict == verdict
+
+
+@pytest.mark.parametrize("name", ["SixPlusLabels", "TakesMany", "LabelsOptional"])
+def test_what_a_learner_takes_is_found_by_trying(name: str) -> None:
+    report = audited(name, input_shape=None, only=(CONTENT,))
+    assert report.verdict == "conforms"
+
+
+def test_a_bug_of_the_audit_is_not_the_learner_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("ours")
+
+    monkeypatch.setattr("tnverify.auditing.running.with_shots_that_work", broken)
+    report = audited("Nearest")
+    assert report.bug is not None
+    assert "ours" in Path(report.bug).read_text(encoding="utf-8")
+    Path(report.bug).unlink()

@@ -64,10 +64,10 @@ def _end_as(verdict: LawVerdict, report: SubjectReport) -> None:
     if verdict.is_shown and not verdict.is_bad:
         pytest.xfail(f"should-level: {reason}")
     if verdict.is_bad:
-        from tnverify.report import plain, words
+        from tnverify.report import plain
         from tnverify.report.cause import cause_text
 
-        text = f"{words.headline(report)} {plain.sentence(report)}\n{cause_text([verdict])}"
+        text = f"{plain.sentence(report)}\n{cause_text([verdict])}"
         raise LawFailed(text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+import traceback
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from tnverify.auditing.laws import LAWS
-from tnverify.auditing.running import Asking, Extent, Ready, Refused, Told, audit_here
+from tnverify.auditing.running import Asking, Broke, Extent, Ready, Refused, Told, audit_here
 from tnverify.auditing.verdicts import audited, causes, subject_verdict
 from tnverify.catalogue import load_catalogue
 from tnverify.contract.claims import nearest
@@ -25,6 +26,7 @@ from tnverify.engine.waivers import read_waivers
 from tnverify.isolation.limits import Limits
 from tnverify.isolation.messages import MangledError, value_of
 from tnverify.isolation.processes import Process, methods
+from tnverify.report.paths import kept_traceback
 from tnverify.subjects.spec import Unusable, parse_spec
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class _Heard:
     extent: Extent = field(default_factory=Extent)
     refused: str | None = None
     asking: str | None = None
+    traceback: str | None = None
 
     def begins(self) -> None:
         """Note that another process takes over."""
@@ -71,6 +74,8 @@ class _Heard:
             self.extent = message
         elif isinstance(message, Refused):
             self.refused = message.why
+        elif isinstance(message, Broke):
+            self.traceback = message.traceback
 
 
 def select(only: Sequence[str], skip: Sequence[str]) -> tuple[AuditLaw, ...]:
@@ -138,9 +143,11 @@ def audit(
 def _report(
     spec: str, options: AuditOptions, heard: _Heard, seconds: float, *, given_tasks: bool
 ) -> SubjectReport:
+    bug = None if heard.traceback is None else kept_traceback(heard.traceback)
+    told = f"the audit was ended by a bug of tnverify: please report it with the file {bug}"
     if heard.refused is not None or heard.ready is None:
-        why = heard.refused or "it was not reached"
-        return SubjectReport(spec, "unusable", reason=why, seconds=seconds)
+        why = told if bug else heard.refused or "it was not reached"
+        return SubjectReport(spec, "unusable", reason=why, seconds=seconds, bug=bug)
     verdicts = tuple(each.verdict for each in heard.told)
     verdict, reason = subject_verdict(verdicts)
     found = audited(heard.ready, heard.told, heard.extent, options)
@@ -157,6 +164,8 @@ def _report(
         laws=verdicts,
         causes=causes(verdicts),
         notes=heard.ready.notes,
+        cautions=() if bug is None else (told,),
+        bug=bug,
         seconds=seconds,
         audit=replace(found, asked=_written(options) | given),
     )
@@ -192,6 +201,8 @@ def _work(
             tell(Refused(str(error)))
         except SubjectRaised as error:
             tell(Refused(f"it answers no ordinary task: {error}"))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is a bug to be reported
+            tell(Broke("".join(traceback.format_exception(error))))
 
 
 @contextmanager

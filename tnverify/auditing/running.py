@@ -84,6 +84,13 @@ class Extent:
 
 
 @dataclass(frozen=True, slots=True)
+class Broke:
+    """The traceback of a fault of the audit's own."""
+
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Why the subject cannot be audited."""
 
@@ -269,7 +276,6 @@ class _Record:
             law,
             "broken" if violation.symptom == "raised" else "violated",
             str(violation),
-            lane="native",
             examples=self.counted,
             to_detection=self.detected,
             seconds=seconds,

@@ -61,7 +61,7 @@ class _InterruptedError(Exception):
 @click.command(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tnverify", message="%(prog)s %(version)s")
 def _app() -> None:
-    """Verify normalisation layers for few-shot learning.
+    """Verify normalisation layers for few-shot learning, and audit whole learners.
 
     SPEC names a layer: module:Name, path/to/file.py:Name, or a call with literals and the words
     channels and spatial, such as "torch.nn:GroupNorm(2, channels)".

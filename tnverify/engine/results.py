@@ -87,6 +87,11 @@ class Counterexample:
     standalone: str = ""
     """A program for torch alone that makes the same calls; empty where none can be written."""
 
+    @property
+    def is_smallest(self) -> bool:
+        """Whether a smaller task was sought: audits name the task on which they met a failure."""
+        return "audit" not in self.plan
+
 
 @dataclass(frozen=True, slots=True)
 class LawVerdict:

@@ -139,6 +139,7 @@ def _page(run: RunReport, detail: _Detail) -> str:
         "verdicts": [v for v in _GRAVITY if any(s.verdict == v for s in run.subjects)],
         "columns": COLUMNS,
         "legend": LEGEND,
+        "flows": any(each.report.audit is None for each in ordered),
         "detail": detail,
         "budget": budget_text(run),
         "partial": words.partial(run),

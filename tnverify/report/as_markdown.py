@@ -101,7 +101,9 @@ def _failure(cause: Cause, group: list[LawVerdict]) -> str:
         lines.append(f"- expected {code(telling.expected)}, output {code(telling.actual)}")
     example = telling.counterexample
     if example is not None:
-        lines.append(f"- smallest failing task: {code(example.summary or 'see the program')}")
+        lines.append(
+            f"- {plain.failing_task(example)}: {code(example.summary or 'see the program')}"
+        )
         lines += [f"- it {escaped(said)}" for said in sentences(example.boundary)]
     if others:
         named = ", ".join(code(v.law.name) for v in others[:8])

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tnverify import __version__
-from tnverify.report import words
+from tnverify.report import plain, words
 from tnverify.report.boundaries import sentences
 from tnverify.report.locating import named_in, place_of
 
@@ -98,7 +98,7 @@ def _message(verdict: LawVerdict, subject: SubjectReport) -> str:
         parts.append(f"Found: {verdict.reason}.")
     example = verdict.counterexample
     if example is not None and example.summary:
-        parts.append(f"Smallest failing task: {example.summary}.")
+        parts.append(f"{plain.failing_task(example).capitalize()}: {example.summary}.")
         parts += [f"It {said}." for said in sentences(example.boundary)]
     if verdict.law.remedy:
         parts.append(verdict.law.remedy)

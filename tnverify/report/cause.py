@@ -92,7 +92,7 @@ def _task_lines(example: Counterexample, verdict: LawVerdict, width: int) -> Ite
     lane = {"float64": ", in float64", "native": ", in the layer's own precision"}
     smallest = example.summary or _numbers(example)
     yield from labelled(
-        f"smallest failing task{lane.get(verdict.lane, '')}", smallest, width, style="bold"
+        f"{plain.failing_task(example)}{lane.get(verdict.lane, '')}", smallest, width, style="bold"
     )
     rounding = plain.smallness(verdict)
     if rounding is not None:

@@ -10,7 +10,14 @@ from tnverify.report.layout import clipped
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tnverify.engine.results import Cause, Effect, LawVerdict, RunReport, SubjectReport
+    from tnverify.engine.results import (
+        Cause,
+        Counterexample,
+        Effect,
+        LawVerdict,
+        RunReport,
+        SubjectReport,
+    )
 
 _LEAK = (
     "accuracy measured on whole target sets will not be had where targets come one item at a time"
@@ -42,7 +49,7 @@ _SOURCES = {
 def sentence(subject: SubjectReport) -> str:
     """One plain sentence on what to know of a subject."""
     if subject.audit is not None:
-        return audited.sentence(subject)
+        return f"{audited.verdict(subject.audit)} {audited.sentence(subject)}"
     if subject.verdict == "violates":
         return _violates(subject)
     if subject.verdict == "conforms":
@@ -122,6 +129,11 @@ def effect(found: Effect, family: str) -> str:
         f"{what} moves an output by up to {found.largest:.2g}, median {found.median:.2g}, over"
         f" {tasks}."
     )
+
+
+def failing_task(example: Counterexample) -> str:
+    """What a counterexample's task is called."""
+    return "smallest failing task" if example.is_smallest else "failing task"
 
 
 def smallness(verdict: LawVerdict) -> str | None:

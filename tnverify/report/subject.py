@@ -47,7 +47,8 @@ def heading_lines(subject: SubjectReport, width: int) -> Iterator[Text]:
     yield first
     yield from rest
     if subject.laws and subject.verdict != "inconclusive":
-        yield from paragraph(plain.sentence(subject), width, indent=2)
+        said = plain.sentence(subject) if subject.audit is None else audited.sentence(subject)
+        yield from paragraph(said, width, indent=2)
 
 
 def naming_lines(subject: SubjectReport, width: int) -> Iterator[Text]:

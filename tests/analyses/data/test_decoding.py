@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,37 @@ def test_one_channel_is_grey_of_all_modes() -> None:
         found = decoded(encoded(np.asarray(image)), "x", side=6, channels=1)
         assert found.shape == (1, 6, 6)
         assert (found == 255).all(), mode
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_ink_on_nothing_is_ink_on_white(mode: str, channels: int) -> None:
+    """Black strokes whose ground is transparent, and black below, as drawing programs save them."""
+    drawing = Image.new("RGBA", (6, 6), (0, 0, 0, 0))
+    for x in range(6):
+        drawing.putpixel((x, 2), (0, 0, 0, 255))
+    buffer = io.BytesIO()
+    drawing.convert(mode).save(buffer, "PNG")
+    found = decoded(buffer.getvalue(), "x", side=6, channels=channels)
+    assert (found[:, 2] == 0).all()
+    assert (np.delete(found, 2, axis=1) == 255).all()
+
+
+def test_half_transparent_ink_is_grey() -> None:
+    found = decoded(encoded(np.full((4, 4, 4), (0, 0, 0, 51), np.uint8)), "x", side=4, channels=1)
+    assert (found == 204).all()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_an_image_is_turned_as_its_camera_noted(kind: str) -> None:
+    pixels = np.zeros((8, 8), np.uint8)
+    pixels[:, 4:] = 255
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif[0x0112] = 6  # to be turned clockwise by a quarter, so that its left is on top
+    Image.fromarray(pixels).save(buffer, kind, exif=exif)
+    found = decoded(buffer.getvalue(), "x", side=8, channels=1)
+    assert (found[0, :4] < 40).all()
+    assert (found[0, 4:] > 210).all()
 
 
 def test_an_oblong_image_is_squeezed_and_averaged() -> None:

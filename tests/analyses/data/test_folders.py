@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
 from image_layouts import encoded, picture
 
 from tnverify.analyses.data import DataError
+from tnverify.analyses.data.collecting import BLANK
 from tnverify.analyses.data.folders import folder
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def write(root: Path, split: str, name: str, seeds: range, kind: str = "PNG") -> None:
@@ -52,6 +50,15 @@ def test_classes_images_and_splits_are_read(pets: Path) -> None:
     eel = data.split("test").images.take(data.split("test").rows(0))
     assert np.array_equal(np.rint(eel[0] * 255), picture(9).transpose(2, 0, 1))
     assert data.split("test").groups is None
+
+
+def test_images_that_show_nothing_are_counted_and_one_is_named(pets: Path) -> None:
+    assert BLANK not in folder(pets, side=12).notes
+    for name in ("7.png", "5.png"):
+        white = np.full((12, 12, 4), 255, np.uint8)
+        (pets / "val" / "dog" / name).write_bytes(encoded(white))
+    for _ in range(2):  # decoded, and from the cache
+        assert folder(pets, side=12).notes[BLANK] == f"2, such as {Path('val', 'dog', '5.png')}"
 
 
 def test_rows_may_be_taken_in_any_order_and_twice(pets: Path) -> None:

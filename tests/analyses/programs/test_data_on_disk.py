@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 from image_layouts import write_omniglot, write_record_set
 
-from tnverify.analyses.programs import load
+from tnverify.analyses.programs import carrying_out, load
 from tnverify.analyses.programs.carrying_out import analyse
 from tnverify.analyses.programs.request import SIZES, Request
+from tnverify.analyses.sweep import Swept
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +38,21 @@ def test_each_data_set_of_meta_dataset_has_a_cell(one_run: Request, tmp_path: Pa
     assert cells["meta-dataset-5-5, in parts"] == "first"
     written = analyse(load("accuracy"), request, tmp_path / "out", workers=1)
     assert (written.missing, written.failures) == (0, ())
+
+
+@pytest.mark.parametrize(("device", "workers"), [("cuda:1", 1), ("cpu", 2)])
+def test_a_gpu_that_is_named_is_one_lane(
+    one_run: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str, workers: int
+) -> None:
+    asked: dict[str, object] = {}
+
+    def run_sweep(*_: object, **options: object) -> Swept:
+        asked.update(options)
+        return Swept((), (), (), ())
+
+    monkeypatch.setattr(carrying_out, "run_sweep", run_sweep)
+    analyse(load("accuracy"), replace(one_run, device=device), tmp_path, workers=2)
+    assert (asked["workers"], asked["gpus"]) == (workers, ())
 
 
 def test_omniglot_is_read_at_its_own_size(one_run: Request, tmp_path: Path) -> None:

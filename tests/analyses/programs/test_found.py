@@ -51,6 +51,25 @@ def test_collapse_and_invariance_are_reproduced(small: Request, tmp_path: Path) 
     assert [outcome(n, evidence) for n in (1, 2, 3)] == ["reproduced"] * 3
 
 
+def test_the_claim_about_alpha_is_judged_on_the_backbone_alone(
+    small: Request, tmp_path: Path
+) -> None:
+    def spoil(_: dict[str, object], trained: Trained) -> None:
+        arrays = dict(trained.arrays)
+        if "learned/layer" not in arrays:
+            return
+        # A set encoder whose alpha falls with the context's size.
+        arrays["learned/layer"] = np.append(arrays["learned/layer"], ["encoder.1"] * 2)
+        arrays["learned/context_size"] = np.append(arrays["learned/context_size"], [5, 100])
+        arrays["learned/alpha"] = np.append(arrays["learned/alpha"], [0.9, 0.1])
+        object.__setattr__(trained, "arrays", arrays)
+
+    records = recorded("alpha_curves", small, tmp_path, spoil)
+    assert outcome(14, RecordedEvidence(records, resamples=100)) == "reproduced"
+    content = load("alpha_curves").content(Found(small, tuple(records)))
+    assert set(content.frames["learned_alpha"]["part"]) == {"backbone", "set encoder"}
+
+
 def test_one_task_that_differs_in_parts_contradicts_invariance(
     small: Request, tmp_path: Path
 ) -> None:

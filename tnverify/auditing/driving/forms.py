@@ -40,8 +40,8 @@ ENCODE = ("encode", "embed", "predict_proba", "decision_function", "predict", "t
 class Form:
     """One way to call. `condition(subject, task)` shows the context and returns a state,
     `predict(subject, state, task)` answers the targets. `apart` says that the context is shown
-    before targets are, `tables` that items are rows of a NumPy table. `method` is what a single
-    call goes to."""
+    before targets are, `tables` that items are rows of a NumPy table, `texts` that they are
+    texts. `method` is what a single call goes to."""
 
     name: str
     how: str
@@ -49,6 +49,7 @@ class Form:
     predict: Callable[[Any, Any, AuditTask], Any]
     apart: bool = True
     tables: bool = False
+    texts: bool = False
     method: str = "__call__"
 
 

@@ -92,6 +92,9 @@ def _of_mapping(answer: Mapping[str, Any], count: int) -> Tensor | None:
 def _of_sequence(answer: Sequence[Any], count: int) -> Tensor | None:
     if answer and all(isinstance(each, str) for each in answer):
         return _of_array(np.array(answer, dtype=object))
+    numbers = _of_numbers(answer)
+    if numbers is not None:
+        return numbers
     parts = [_tensor(each, count) for each in answer]
     if len(parts) == count and all(part is not None for part in parts):
         tensors = [part for part in parts if part is not None]
@@ -99,6 +102,17 @@ def _of_sequence(answer: Sequence[Any], count: int) -> Tensor | None:
             return torch.stack(tensors)
         return _padded(tensors)
     return _first(parts, count)
+
+
+def _of_numbers(answer: Sequence[Any]) -> Tensor | None:
+    """Numbers in lists, as they come from JSON; None where something else is among them."""
+    if not answer or not isinstance(answer[0], bool | int | float | list | tuple):
+        return None
+    try:
+        found = np.array(answer)
+    except ValueError:  # of several lengths
+        return None
+    return _of_array(found) if found.dtype.kind in "biuf" else None
 
 
 def _padded(parts: Sequence[Tensor]) -> Tensor | None:

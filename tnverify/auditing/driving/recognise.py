@@ -18,6 +18,7 @@ from tnverify.auditing.driving.forms import (
 from tnverify.auditing.driving.making import Size, maker_of
 from tnverify.auditing.driving.outputs import ROWLESS, NotRows
 from tnverify.auditing.driving.sizes import USUAL, WAYS, of_error, of_layers
+from tnverify.auditing.driving.texts import forms_of_texts
 from tnverify.auditing.tasks import generated
 from tnverify.contract.outcomes import SubjectRaised
 from tnverify.subjects.spec import Unusable
@@ -119,7 +120,9 @@ class _Search:
 
 def _forms(subject: Any, asked: Kind | None) -> tuple[Kind, list[Form]]:
     kind: Kind = asked or ("learner" if looks_like_learner(subject) else "predictor")
-    return kind, list(learner_forms(subject) if kind == "learner" else predictor_forms(subject))
+    if kind == "learner":
+        return kind, list(learner_forms(subject))
+    return kind, [*predictor_forms(subject), *forms_of_texts(subject)]
 
 
 def _no_form(subject: Any, asked: Kind | None) -> str:
