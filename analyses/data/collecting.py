@@ -66,8 +66,9 @@ def collected(
     classes: Sequence[ClassOfFiles],
     wanted: Format,
     progress: Progress | None = None,
+    notes: Mapping[str, str | int] | None = None,
 ) -> Dataset:
-    """The data set of these classes, splits in the order of `SPLITS`.
+    """The data set of these classes, splits in the order of `SPLITS`, with `notes` on it.
 
     Files are decoded on the first call and when one changed (its name, size or time). Raises
     `DataError` for a class without images, a class named twice in a split, and a damaged file.
@@ -93,7 +94,7 @@ def collected(
 
     entry = stored(name, _key(root, ordered, wanted), fill)
     found = [ClassOfImages(c.split, c.name, len(c.files), c.group) for c in ordered]
-    notes: dict[str, str | int] = {"source": str(root), "images": len(files)}
+    notes = {"source": str(root), "images": len(files), **(notes or {})}
     notes |= {name: str(said) for name, said in entry.notes.items()}
     return assembled(name, found, ArrayImages(entry.values), entry.digest, notes)
 

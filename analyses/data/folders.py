@@ -26,9 +26,11 @@ def folder(
 ) -> Dataset:
     """The data set under `root`: folders of splits, in them folders of classes, in them images.
 
-    Not all splits need be there. Raises `DataError` naming the folder or file at fault.
+    Not all splits need be there. Folders without an image are left out and noted. Raises
+    `DataError` naming the folder or file at fault.
     """
     classes: list[ClassOfFiles] = []
+    empty: list[Path] = []
     taken: dict[str, Path] = {}
     for found in folders_in(root):
         split = next((s for s, names in SPLIT_FOLDERS.items() if found.name.lower() in names), None)
@@ -37,9 +39,12 @@ def folder(
         if split in taken:
             raise DataError(f"{root}: both {taken[split].name} and {found.name} would be {split}")
         taken[split] = found
-        classes.extend(
-            ClassOfFiles(split, inner.name, images_in(inner)) for inner in folders_in(found)
-        )
+        for inner in folders_in(found):
+            files = images_in(inner)
+            if files:
+                classes.append(ClassOfFiles(split, inner.name, files))
+            else:
+                empty.append(inner)
     if not taken:
         raise DataError(
             f"{root}: no folder named train, validation or test there; the layout is "
@@ -48,6 +53,13 @@ def folder(
     for split, found in taken.items():
         if not any(c.split == split for c in classes):
             raise DataError(
-                f"{found}: no folders of classes in it; the layout is split/class/image"
+                f"{found}: no folders with images in it; the layout is split/class/image"
             )
-    return collected(root.name or "folder", root, classes, Format(side, channels), progress)
+    wanted = Format(side, channels)
+    return collected(root.name or "folder", root, classes, wanted, progress, _noted(empty, root))
+
+
+def _noted(empty: list[Path], root: Path) -> dict[str, str | int]:
+    if not empty:
+        return {}
+    return {"folders without images": f"{len(empty)}, such as {empty[0].relative_to(root)}"}

@@ -72,9 +72,17 @@ def miniimagenet(
     if not present:
         raise DataError(
             f"{root}: no miniImageNet there; train.csv with a folder images, or pickles such as "
-            f"{_PICKLES['train'][0]} or {_PICKLES['train'][1]} are looked for"
+            f"{_PICKLES['train'][0]} or {_PICKLES['train'][1]} are looked for{_hint(root)}"
         )
     return _by_pickles(root, present, side, channels, progress)
+
+
+def _hint(root: Path) -> str:
+    """Where the folder has the layout of another kind of data, the words that read it."""
+    classes = (each for split in ("train", "val", "test") for each in root.glob(f"{split}/*/"))
+    if not any(each.is_dir() for each in classes):
+        return ""
+    return f"; its folders of classes are read by --data folder:{root}"
 
 
 def _by_tables(root: Path, place: Path) -> list[ClassOfFiles]:
@@ -96,7 +104,7 @@ def _by_tables(root: Path, place: Path) -> list[ClassOfFiles]:
 def _lines(path: Path) -> list[tuple[int, str, str]]:
     """(line number, filename, label) of a table."""
     try:
-        with path.open(newline="", encoding="utf-8") as opened:
+        with path.open(newline="", encoding="utf-8-sig") as opened:
             lines = list(csv.reader(opened))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: cannot be read as a table ({error})") from error

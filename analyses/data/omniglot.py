@@ -1,9 +1,11 @@
 """Omniglot (Lake et al. 2015) from disk, in its own folders or with the split of Vinyals et al.
 
 The images lie in folders alphabet/character/NNNN_NN.png, under `images_background` and
-`images_evaluation` as published, or under `data` or at the top as prototypical-network code
-keeps them. Where files train.txt, val.txt and test.txt lie in `splits/vinyals` or at the top,
-they say the classes: lines such as `Gujarati/character42/rot090`, each rotation a class.
+`images_evaluation` as published (and as torchvision keeps them, in `omniglot-py`; an archive that
+is unpacked into a folder of its own name has that name twice), or under `data` or at the top as
+prototypical-network code keeps them. Where files train.txt, val.txt and test.txt lie in
+`splits/vinyals` or at the top, they say the classes: lines such as
+`Gujarati/character42/rot090`, each rotation a class.
 """
 
 from __future__ import annotations
@@ -19,14 +21,13 @@ if TYPE_CHECKING:
     from .collecting import Progress
     from .dataset import Dataset
 
+_PARTS = ("images_background", "images_evaluation")
 _PLACES = (
-    "images_background",
-    "images_evaluation",
+    *(f"{above}{part}{again}" for above in ("", "python/", "omniglot-py/") for part in _PARTS
+      for again in ("", f"/{part}")),
     "data",
-    "python/images_background",
-    "python/images_evaluation",
     ".",
-)
+)  # fmt: skip
 _SPLIT_PLACES = ("splits/vinyals", ".")
 _SPLIT_FILES = {"train": "train.txt", "validation": "val.txt", "test": "test.txt"}
 _ROTATIONS = {"rot000": 0, "rot090": 1, "rot180": 2, "rot270": 3}
@@ -62,9 +63,11 @@ def _characters(root: Path) -> dict[str, tuple[str, Path]]:
                 if character.name.startswith("character"):
                     found.setdefault(f"{alphabet.name}/{character.name}", (place, character))
     if not found:
+        packed = sorted(path.name for part in _PARTS for path in root.glob(f"**/{part}.zip"))
         raise DataError(
             f"{root}: no Omniglot there; images_background and images_evaluation with "
             "alphabet/character/*.png are looked for"
+            + (f"; {' and '.join(packed)} must be unpacked first" if packed else "")
         )
     return found
 

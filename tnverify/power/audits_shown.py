@@ -33,10 +33,10 @@ def audit_lines(found: Sequence[Caught | Cleared], profile: str, width: int) -> 
         if not is_caught(missed):
             yield from labelled("missed", f"{missed.name}: {_why(missed)}", width)
     for each in sound:
-        for law, reason in each.blamed_by:
-            yield from labelled("blamed", f"{each.name}, seed {each.seed}: {law}: {reason}", width)
-        for law in each.undecided:
-            yield from labelled("undecided", f"{each.name}, seed {each.seed}: {law}", width)
+        for name, reason in each.blamed_by:
+            yield from labelled("blamed", f"{each.name}, seed {each.seed}: {name}: {reason}", width)
+        for name in each.undecided:
+            yield from labelled("undecided", f"{each.name}, seed {each.seed}: {name}", width)
     yield from paragraph(f"{_summary(planted, sound)} (profile {profile}).", width, style="bold")
 
 

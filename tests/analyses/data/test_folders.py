@@ -111,14 +111,21 @@ def test_a_damaged_image_is_named_and_nothing_is_kept(pets: Path, cache: Path) -
     assert list((cache / "pets").iterdir()) == []
 
 
+def test_folders_without_images_are_left_out_and_noted(pets: Path) -> None:
+    (pets / "test" / "fox").mkdir()
+    (pets / "test" / "fox" / "notes.txt").write_text("to be drawn")
+    data = folder(pets, side=12)
+    assert data.split("test").classes == ("eel",)
+    assert data.notes["folders without images"] == f"1, such as {Path('test', 'fox')}"
+
+
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
         ("missing", "no-such: there is no such folder"),
         ("file", "is a file; a folder is wanted"),
         ("no splits", "no folder named train, validation or test"),
-        ("no classes", "no folders of classes in it"),
-        ("empty class", "class 'fox' of test has no images"),
+        ("no classes", "no folders with images in it"),
         ("two names", "both (val and valid|valid and val) would be validation"),
     ],
 )
@@ -133,8 +140,6 @@ def test_what_is_wrong_is_said_in_one_line(pets: Path, harm: str, message: str) 
     elif harm == "no classes":
         (pets / "notes" / "test").mkdir()
         root = pets / "notes"
-    elif harm == "empty class":
-        (pets / "test" / "fox").mkdir()
     else:
         write(pets, "valid", "gnu", range(2))
     with pytest.raises(DataError, match=message) as caught:

@@ -62,6 +62,14 @@ def test_tables_with_images(tmp_path: Path, by_label: bool) -> None:
     expect_miniimagenet(tmp_path, NAMED)
 
 
+def test_tables_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """As spreadsheets write them."""
+    write_tables(tmp_path)
+    for table in tmp_path.glob("*.csv"):
+        table.write_text(table.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    expect_miniimagenet(tmp_path, NAMED)
+
+
 def test_tables_beside_the_images(tmp_path: Path) -> None:
     write_tables(tmp_path)
     place = tmp_path / "splits" / "ravi"
@@ -170,5 +178,9 @@ def test_a_table_that_is_not_text_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_miniimagenet_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no miniImageNet there"):
+    with pytest.raises(DataError, match="no miniImageNet there") as caught:
+        miniimagenet(tmp_path)
+    assert "--data folder" not in str(caught.value)
+    (tmp_path / "train" / "n01").mkdir(parents=True)
+    with pytest.raises(DataError, match=f"are read by --data folder:{tmp_path}"):
         miniimagenet(tmp_path)

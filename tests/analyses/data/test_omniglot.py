@@ -49,6 +49,26 @@ def test_original_folders_become_splits_by_alphabet(original: Path) -> None:
     assert set(train.sizes.tolist()) == {3}
 
 
+@pytest.mark.parametrize(
+    "layout", ["omniglot-py/{0}", "{0}/{0}", "omniglot-py/{0}/{0}", "python/{0}"]
+)
+def test_folders_lie_as_libraries_and_archives_leave_them(original: Path, layout: str) -> None:
+    as_published = omniglot(original)
+    for part in ("images_background", "images_evaluation"):
+        there = original.parent / "moved" / layout.format(part)
+        there.parent.mkdir(parents=True, exist_ok=True)
+        (original / part).rename(there)
+    moved = omniglot(original.parent / "moved")
+    assert moved.fingerprint == as_published.fingerprint
+
+
+def test_archives_that_are_not_unpacked_are_named(tmp_path: Path) -> None:
+    (tmp_path / "omniglot-py").mkdir()
+    (tmp_path / "omniglot-py" / "images_background.zip").write_bytes(b"")
+    with pytest.raises(DataError, match=r"images_background\.zip must be unpacked first"):
+        omniglot(tmp_path)
+
+
 def test_of_thirty_alphabets_five_validate(tmp_path: Path) -> None:
     write_omniglot(tmp_path, {f"A{i:02d}": 1 for i in range(30)}, {"Z": 1}, images=1)
     data = omniglot(tmp_path)
