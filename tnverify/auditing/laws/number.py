@@ -13,8 +13,6 @@ from tnverify.auditing.laws.worlds import expect_alike, noise
 from tnverify.contract.outcomes import SaysNothing, SubjectRaised, Violation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from torch import Tensor
 
     from tnverify.auditing.asking import Asker
@@ -55,7 +53,8 @@ def a_target_alone_is_predicted_alike(asker: Asker, task: AuditTask, draw: Draw)
     """
     if task.count < 2:
         raise SaysNothing("there is one target only")
-    for place in dict.fromkeys((draw.index(task.count), 0)):
+    places = (draw.index(task.count), 0) if task.number == 0 else (draw.index(task.count),)
+    for place in dict.fromkeys(places):
         alone = task.rows([place])
         pair = Pair(task, alone, torch.tensor([place]), torch.tensor([0]))
         try:
@@ -86,16 +85,13 @@ def any_batching_predicts_alike(asker: Asker, task: AuditTask, draw: Draw) -> No
     size = 2 + draw.index(max(1, min(4, task.count - 2)))
     if task.count <= size:
         raise SaysNothing("there are too few targets for two batches")
-    for number in range(0, task.count, size):
-        places = list(range(number, min(task.count, number + size)))
+    start = size * draw.index(task.count // size)
+    last = task.count - (task.count % size or size)
+    for first in dict.fromkeys((start, last)):
+        places = list(range(first, min(task.count, first + size)))
         pair = Pair(task, task.rows(places), torch.tensor(places), torch.arange(len(places)))
-        expect_alike(asker, pair, f"predicting in batches of {size}")
-        if number > size:
-            break
-    places = list(range(task.count - task.count % size, task.count))
-    if places:
-        pair = Pair(task, task.rows(places), torch.tensor(places), torch.arange(len(places)))
-        expect_alike(asker, pair, f"a last batch of {len(places)} where others have {size}")
+        rest = f", the last one of {len(places)}" if len(places) < size else ""
+        expect_alike(asker, pair, f"predicting in batches of {size}{rest}")
 
 
 @audit_law(family=FAMILY, kind="rounded", claims=INDUCTIVE, why=_WHY, remedy=_REMEDY)
@@ -131,10 +127,6 @@ def _several(task: AuditTask, draw: Draw) -> Tensor:
     if task.count < 2:
         raise SaysNothing("one target has no others")
     return draw.subset(task.count)
-
-
-def _batches(count: int, size: int) -> Sequence[Sequence[int]]:
-    return [range(n, min(count, n + size)) for n in range(0, count, size)]
 
 
 @audit_law(family="online", kind="exact", claims=("online",), once=True)

@@ -26,6 +26,7 @@ _STEPS = (0.5, 2.0, 8.0)
     family="other_targets",
     kind="exact",
     claims=INDUCTIVE,
+    once=True,
     why="A rule that takes confident predictions for labels reads other targets, but few of them.",
     remedy="Let no prediction of a target change what the next one is compared with.",
 )
