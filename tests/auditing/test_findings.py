@@ -78,6 +78,7 @@ def test_what_is_remembered_of_other_tasks_is_found() -> None:
         ("Forgets", "the_context_is_used"),
         ("Forgets", "the_labels_of_the_context_are_used"),
         ("DrawsDifferently", "equal_worlds_answer_alike"),
+        ("TakesSureTargetsForLabels", "confident_targets_leave_others_alone"),
         ("WrongAccuracy", "the_accuracy_that_is_reported_is_that_of_its_predictions"),
     ],
 )
