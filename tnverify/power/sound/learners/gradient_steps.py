@@ -60,10 +60,8 @@ class MamlWithMomentsOfTheContext:
         adapted = copy.deepcopy(self.net).train()
         optimiser = torch.optim.SGD(adapted.parameters(), lr=0.2)
         with torch.enable_grad():
-            for _ in range(2):
-                optimiser.zero_grad()
-                cross_entropy(adapted(context), labels).backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
-                optimiser.step()
+            cross_entropy(adapted(context), labels).backward()  # type: ignore[no-untyped-call]  # torch leaves it without types
+            optimiser.step()
         with torch.no_grad():
             adapted(context)
         self.adapted = adapted.eval()
