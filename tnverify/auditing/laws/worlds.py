@@ -36,8 +36,8 @@ def expect_alike(asker: Asker, pair: Pair, what: str) -> Reading:
     if not pair.same_draws and asker.draws_while_predicting:
         asker.readings.all.pop()
         raise Undecided(
-            "it draws random numbers while it predicts, other ones where targets are others in number"
-            " or order"
+            "it draws random numbers while it predicts, other ones where targets come in another"
+            " number or order"
         )
     raise _moved(reading, pair, what)
 
