@@ -12,6 +12,7 @@ from tnverify.auditing.driving.lengths import forms_with_lengths, is_padded
 from tnverify.auditing.driving.outputs import NotRows
 from tnverify.auditing.laws.declare import INDUCTIVE, AuditLaw, audit_law
 from tnverify.auditing.laws.worlds import expect_alike
+from tnverify.auditing.settling import Undecided
 from tnverify.contract.outcomes import SaysNothing, SubjectRaised
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def the_order_of_lengths_does_not_matter(asker: Asker, task: AuditTask, draw: Dr
 
     Sorting by length is common, and so is to forget to put answers back.
     """
+    if asker.draws_while_predicting:
+        raise Undecided("it draws random numbers while it predicts, by an item's place")
     order = torch.tensor(draw.order(task.count))
     for several in _every_form(asker, task):
         pair = Pair(several.task, several.task.rows(order), order, torch.arange(task.count))

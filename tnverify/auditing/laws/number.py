@@ -10,6 +10,7 @@ from tnverify.auditing.asking import Pair
 from tnverify.auditing.driving.outputs import NotRows
 from tnverify.auditing.laws.declare import INDUCTIVE, AuditLaw, audit_law
 from tnverify.auditing.laws.worlds import expect_alike, noise
+from tnverify.auditing.settling import Undecided
 from tnverify.contract.outcomes import SaysNothing, SubjectRaised, Violation
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ def the_order_of_targets_does_not_matter(asker: Asker, task: AuditTask, draw: Dr
     """Predictions move with their targets, up to rounding, when these come in another order."""
     if task.count < 2:
         raise SaysNothing("there is one target only")
+    if asker.draws_while_predicting:
+        raise Undecided("it draws random numbers while it predicts, by a target's place")
     order = torch.tensor(draw.order(task.count))
     pair = Pair(task, task.rows(order), order, torch.arange(task.count))
     expect_alike(asker, pair, "taking the targets in another order")
