@@ -19,7 +19,7 @@ from tnverify.analyses.paper.requirements import (
     Shrinks,
     Spread,
 )
-from tnverify.analyses.statistics import Estimate, average_ranks, tie_groups
+from tnverify.analyses.statistics import TOLD, Estimate, average_ranks, tie_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -252,4 +252,6 @@ def _missing(requirement: Requirement) -> Finding:
 
 
 def _points(estimate: Estimate) -> str:
+    if not estimate.half_width < TOLD:
+        return f"{estimate.value:+.2f} (so few seeds tell no interval)"
     return f"{estimate.value:+.2f} [{estimate.low:+.2f}, {estimate.high:+.2f}]"

@@ -115,7 +115,7 @@ def _table(cells: pd.DataFrame, learner: str, tasks: str) -> tuple[Table, list[S
     for form in found:
         mine = cells[cells["form"] == form].set_index("configuration")
         values = [
-            Cell(f"{mine.loc[c, 'mean']:.1f}", f"±{mine.loc[c, 'half_width']:.1f}")
+            Cell(f"{mine.loc[c, 'mean']:.1f}", tables.plus_minus(mine.loc[c, "half_width"]))
             if c in mine.index else Cell("–", tone="quiet")
             for c in configurations
         ]  # fmt: skip
@@ -127,7 +127,8 @@ def _table(cells: pd.DataFrame, learner: str, tasks: str) -> tuple[Table, list[S
         title=f"{titled(learner)}: accuracy by the form of alpha, %",
         columns=(*columns, f"rank, paper table {number}") if printed else columns,
         rows=tuple(rows),
-        note=f"{tables.behind(cells)}; half-widths {tables.levels_words(cells)}.",
+        note=f"{tables.behind(cells)}; half-widths {tables.levels_words(cells)}."
+        + tables.unknown_words(cells),
     )
     said = []
     if len(ranks) > 1:

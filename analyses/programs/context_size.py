@@ -95,7 +95,7 @@ def _table(cells: pd.DataFrame, words: str) -> Table:
     for scheme in schemes:
         mine = cells[cells["scheme"] == scheme].set_index("shot")
         values: list[Cell | str] = [
-            Cell(f"{mine.loc[s, 'mean']:.1f}", f"±{mine.loc[s, 'half_width']:.1f}")
+            Cell(f"{mine.loc[s, 'mean']:.1f}", tables.plus_minus(mine.loc[s, "half_width"]))
             if s in mine.index else Cell("–", tone="quiet")
             for s in shots
         ]  # fmt: skip
@@ -105,7 +105,8 @@ def _table(cells: pd.DataFrame, words: str) -> Table:
         columns=("scheme", *(f"{s} shot{'' if s == 1 else 's'}" for s in shots)),
         rows=tuple(rows),
         swatches=tuple(schemes),
-        note=f"{tables.behind(cells)}; half-widths {tables.levels_words(cells)}.",
+        note=f"{tables.behind(cells)}; half-widths {tables.levels_words(cells)}."
+        + tables.unknown_words(cells),
     )
 
 

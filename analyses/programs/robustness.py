@@ -136,7 +136,7 @@ def _table(
     for scheme in schemes:
         mine = cells[cells["scheme"] == scheme].set_index("level")
         values: list[Cell | str] = [
-            Cell(f"{mine.loc[v, 'mean']:.1f}", f"±{mine.loc[v, 'half_width']:.1f}")
+            Cell(f"{mine.loc[v, 'mean']:.1f}", tables.plus_minus(mine.loc[v, "half_width"]))
             if v in mine.index else Cell("–", tone="quiet")
             for v in levels
         ]  # fmt: skip
@@ -151,7 +151,8 @@ def _table(
         columns=("scheme", *(f"{v:g}" for v in levels), "last less first"),
         rows=tuple(rows),
         swatches=tuple(schemes),
-        note=f"{tables.behind(cells)}; half-widths {tables.levels_words(cells)}.",
+        note=f"{tables.behind(cells)}; half-widths {tables.levels_words(cells)}."
+        + tables.unknown_words(cells),
     )
     said = []
     if lost:

@@ -10,7 +10,7 @@ import numpy as np
 from tnverify.analyses.figures.looks import name_of, titled
 from tnverify.analyses.paper import PRINTED_AS, TABLES, printed_average_ranks
 from tnverify.analyses.report import Cell, Table
-from tnverify.analyses.statistics import average_ranks, tie_groups
+from tnverify.analyses.statistics import TOLD, average_ranks, tie_groups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ def accuracy_table(cells: pd.DataFrame, learner: str, tasks: str) -> Table:
             if name in mine.index:
                 one = mine.loc[name]
                 tone: Tone = "best" if (scheme, name) in first else ""
-                row.append(Cell(f"{one['mean']:.1f}", f"±{one['half_width']:.1f}", tone))
+                row.append(Cell(f"{one['mean']:.1f}", plus_minus(one["half_width"]), tone))
             else:
                 row.append(Cell("–", tone="quiet"))
         row.append(f"{here[scheme]:.2f}" if scheme in here else Cell("–", tone="quiet"))
@@ -93,7 +93,7 @@ def accuracy_table(cells: pd.DataFrame, learner: str, tasks: str) -> Table:
         swatches=tuple(schemes),
         note=f"{behind(cells)}. Half-widths are of 95 % intervals {levels_words(cells)}. "
         "Marked: the best and what the rank rule ties with it, by intervals over test tasks, as "
-        "in the paper.",
+        "in the paper." + unknown_words(cells),
     )
 
 
@@ -111,11 +111,25 @@ def levels_words(cells: pd.DataFrame) -> str:
     return "over test tasks alone: one training each, so training noise is not in them"
 
 
+def plus_minus(half_width: float) -> str:
+    """A half-width in points; "±?" where the interval holds nearly all that can be."""
+    return f"±{half_width:.1f}" if half_width < TOLD else "±?"
+
+
+def unknown_words(cells: pd.DataFrame) -> str:
+    """What "±?" means, where a table of `cells` has one; else nothing."""
+    if (cells["half_width"] < TOLD).all():
+        return ""
+    return f" ±?: not known from {int(cells['seeds'].max())} seeds."
+
+
 def interval(estimate: Estimate, digits: int = 1) -> str:
-    """A difference with its interval."""
+    """A difference with its interval, as far as one is known."""
     value, low, high = (signed(v, digits) for v in (estimate.value, estimate.low, estimate.high))
     if not math.isfinite(estimate.low):
         return f"{value} (one seed: no interval)"
+    if estimate.half_width >= TOLD:
+        return f"{value} (so few seeds tell no interval)"
     return f"{value} [{low}, {high}]"
 
 

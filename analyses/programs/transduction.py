@@ -91,7 +91,7 @@ def _table(cells: pd.DataFrame, same: dict[str, tuple[int, int]], words: str) ->
             one = mine.loc[way] if way in mine.index else None
             row.append(
                 Cell("–", tone="quiet") if one is None
-                else Cell(f"{one['mean']:.1f}", f"±{one['half_width']:.1f}")
+                else Cell(f"{one['mean']:.1f}", tables.plus_minus(one["half_width"]))
             )  # fmt: skip
         differing, of = same[scheme]
         row.append(Cell(f"{differing} of {of}", tone="bad" if differing else "good"))
@@ -101,7 +101,8 @@ def _table(cells: pd.DataFrame, same: dict[str, tuple[int, int]], words: str) ->
         columns=("scheme", *(look.name for look in BATCHINGS.values()), "tasks that differ"),
         rows=tuple(rows),
         swatches=tuple(schemes),
-        note=f"{tables.behind(cells)}; half-widths {tables.levels_words(cells)}.",
+        note=f"{tables.behind(cells)}; half-widths {tables.levels_words(cells)}."
+        + tables.unknown_words(cells),
     )
 
 

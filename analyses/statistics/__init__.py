@@ -20,6 +20,7 @@ from tnverify.analyses.statistics.friedman import (
     not_told_apart,
 )
 from tnverify.analyses.statistics.intervals import (
+    TOLD,
     Estimate,
     bootstrap_interval,
     mean_interval,
@@ -47,6 +48,7 @@ from tnverify.analyses.statistics.two_level import (
 )
 
 __all__ = [
+    "TOLD",
     "Estimate",
     "FamilyMember",
     "Friedman",

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
+TOLD = 50.0
+"""Points below which a half-width says something of an accuracy, which lies between 0 and 100."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A value and the interval that covers the truth in a share `level` of such measurements."""

@@ -168,6 +168,30 @@ class Whitens(Embeds):
         return found / (1 + found.std())
 
 
+class TakesSureTargetsForLabels(Nearest):
+    """Moves class means to targets that it is sure of, beyond what data are."""
+
+    def predict(self, targets):
+        flat = targets.flatten(1)
+        far = (flat @ self.means.T).max(1).values > 60
+        means = self.means + 0.1 * flat[far].mean(0) if bool(far.any()) else self.means
+        return flat @ means.T
+
+
+class DrawsMasks(Embeds):
+    """Leaves dropout on: not a leak, and not the same twice."""
+
+    def forward(self, x):
+        return nn.functional.dropout(super().forward(x) + 1, 0.5, training=True)
+
+
+class NotANumber(Nearest):
+    """Answers NaN."""
+
+    def predict(self, targets):
+        return super().predict(targets) * torch.nan
+
+
 class _Data:
     def __init__(self):
         torch.manual_seed(5)

@@ -78,6 +78,8 @@ def test_what_is_remembered_of_other_tasks_is_found() -> None:
         ("Forgets", "the_context_is_used"),
         ("Forgets", "the_labels_of_the_context_are_used"),
         ("DrawsDifferently", "equal_worlds_answer_alike"),
+        ("NotANumber", "predictions_are_numbers"),
+        ("TakesSureTargetsForLabels", "confident_targets_leave_others_alone"),
         ("WrongAccuracy", "the_accuracy_that_is_reported_is_that_of_its_predictions"),
     ],
 )
@@ -95,6 +97,13 @@ def test_noise_that_no_seed_repeats_is_no_leak() -> None:
     assert report.audit is not None
     assert report.audit.leak == "undecided"
     assert report.verdict_of(CONTENT).outcome == "inconclusive"
+
+
+def test_dropout_that_is_left_on_is_no_leak() -> None:
+    report = audited("DrawsMasks")
+    assert report.audit is not None
+    assert report.audit.leak != "reads"
+    assert "predicting_twice_gives_the_same" in failing(report)
 
 
 def test_predictors_are_told_from_learners() -> None:

@@ -39,6 +39,12 @@ class Pair:
         """Whether the same shapes are computed in both."""
         return self.task.count == self.other.count
 
+    @property
+    def same_draws(self) -> bool:
+        """Whether a subject that draws numbers as it goes draws the same for what is compared: each
+        target stands at one place among as many."""
+        return self.equal_shapes and bool(self.rows.equal(self.other_rows))
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from tnverify.auditing.extent import Extent
 from tnverify.auditing.laws import LAWS
-from tnverify.auditing.running import Asking, Broke, Extent, Ready, Refused, Told, audit_here
+from tnverify.auditing.running import Asking, Broke, Ready, Refused, Told, audit_here
 from tnverify.auditing.verdicts import audited, causes, subject_verdict
 from tnverify.catalogue import load_catalogue
 from tnverify.contract.claims import nearest

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from tnverify.auditing.asking import Asker, Pair, Readings
 from tnverify.auditing.driving.evaluating import NAMES, Call, method_of
@@ -21,10 +18,9 @@ from tnverify.auditing.driving.recognise import (
     task_of,
     with_shots_that_work,
 )
-from tnverify.auditing.settling import Undecided, settle
+from tnverify.auditing.extent import extent_of
+from tnverify.auditing.settling import Undecided
 from tnverify.auditing.waived import on_witness, waiver_for
-from tnverify.auditing.where import entry
-from tnverify.auditing.worth import worth
 from tnverify.contract.draw import Draw
 from tnverify.contract.outcomes import NotClaimed, SaysNothing, SubjectRaised, Violation
 from tnverify.engine.results import Counterexample, Effect, LawVerdict
@@ -36,13 +32,9 @@ if TYPE_CHECKING:
     from tnverify.auditing.laws.declare import AuditLaw
     from tnverify.auditing.options import AuditOptions
     from tnverify.auditing.task import AuditTask
-    from tnverify.contract.measured import Entry, Worth
     from tnverify.engine.waivers import Waiver
 
     Tell = Callable[[object], None]
-
-_MOST_TRIED = 9
-"""Targets with which the fewest that leak are sought at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +64,6 @@ class Told:
     moved: float = 0.0
     wide: float | None = None
     compared: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """How far a leak goes."""
-
-    from_targets: int | None = None
-    enters: Entry | None = None
-    worth: Worth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +123,7 @@ def audit_here(
             leaks.append((leak[0], leak[1].moved))
     if leaks:
         tell(Asking("where it enters"))
-        tell(_extent(asker, leaks))
+        tell(extent_of(asker, leaks))
 
 
 def _evaluates(found: Found) -> bool:
@@ -311,40 +294,3 @@ def _summary(task: Any) -> str:
         f"{len(task.labels)} context items of {task.way} classes, " if len(task.labels) else ""
     )
     return f"{context}{task.count} targets of {shape} (task {task.number})"
-
-
-def _extent(asker: Asker, leaks: Sequence[tuple[Pair, float]]) -> Extent:
-    """From how few targets on the largest leak shows, where it enters and what it is worth."""
-    pairs = sorted(leaks, key=lambda each: (not each[0].equal_shapes, -each[1]))
-    pair = pairs[0][0]
-    found = None
-    with suppress(SubjectRaised, NotRows):
-        found = entry(asker, pair)
-    extent = Extent(_fewest(asker, pair), found)
-    if asker.driven.kind != "learner":
-        return extent
-    more = max(8, len(asker.tasks))
-    tasks = asker.tasks
-    if tasks[0].number == 0 and len(tasks) < more and asker.options.budget.name != "quick":
-        tasks = (*tasks, *(task_of(asker.driven, asker.options, n)
-                           for n in range(len(tasks), more)))  # fmt: skip
-    return replace(extent, worth=worth(asker, tasks))
-
-
-def _fewest(asker: Asker, pair: Pair) -> int | None:
-    """The fewest targets of which one reads another; None where it is not found."""
-    if not pair.equal_shapes or pair.task.targets.shape != pair.other.targets.shape:
-        return None
-    differ = (pair.task.targets != pair.other.targets).flatten(1).any(1)
-    kept, changed = pair.rows, differ.nonzero().flatten()
-    order = torch.cat([kept[:1], changed, kept[1:]])
-    only = torch.tensor([0])
-    for count in range(2, min(_MOST_TRIED, len(order)) + 1):
-        places = order[:count]
-        small = Pair(pair.task.rows(places), pair.other.rows(places), only, only)
-        try:
-            if settle(asker, small).found == "reads":
-                return count
-        except (SubjectRaised, NotRows, Violation, Undecided):
-            return None
-    return None

@@ -11,8 +11,9 @@ from tnverify.engine.results import BAD, Cause
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tnverify.auditing.extent import Extent
     from tnverify.auditing.options import AuditOptions
-    from tnverify.auditing.running import Extent, Ready, Told
+    from tnverify.auditing.running import Ready, Told
     from tnverify.contract.measured import Leak
     from tnverify.engine.results import LawVerdict, Verdict
 

@@ -7,6 +7,7 @@ import importlib.util
 
 import click
 
+from tnverify.bench.audits import audits
 from tnverify.bench.engine import engine
 from tnverify.bench.layers import layers
 
@@ -38,6 +39,7 @@ def learning(context: click.Context, arguments: tuple[str, ...]) -> None:
     command.main(list(arguments), prog_name=context.command_path, standalone_mode=False)
 
 
+bench.add_command(audits)
 bench.add_command(engine)
 bench.add_command(layers)
 bench.add_command(learning)

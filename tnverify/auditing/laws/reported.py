@@ -155,4 +155,24 @@ def _number(session: Session, name: str, way: _Way, task: AuditTask) -> float | 
     return float(answer) if 0 <= float(answer) <= 100 else None
 
 
-LAWS: tuple[AuditLaw, ...] = (the_accuracy_that_is_reported_is_that_of_its_predictions,)
+@audit_law(
+    family="reported",
+    kind="exact",
+    once=True,
+    source="what is predicted is what is scored",
+    why="NaN is never the largest, so such a target is given the first class, and nobody sees it.",
+)
+def predictions_are_numbers(asker: Asker, task: AuditTask) -> None:
+    """No ordinary target has outputs of which none is a finite number."""
+    finite = asker.answer(task).double().reshape(task.count, -1).isfinite().any(1)
+    if not bool(finite.all()):
+        lost = int((~finite).sum())
+        raise Violation(
+            f"outputs of {lost} of {task.count} targets are not finite", symptom="not_finite"
+        )
+
+
+LAWS: tuple[AuditLaw, ...] = (
+    predictions_are_numbers,
+    the_accuracy_that_is_reported_is_that_of_its_predictions,
+)

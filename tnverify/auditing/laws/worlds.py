@@ -33,11 +33,11 @@ def expect_alike(asker: Asker, pair: Pair, what: str) -> Reading:
         if asker.options.held_to == "bitwise" and reading.found == "rounding" and others_alone:
             raise _moved(reading, pair, f"{what} (by rounding, and it is claimed not to move)")
         return reading
-    if not pair.equal_shapes and asker.draws_while_predicting:
+    if not pair.same_draws and asker.draws_while_predicting:
         asker.readings.all.pop()
         raise Undecided(
-            "it draws random numbers while it predicts, other ones where the targets are others in"
-            " number"
+            "it draws random numbers while it predicts, other ones where targets come in another"
+            " number or order"
         )
     raise _moved(reading, pair, what)
 
