@@ -11,12 +11,12 @@ from pathlib import Path as _Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tnverify.api import identify, verify
     from tnverify.auditing.api import audit
     from tnverify.auditing.parametrized import parametrize_audit
     from tnverify.bad_input import BadInput
-    from tnverify.drawn import tasks
-    from tnverify.parametrized import parametrize
+    from tnverify.doors.api import identify, verify
+    from tnverify.doors.drawn import tasks
+    from tnverify.doors.parametrized import parametrize
 
 __version__ = "0.1.0"
 
@@ -29,11 +29,11 @@ if (_root / "pyproject.toml").is_file() and (_root / "properties" / "__init__.py
 _HOMES = {
     "BadInput": "tnverify.bad_input",
     "audit": "tnverify.auditing.api",
-    "identify": "tnverify.api",
-    "parametrize": "tnverify.parametrized",
+    "identify": "tnverify.doors.api",
+    "parametrize": "tnverify.doors.parametrized",
     "parametrize_audit": "tnverify.auditing.parametrized",
-    "tasks": "tnverify.drawn",
-    "verify": "tnverify.api",
+    "tasks": "tnverify.doors.drawn",
+    "verify": "tnverify.doors.api",
 }
 """Where each public name lives: imported when it is first asked for."""
 

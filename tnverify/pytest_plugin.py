@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
+    from tnverify.doors.verification import Verification
     from tnverify.engine.results import RunReport, SubjectReport
-    from tnverify.verification import Verification
 
 _RUNS = pytest.StashKey[list["RunReport"]]()
 """What was found, by this process and by workers of pytest-xdist."""
@@ -78,7 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
     asked = ("tnverify_specs", "tnverify_reports", "tnverify_handle")
     # A worker of xdist was started by a process that has checked the same words.
     if any(map(config.getoption, asked)) and not hasattr(config, "workerinput"):
-        from tnverify.pytest_words import check_words
+        from tnverify.doors.pytest_words import check_words
 
         check_words(config)
 
@@ -194,7 +194,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     specs = config.getoption("tnverify_specs")
     if not specs or config.getoption("dist") != "load":
         return None
-    from tnverify.scheduling import by_layer
+    from tnverify.doors.scheduling import by_layer
 
     return by_layer(config, log, tuple(specs))
 
@@ -213,8 +213,8 @@ class _Layer(pytest.Collector):
     """A layer that was named on the command line."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        from tnverify.pytest_words import asked
-        from tnverify.verification import Verification
+        from tnverify.doors.pytest_words import asked
+        from tnverify.doors.verification import Verification
 
         verification = Verification(asked(self.config, self.name))
         for law in verification.laws:
@@ -230,7 +230,7 @@ class _LawItem(pytest.Item):
     verification: Verification
 
     def runtest(self) -> None:
-        from tnverify.parametrized import end_as
+        from tnverify.doors.parametrized import end_as
 
         end_as(self.name, self.verification)
 
@@ -238,7 +238,7 @@ class _LawItem(pytest.Item):
         self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None
     ) -> Any:  # what pytest makes of an exception: that type has no public name
         from tnverify.bad_input import BadInput
-        from tnverify.verification import LawFailed
+        from tnverify.doors.verification import LawFailed
 
         if isinstance(excinfo.value, LawFailed | BadInput):
             return excinfo.getrepr(style="value")
@@ -254,8 +254,8 @@ def _law_of(item: pytest.Item) -> tuple[str, Verification | None]:
     if isinstance(item, _LawItem):
         return item.name, item.verification
     given = getattr(getattr(item, "callspec", None), "params", {})
-    if given and "tnverify.parametrized" in sys.modules:
-        from tnverify.parametrized import LawOfSubject
+    if given and "tnverify.doors.parametrized" in sys.modules:
+        from tnverify.doors.parametrized import LawOfSubject
 
         for value in given.values():
             if isinstance(value, LawOfSubject):

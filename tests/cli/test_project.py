@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import jsonschema
 import pytest
 
-from tnverify.project import schema
+from tnverify.doors.project import schema
 
 if TYPE_CHECKING:
     from command_line import Engine, Terminal
@@ -140,7 +140,7 @@ def test_its_words_are_checked_as_those_of_the_command_line(
 
 
 def test_the_schema_that_ships_is_that_of_what_is_read() -> None:
-    shipped = json.loads(files("tnverify").joinpath("project.schema.json").read_text("utf-8"))
+    shipped = json.loads(files("tnverify.doors").joinpath("project.schema.json").read_text("utf-8"))
     assert shipped == schema()
     jsonschema.validate({"subjects": ["a:B", {"spec": "c:D", "min-items": 2}]}, shipped)
     with pytest.raises(jsonschema.ValidationError, match="claim"):

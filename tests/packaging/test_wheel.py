@@ -45,7 +45,7 @@ def test_every_module_of_the_checkout_is_in_the_wheel(folder: str, names: list[s
     "name",
     [
         "tnverify/py.typed",
-        "tnverify/project.schema.json",
+        "tnverify/doors/project.schema.json",
         "tnverify/report/report.schema.json",
         "tnverify/power/power.schema.json",
         "tnverify/power/mutants.schema.json",

@@ -170,9 +170,11 @@ def test_ctrl_c_keeps_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
     assert report.subjects[0].verdict == "violates"
 
 
-@pytest.mark.parametrize("module", ["tnverify.api", "tnverify.drawn", "tnverify.parametrized"])
+@pytest.mark.parametrize(
+    "module", ["tnverify.doors.api", "tnverify.doors.drawn", "tnverify.doors.parametrized"]
+)
 def test_examples_of_the_documentation_are_right(module: str) -> None:
-    found = doctest.testmod(importlib.import_module(module))
+    found = doctest.testmod(importlib.import_module(f"tnverify.doors.{module}"))
     assert found.attempted > 0
     assert found.failed == 0
 

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import handmade
 
 import tnverify.catalogue
-import tnverify.parametrized
-import tnverify.verification
 from tnverify.catalogue import Catalogue, Law
 from tnverify.engine import check, run
 from tnverify.engine.causes import group_causes
@@ -98,6 +96,11 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Engine:
     engine = Engine()
     monkeypatch.setattr(run, "verify", engine.verify)
     monkeypatch.setattr(run, "identify", engine.identify)
-    for module in (tnverify.catalogue, tnverify.verification, tnverify.parametrized, check):
+    for module in (
+        tnverify.catalogue,
+        tnverify.doors.verification,
+        tnverify.doors.parametrized,
+        check,
+    ):
         monkeypatch.setattr(module, "load_catalogue", catalogue)
     return engine

@@ -8,7 +8,7 @@ import pytest
 
 from tnverify.auditing.api import AuditAsked
 from tnverify.bad_input import BadInput
-from tnverify.verification import LawFailed
+from tnverify.doors.verification import LawFailed
 
 if TYPE_CHECKING:
     from tnverify.engine.results import LawVerdict, SubjectReport

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tnverify import project
 from tnverify.bad_input import BadInput
 from tnverify.cli.defaults import default_requests
 from tnverify.cli.errors import bad
+from tnverify.doors import project
 from tnverify.engine.check import check_options
 from tnverify.isolation.processes import cores
 
 if TYPE_CHECKING:
+    from tnverify.doors.project import Project
     from tnverify.engine.options import RunOptions
-    from tnverify.project import Project
     from tnverify.subjects import SubjectRecipe
 
 _GIVEN = click.core.ParameterSource.COMMANDLINE

@@ -12,7 +12,7 @@ from tnverify.engine.trial import why_unclaimed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tnverify.api import Asked
+    from tnverify.doors.api import Asked
     from tnverify.engine.results import LawVerdict, RunReport, SubjectReport
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tnverify.api import ask
 from tnverify.catalogue import load_catalogue
+from tnverify.doors.api import ask
+from tnverify.doors.verification import LawFailed, Verification
 from tnverify.isolation.processes import cores
-from tnverify.verification import LawFailed, Verification
 
 
 class LawOfSubject:

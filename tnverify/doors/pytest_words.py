@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tnverify.api import ask
 from tnverify.bad_input import BadInput
+from tnverify.doors.api import ask
+from tnverify.doors.parametrized import jobs_here
 from tnverify.engine.check import check_import
-from tnverify.parametrized import jobs_here
 from tnverify.pytest_plugin import REPORT, SIZES
 from tnverify.report.forms import destinations
 from tnverify.report.paths import OutputError
 from tnverify.subjects import Unusable
 
 if TYPE_CHECKING:
-    from tnverify.api import Asked
+    from tnverify.doors.api import Asked
 
 
 def asked(config: pytest.Config, spec: str) -> Asked:
