@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from tnverify.subjects.subject import Factory
 
 _ORDER = (
-    "methods", "backup", "step", "functional", "outputs", "stats", "masked", "labelled", "option",
-    "set_mode", "taught",
+    "methods", "backup", "step", "functional", "stats", "masked", "labelled", "two_sets", "sided",
+    "outputs", "option", "set_mode", "taught",
 )  # fmt: skip
 """What stands around a convention, from the outside in: each asks only those behind it."""
 

@@ -28,10 +28,11 @@ _FIRST, _APART = 0.3137, 0.4142
 _FEW = 2
 
 
-def labels_of(items: Tensor, classes: int) -> Tensor:
-    """Return a label below `classes` for every item, (items,), by the mean of its values."""
+def labels_of(items: Tensor, classes: int, apart: float = _APART) -> Tensor:
+    """Return a label below `classes` for every item, (items,), by the mean of its values; means
+    that are `apart` have labels next to each other."""
     means = items.detach().double().flatten(1).mean(1)
-    steps = torch.floor((torch.nan_to_num(means, 0.0, 0.0, 0.0) - _FIRST) / _APART)
+    steps = torch.floor((torch.nan_to_num(means, 0.0, 0.0, 0.0) - _FIRST) / apart)
     return torch.remainder(steps, classes).long()
 
 
