@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from tnverify.catalogue import Law
+
 LAWS = [law for law in gradients.LAWS if not law.thorough_only]
 
 
@@ -131,6 +133,32 @@ def test_nothing_is_said_of_a_kink_and_what_is_wrong_beside_it_is_seen() -> None
     assert trials.try_law(
         law, trials.subject_of(WrongWhereRectified, "inductive"), tasks=8
     ).failures
+
+
+class Rounded(PlainNorm):
+    """Rounds to 256 steps and hands gradients straight through, as layers for quantisation do."""
+
+    def affine(self, y: Tensor) -> Tensor:
+        wide = super().affine(y)
+        return wide + ((wide * 64).round().clamp(-128, 127) / 64 - wide).detach()
+
+
+class CutOffAndStraightThrough(PlainNorm):
+    """Cuts values off, and hands gradients through where they were cut: flat there, and wrong."""
+
+    def affine(self, y: Tensor) -> Tensor:
+        wide = super().affine(y)
+        return wide + (wide.clamp(-0.5, 0.5) - wide).detach()
+
+
+@pytest.mark.parametrize(
+    "law", [gradients.first_order_gradients_are_right, gradients.second_order_gradients_are_right]
+)
+def test_outputs_that_are_rounded_to_steps_have_no_slope_to_compare_with(law: Law) -> None:
+    rounded = trials.try_law(law, trials.subject_of(Rounded, "inductive"), tasks=16)
+    assert rounded.failures == []
+    cut_off = trials.subject_of(CutOffAndStraightThrough, "inductive")
+    assert trials.try_law(law, cut_off, tasks=16).failures
 
 
 def test_a_kink_near_the_point_says_nothing() -> None:

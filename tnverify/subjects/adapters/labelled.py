@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     from tnverify.subjects.adapters.base import Around
     from tnverify.subjects.trial import Trial
 
-_FIRST, _APART = 0.3137, 0.4142
-"""Where a label ends, and how far apart labels are, in means of items: no mean of a grid."""
+_FIRST, _APART = 0.3137, 0.00973
+"""Where a label ends, and how far apart labels are, in means of items: no mean of a grid, and so
+little that items of large maps, whose means lie close together, have labels of their own."""
 _FEW = 2
 
 
-def labels_of(items: Tensor, classes: int, apart: float = _APART) -> Tensor:
-    """Return a label below `classes` for every item, (items,), by the mean of its values; means
-    that are `apart` have labels next to each other."""
+def labels_of(items: Tensor, classes: int) -> Tensor:
+    """Return a label below `classes` for every item, (items,), by the mean of its values."""
     means = items.detach().double().flatten(1).mean(1)
-    steps = torch.floor((torch.nan_to_num(means, 0.0, 0.0, 0.0) - _FIRST) / apart)
+    steps = torch.floor((torch.nan_to_num(means, 0.0, 0.0, 0.0) - _FIRST) / _APART)
     return torch.remainder(steps, classes).long()
 
 

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 _KINDS = 5
 """How many different rows there are."""
-_APART = 0.00973
-"""Means of large maps lie close together, and items want rows of their own."""
 _WIDTH = "channels"
 _MOST = 8
 """Widths that are tried."""
@@ -58,7 +56,7 @@ class Side:
         if self.width == _WIDTH:
             # Alike for all channels, so that these may be put in another order.
             columns = torch.zeros_like(columns)
-        rows = labels_of(items, _KINDS, _APART)[:, None]
+        rows = labels_of(items, _KINDS)[:, None]
         made = (rows * 7 + columns.to(rows.device) * 3) % 11 - 5
         made = (made.double() / 4).to(items.dtype)
         if self.form == "vector":
