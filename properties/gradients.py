@@ -86,7 +86,7 @@ def first_order_gradients_are_right(norm: Prober, task: Task) -> None:
 
 _BRANCHES = 2.0**-4
 """By what share of what is off derivatives along two directions may fail to add up."""
-_ORDINARY = 11
+_ORDINARY, _MANY = 11, 16
 _PARTS = (7, 8, 9, 10)
 """Directions, by key, of which each is tried as one of the two."""
 
@@ -127,15 +127,16 @@ def _unless_of_steps(loss: Loss) -> Iterator[None]:
 
 def _is_of_steps(loss: Loss) -> bool:
     """Whether outputs are steps of the inputs; where all lie on one step, as beyond the range that
-    is rounded, ordinary values show it."""
+    is rounded, ordinary values that move by as much as they differ show it."""
     found = are_steps(loss.along(loss.direction(SETS)), loss.step)
     if found is not None:
         return found
     task = loss.task
-    sets = (task.noise(values, _ORDINARY) for values in (task.context, task.targets))
+    many = task.targets.new_empty(_MANY, *task.targets.shape[1:])
+    sets = (task.noise(many, _ORDINARY + at) for at in range(2))
     usual = task.with_sets(*sets).with_parameters(weight=(1.0,), bias=(0.0,))
-    other = Loss(loss.norm, usual)
-    return bool(are_steps(other.along(other.direction(SETS)), other.step))
+    moves = {name: task.noise(getattr(usual, name), _ORDINARY + 2) / 2 for name in SETS}
+    return bool(are_steps(Loss(loss.norm, usual).along(moves), loss.step))
 
 
 def _difference(loss: Loss, direction: Direction) -> float:
