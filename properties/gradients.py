@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -338,17 +337,21 @@ def gradients_stay_finite_on_constant_input(norm: Prober, task: Task) -> None:
     """
     expect_defined(norm, task)
     task = trimmed(task)
-    flat = replace(
-        task, context=_constant(task.context, task.salt), targets=_constant(task.targets, task.salt)
-    )
-    found = Loss(norm, flat).at().gradient()
+    sets = (task.context, task.targets)
+    flat = task.with_sets(*(_constant(values, task.salt) for values in sets))
+    _expect_finite_gradients(norm, flat, "constant input")
+    _expect_finite_gradients(norm, task.with_sets(*map(torch.zeros_like, sets)), "zeros alone")
+
+
+def _expect_finite_gradients(norm: Prober, task: Task, what: str) -> None:
+    found = Loss(norm, task).at().gradient()
     if unit(task.dtype) > unit(torch.float32):
         largest = torch.finfo(task.dtype).max
-        wide = Loss(norm, widened_from_half(flat)).at().gradient()
+        wide = Loss(norm, widened_from_half(task)).at().gradient()
         if any(bool((each.abs() > largest / 4).any()) for each in wide.values()):
             says_nothing(f"the right gradient nears what {task.dtype} can hold")
     for name, gradient in found.items():
-        expect_finite(gradient, f"the gradient by {name} on constant input")
+        expect_finite(gradient, f"the gradient by {name} on {what}")
 
 
 LAWS = (

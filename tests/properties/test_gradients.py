@@ -15,7 +15,7 @@ from tnverify.faults.gradients import AveragedWeightGradient, DetachedContextMom
 from tnverify.faults.plain import PlainNorm
 from tnverify.plans import Plan
 from tnverify.power.sound.surrounded import MedianCentred
-from tnverify.properties import gradients
+from tnverify.properties import calls, gradients
 from tnverify.properties.slopes import expect_slope
 from tnverify.subjects import SubjectProber
 from tnverify.subjects.adapters.no_context import NoContext
@@ -197,3 +197,21 @@ def test_where_many_values_tie_under_a_median_there_is_no_gradient_to_be_right()
     law = gradients.first_order_gradients_are_right
     found = {evaluate(law, SubjectProber(subject), plan.build()).ending for plan in plans}
     assert found == {"says_nothing"}
+
+
+class RootAtZero(torch.nn.Module):
+    """Divides by the root of the channels' squares, which has no slope where all are zero."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x / x.square().sum(1, keepdim=True).sqrt().clamp(min=1e-6)
+
+
+def test_a_root_that_is_taken_of_zero_is_a_finding_of_its_own_and_no_other_laws() -> None:
+    subject = trials.subject_of(RootAtZero, "inductive")
+    law = gradients.gradients_stay_finite_on_constant_input
+    failures = trials.try_law(law, subject, tasks=4).failures
+    assert failures
+    assert trials.try_law(calls.a_graph_may_be_used_again, subject, tasks=12).failures == []
