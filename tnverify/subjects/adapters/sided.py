@@ -7,6 +7,7 @@ in every order, subset and dtype.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -102,7 +103,7 @@ def recognise(trial: Trial) -> Evidence | None:
         return None
     for form, width in _forms(trial.layer, wanted):
         sides = tuple(Side(name, form, width) for name in wanted)
-        bound = trial.through("sided", lambda layer, s=sides: WithSides(layer, s))
+        bound = trial.through("sided", partial(WithSides, sides=sides))
         if _answers(bound):
             inner = trial.ask(bound)
             if inner is not None and inner.strength is not Strength.LAST_RESORT:

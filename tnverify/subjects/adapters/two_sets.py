@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -145,7 +146,7 @@ def recognise(trial: Trial) -> Evidence | None:
         places = _places(trial, name)
         if places is None:
             continue
-        inner = trial.ask(trial.through("two_sets", lambda layer, p=places: WithBothSets(layer, p)))
+        inner = trial.ask(trial.through("two_sets", partial(WithBothSets, places=places)))
         if inner is None or inner.strength is Strength.LAST_RESORT:
             continue
         found = around(TWO_SETS, str(places), inner.adapter)
