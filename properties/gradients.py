@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,7 +24,7 @@ from .cancellation import told_from_cancellation
 from .derivatives import WAYS, expect_alike_slopes
 from .differences import HANDLES, SETS, Loss, dot, products, widened
 from .half import widened_from_half
-from .slopes import KINKED, expect_slope
+from .slopes import KINKED, STEPPED, are_steps, expect_slope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +68,11 @@ def first_order_gradients_are_right(norm: Prober, task: Task) -> None:
     task = trimmed(task)
     loss = Loss(norm, task)
     direction = loss.direction(_names(norm))
-    with _told_from_detaching(norm, task), _where_there_is_one(loss, direction):
+    with (
+        _told_from_detaching(norm, task),
+        _where_there_is_one(loss, direction),
+        _unless_of_steps(loss),
+    ):
         expect_slope(
             float(dot(direction, loss.at().gradient())),
             loss.along(direction),
@@ -82,6 +85,7 @@ def first_order_gradients_are_right(norm: Prober, task: Task) -> None:
 
 _BRANCHES = 2.0**-4
 """By what share of what is off derivatives along two directions may fail to add up."""
+_ORDINARY, _MANY = 11, 16
 _PARTS = (7, 8, 9, 10)
 """Directions, by key, of which each is tried as one of the two."""
 
@@ -107,6 +111,31 @@ def _where_there_is_one(loss: Loss, direction: Direction) -> Iterator[None]:
             if abs(apart - whole) > _BRANCHES * off:
                 says_nothing(KINKED)
         raise
+
+
+@contextmanager
+def _unless_of_steps(loss: Loss) -> Iterator[None]:
+    """Say nothing of a layer that rounds what it answers, and hands gradients straight through."""
+    try:
+        yield
+    except Violation as violation:
+        if violation.symptom == "gradient" and _is_of_steps(loss):
+            says_nothing(STEPPED)
+        raise
+
+
+def _is_of_steps(loss: Loss) -> bool:
+    """Whether outputs are steps of the inputs; where all lie on one step, as beyond the range that
+    is rounded, ordinary values that move by as much as they differ show it."""
+    found = are_steps(loss.along(loss.direction(SETS)), loss.step)
+    if found is not None:
+        return found
+    task = loss.task
+    many = task.targets.new_empty(_MANY, *task.targets.shape[1:])
+    sets = (task.noise(many, _ORDINARY + at) for at in range(2))
+    usual = task.with_sets(*sets).with_parameters(weight=(1.0,), bias=(0.0,))
+    moves = {name: task.noise(getattr(usual, name), _ORDINARY + 2) / 2 for name in SETS}
+    return bool(are_steps(Loss(loss.norm, usual).along(moves), loss.step))
 
 
 def _difference(loss: Loss, direction: Direction) -> float:
@@ -157,13 +186,14 @@ def second_order_gradients_are_right(norm: Prober, task: Task) -> None:
     point = loss.at()
     slope = dot(inner, point.gradient(create_graph=True))
     second = point.probe.grad(slope, [point.leaves[name] for name in outer])
-    expect_slope(
-        float(dot(outer, dict(zip(outer, second, strict=True)))),
-        lambda step: products(inner, loss.at(outer, step).gradient()),
-        step=loss.step,
-        rounding=loss.curvature_rounding,
-        what=f"the second derivative by {', '.join(outer)} along two random directions",
-    )
+    with _unless_of_steps(loss):
+        expect_slope(
+            float(dot(outer, dict(zip(outer, second, strict=True)))),
+            lambda step: products(inner, loss.at(outer, step).gradient()),
+            step=loss.step,
+            rounding=loss.curvature_rounding,
+            what=f"the second derivative by {', '.join(outer)} along two random directions",
+        )
 
 
 def _has_precision_to_lose(claims: Claims) -> str | None:
@@ -307,17 +337,21 @@ def gradients_stay_finite_on_constant_input(norm: Prober, task: Task) -> None:
     """
     expect_defined(norm, task)
     task = trimmed(task)
-    flat = replace(
-        task, context=_constant(task.context, task.salt), targets=_constant(task.targets, task.salt)
-    )
-    found = Loss(norm, flat).at().gradient()
+    sets = (task.context, task.targets)
+    flat = task.with_sets(*(_constant(values, task.salt) for values in sets))
+    _expect_finite_gradients(norm, flat, "constant input")
+    _expect_finite_gradients(norm, task.with_sets(*map(torch.zeros_like, sets)), "zeros alone")
+
+
+def _expect_finite_gradients(norm: Prober, task: Task, what: str) -> None:
+    found = Loss(norm, task).at().gradient()
     if unit(task.dtype) > unit(torch.float32):
         largest = torch.finfo(task.dtype).max
-        wide = Loss(norm, widened_from_half(flat)).at().gradient()
+        wide = Loss(norm, widened_from_half(task)).at().gradient()
         if any(bool((each.abs() > largest / 4).any()) for each in wide.values()):
             says_nothing(f"the right gradient nears what {task.dtype} can hold")
     for name, gradient in found.items():
-        expect_finite(gradient, f"the gradient by {name} on constant input")
+        expect_finite(gradient, f"the gradient by {name} on {what}")
 
 
 LAWS = (

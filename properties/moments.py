@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from tnverify.catalogue import law
-from tnverify.contract import Run
+from tnverify.contract import Run, SaysNothing, SubjectRaised
 from tnverify.tolerances import expect_close, expect_same, not_claimed, says_nothing, unit
 
 from .agreement import (
@@ -202,6 +202,36 @@ def _knows_places(norm: Prober, task: Task) -> bool:
     )
 
 
+_SIDE = 5
+"""A map with several pixels at several distances from its middle one, in each direction."""
+
+
+def _knows_neighbours(norm: Prober, task: Task) -> bool:
+    """Whether one pixel in a map of equal values moves those in line with it to different values.
+
+    Moments that are taken over lines, or without borders, move all pixels of a line alike.
+    """
+    spatial = tuple(max(_SIDE, side) for side in task.spatial)
+    middle = tuple(side // 2 for side in spatial)
+    other = task.with_sets(
+        *(x.new_full((*x.shape[:2], *spatial), 1.5) for x in (task.context, task.targets))
+    )
+    for values in (other.context, other.targets):
+        values[(..., *middle)] = -2.5
+    try:
+        run, bound = norm.run(other), twice(norm.bound(other))
+    except (SaysNothing, SubjectRaised):
+        return False
+    for outputs, allowed in zip(run, bound, strict=True):
+        for axis, at in enumerate(middle):
+            line = tuple(slice(None) if axis == d else m for d, m in enumerate(middle))
+            beside = [n for n in range(spatial[axis]) if n != at]
+            kept, room = outputs[(..., *line)][..., beside], allowed[(..., *line)][..., beside]
+            if bool(((kept - kept[..., :1]).abs() > room).any()):
+                return True
+    return False
+
+
 @law(
     family="moments",
     kind="rounded",
@@ -223,6 +253,11 @@ def shuffling_pixels_shuffles_outputs(norm: Prober, task: Task, draw: Draw) -> N
         not_claimed(
             "on maps of equal values its outputs differ from pixel to pixel, as behind a"
             " convolution with padding: where a pixel lies is meant to count"
+        )
+    if not norm.claims.has_formula and _knows_neighbours(norm, task):
+        not_claimed(
+            "one pixel moves equal pixels beside it by how far away they are, as behind a"
+            " convolution: where pixels lie is meant to count"
         )
 
     def order(values: Tensor) -> Tensor:

@@ -24,9 +24,13 @@ _ROUNDED = 2.0**-40
 """Of a slope, this share may be its own sum's rounding."""
 SHARP = "the outputs curve too sharply here for differences to tell their slope"
 KINKED = "the outputs have a kink here: one-sided slopes differ, so there is none to compare with"
-
-
 TIED = "the outputs have no slope here: those along two directions are not that along their sum"
+STEPPED = "the outputs are steps of the inputs, flat at every value: they have no slope"
+_STEPS_AT = (0.0, 1.0, -1.5)
+"""Places, in deviations of the input, around which a function that is made of steps is flat."""
+_FLAT = 0.9
+"""The share of terms that stay as they are, of those that differ from place to place: the rest
+may just be passing an edge."""
 
 
 def expect_slope(
@@ -84,3 +88,21 @@ def jump(terms: Callable[[float], Tensor], step: float) -> float:
         return (terms(by) - 2 * centre + terms(-by)).abs()
 
     return float((bent(step) - 2 * bent(_FAR * step) / _FAR**2).clamp_min(0).sum()) / step
+
+
+def are_steps(terms: Callable[[float], Tensor], step: float) -> bool | None:
+    """Whether the terms differ from place to place and are flat around each, as rounded values
+    are; None where they are the same at all places.
+
+    What backward hands through a rounding is no derivative, and is not meant to be.
+    """
+    places = torch.stack([terms(at) for at in _STEPS_AT])
+    moved = (places != places[0]).any(0)
+    if not moved.any():
+        return None
+    around = (terms(at + by) for at in _STEPS_AT for by in (step, -step))
+    here = places.repeat_interleave(2, 0)
+    return all(
+        float((there == value)[moved].double().mean()) >= _FLAT
+        for there, value in zip(around, here, strict=True)
+    )

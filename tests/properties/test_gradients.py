@@ -15,7 +15,7 @@ from tnverify.faults.gradients import AveragedWeightGradient, DetachedContextMom
 from tnverify.faults.plain import PlainNorm
 from tnverify.plans import Plan
 from tnverify.power.sound.surrounded import MedianCentred
-from tnverify.properties import gradients
+from tnverify.properties import calls, gradients
 from tnverify.properties.slopes import expect_slope
 from tnverify.subjects import SubjectProber
 from tnverify.subjects.adapters.no_context import NoContext
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Tensor
+
+    from tnverify.catalogue import Law
 
 LAWS = [law for law in gradients.LAWS if not law.thorough_only]
 
@@ -133,6 +135,32 @@ def test_nothing_is_said_of_a_kink_and_what_is_wrong_beside_it_is_seen() -> None
     ).failures
 
 
+class Rounded(PlainNorm):
+    """Rounds to 256 steps and hands gradients straight through, as layers for quantisation do."""
+
+    def affine(self, y: Tensor) -> Tensor:
+        wide = super().affine(y)
+        return wide + ((wide * 64).round().clamp(-128, 127) / 64 - wide).detach()
+
+
+class CutOffAndStraightThrough(PlainNorm):
+    """Cuts values off, and hands gradients through where they were cut: flat there, and wrong."""
+
+    def affine(self, y: Tensor) -> Tensor:
+        wide = super().affine(y)
+        return wide + (wide.clamp(-0.5, 0.5) - wide).detach()
+
+
+@pytest.mark.parametrize(
+    "law", [gradients.first_order_gradients_are_right, gradients.second_order_gradients_are_right]
+)
+def test_outputs_that_are_rounded_to_steps_have_no_slope_to_compare_with(law: Law) -> None:
+    rounded = trials.try_law(law, trials.subject_of(Rounded, "inductive"), tasks=16)
+    assert rounded.failures == []
+    cut_off = trials.subject_of(CutOffAndStraightThrough, "inductive")
+    assert trials.try_law(law, cut_off, tasks=16).failures
+
+
 def test_a_kink_near_the_point_says_nothing() -> None:
     def bent(step: float) -> float:
         return max(0.0, step - 1e-5)
@@ -169,3 +197,21 @@ def test_where_many_values_tie_under_a_median_there_is_no_gradient_to_be_right()
     law = gradients.first_order_gradients_are_right
     found = {evaluate(law, SubjectProber(subject), plan.build()).ending for plan in plans}
     assert found == {"says_nothing"}
+
+
+class RootAtZero(torch.nn.Module):
+    """Divides by the root of the channels' squares, which has no slope where all are zero."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x / x.square().sum(1, keepdim=True).sqrt().clamp(min=1e-6)
+
+
+def test_a_root_that_is_taken_of_zero_is_a_finding_of_its_own_and_no_other_laws() -> None:
+    subject = trials.subject_of(RootAtZero, "inductive")
+    law = gradients.gradients_stay_finite_on_constant_input
+    failures = trials.try_law(law, subject, tasks=4).failures
+    assert failures
+    assert trials.try_law(calls.a_graph_may_be_used_again, subject, tasks=12).failures == []

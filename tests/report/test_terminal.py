@@ -286,6 +286,21 @@ def test_a_proven_cause_is_the_headline_with_what_it_left_undecided() -> None:
     assert "try " not in text
 
 
+def test_what_to_change_is_said_of_the_proven_cause_and_not_of_the_law_that_showed_it() -> None:
+    subject = handmade.transductive()
+    told = text_of(subject)
+    law = subject.laws[0].law
+    for cause, change in (
+        ("loses its digits on values far from zero, as E[x²] − E[x]² does (cancellation)", "mean"),
+        ("answers NaN or infinity on ordinary input", "spread of zero"),
+    ):
+        text = text_of(caused(subject, cause))
+        (said,) = (line for line in text.splitlines() if line.startswith("  change"))
+        assert change in said
+        assert said not in told
+    assert " ".join(law.remedy.split()[:5]) in told
+
+
 def test_a_layer_that_raises_on_ordinary_tasks_comes_with_what_to_try() -> None:
     cause = "raises on ordinary tasks: TypeError in condition: forward() missing 'mode'"
     text = text_of(caused(handmade.transductive(), cause), width=100)

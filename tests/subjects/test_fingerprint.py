@@ -43,6 +43,13 @@ def test_a_batch_mean_is_read_by_both_sets() -> None:
     assert flow.target_unmeasured == flow.context_unmeasured == ()
 
 
+def test_who_reads_the_first_item_alone_or_those_before_is_seen_to() -> None:
+    for forward in (lambda x: x + x[:1], lambda x: x.cumsum(0)):
+        flow = measured(forward)
+        assert flow.target_reads == ("itself", "other_targets")
+        assert flow.context_reads == ("itself", "context")
+
+
 def test_what_there_was_no_time_for_is_not_called_unread(monkeypatch: Any) -> None:
     monkeypatch.setattr(fingerprint, "SECONDS", 0.02)
 

@@ -45,6 +45,22 @@ class RunningOfWhatIsThere(nn.Module):
         return torch.where(there, x - self.running_mean.to(x.dtype).view(shape), 0.0)
 
 
+class OfChannels(nn.Module):
+    """Wants ones and zeros with a dimension for the channels, and refuses all else."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor, input_mask: Tensor) -> Tensor:
+        if input_mask.dim() != x.dim() or input_mask.shape[1] != 1:
+            raise ValueError("wants a mask with as many dimensions as the input")
+        if not input_mask.is_floating_point():
+            raise TypeError("wants ones and zeros")
+        dims = tuple(range(2, x.dim()))
+        count = input_mask.sum(dims, keepdim=True)
+        return (x - (x * input_mask).sum(dims, keepdim=True) / count) * input_mask
+
+
 @pytest.mark.parametrize(
     ("layer", "adapter", "named"),
     [
@@ -52,6 +68,7 @@ class RunningOfWhatIsThere(nn.Module):
         (LeavesPaddingAsItIs, "masked[lengths=lengths]+no_context", None),
         (PoolsWhatIsThere, "masked[padding_mask=padding]+no_context", None),
         (RunningOfWhatIsThere, "masked[padding_mask=padding]+frozen", None),
+        (OfChannels, "masked[input_mask=valid:float:channel]+no_context", None),
         (MayBeMasked, "no_context", None),
         (MayBeMasked, "masked[mask=valid]+no_context", "masked"),
     ],
@@ -63,6 +80,13 @@ def test_a_layer_that_must_be_told_is_and_one_that_may_be_where_that_is_asked(
     assert found.adapter.name == adapter
     probe = SubjectProber(found).fresh(ordinary(found.rank, 1).build(torch.float64))
     assert probe.takes_lengths is adapter.startswith("masked")
+
+
+def test_a_mask_that_was_left_out_is_told_of() -> None:
+    spec = f"{MayBeMasked.__module__}:MayBeMasked"
+    (caution,) = drive(SubjectRecipe(spec)).cautions
+    assert "argument mask was left at its default" in caution
+    assert not drive(SubjectRecipe(spec, adapter="masked")).cautions
 
 
 @pytest.mark.parametrize("form", ["valid", "padding", "lengths"])

@@ -119,6 +119,21 @@ def test_a_request_that_cannot_be_driven_says_why(request_: SubjectRecipe, says:
     assert "\n" not in str(raised.value)
 
 
+def test_a_constructor_that_wants_settings_is_told_how_to_get_them(tmp_path: Path) -> None:
+    file = tmp_path / "settings.py"
+    file.write_text(
+        "from types import SimpleNamespace\nimport torch\n"
+        "class Norm(torch.nn.Module):\n"
+        "    def __init__(self, cfg):\n        super().__init__()\n"
+        "        self.norm = torch.nn.GroupNorm(1, cfg.dim)\n"
+        "    def forward(self, x):\n        return self.norm(x)\n"
+        "def norm(channels):\n    return Norm(SimpleNamespace(dim=channels))\n"
+    )
+    with pytest.raises(Unusable, match="a function of the number of channels that makes both"):
+        drive(SubjectRecipe(f"{file}:Norm"))
+    assert drive(SubjectRecipe(f"{file}:norm")).adapter.name == "no_context"
+
+
 LAYERS = '''
 import torch
 from torch import nn

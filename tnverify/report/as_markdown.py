@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tnverify.report import plain, words
+from tnverify.report.advice import advice
 from tnverify.report.boundaries import sentences
 from tnverify.report.budget import budget_text
 from tnverify.report.layout import printable
@@ -90,9 +91,10 @@ def _failure(cause: Cause, group: list[LawVerdict]) -> str:
     telling, *others = group
     law = telling.law
     lines = [f"#### {escaped(plain.finding(cause, group))}", ""]
-    why = law.why or " ".join(law.explanation)
+    said = advice(telling)
+    why = said.why or " ".join(law.explanation)
     lines += [f"{escaped(why)}\n"] if why else []
-    lines += [f"**What to change:** {escaped(law.remedy)}\n"] if law.remedy else []
+    lines += [f"**What to change:** {escaped(said.change)}\n"] if said.change else []
     lines += [f"- law: {code(law.name)} ({escaped(law.source)})"]
     lines += [f"- found: {escaped(telling.reason)}"] if telling.reason else []
     if telling.effect is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tnverify import __version__
 from tnverify.report import plain, words
+from tnverify.report.advice import advice
 from tnverify.report.boundaries import sentences
 from tnverify.report.locating import named_in, place_of
 
@@ -100,8 +101,9 @@ def _message(verdict: LawVerdict, subject: SubjectReport) -> str:
     if example is not None and example.summary:
         parts.append(f"{plain.failing_task(example).capitalize()}: {example.summary}.")
         parts += [f"It {said}." for said in sentences(example.boundary)]
-    if verdict.law.remedy:
-        parts.append(verdict.law.remedy)
+    change = advice(verdict).change
+    if change:
+        parts.append(change)
     return " ".join(parts)
 
 

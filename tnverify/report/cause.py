@@ -8,6 +8,7 @@ from rich.text import Text
 
 from tnverify.engine.results import Cause
 from tnverify.report import boundaries, plain, words
+from tnverify.report.advice import advice
 from tnverify.report.layout import clipped, labelled, paragraph
 
 if TYPE_CHECKING:
@@ -68,10 +69,11 @@ def _undecided(cause: Cause) -> str:
 def verdict_lines(verdict: LawVerdict, width: int) -> Iterator[Text]:
     """What became of one law that fails, without what is wrong in words."""
     law, example = verdict.law, verdict.counterexample
-    if law.why:
-        yield from labelled("why", law.why, width)
-    if law.remedy:
-        yield from labelled("change", law.remedy, width)
+    said = advice(verdict)
+    if said.why:
+        yield from labelled("why", said.why, width)
+    if said.change:
+        yield from labelled("change", said.change, width)
     if verdict.effect is not None:
         yield from labelled("effect", plain.effect(verdict.effect, law.family), width)
     if verdict.expected is not None:

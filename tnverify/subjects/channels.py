@@ -43,6 +43,11 @@ def channel_step(factory: Factory) -> int:
     help_ = ""
     if factory.spec is not None and factory.spec.call is None:
         help_ = f"; write a call, as {factory.spec.text}(..., channels)"
+        if isinstance(error, AttributeError) and "'int' object" in str(error):
+            help_ = (
+                "; where it wants an object with settings, name a function of the number of"
+                " channels that makes both, in the same file"
+            )
     raise Unusable(
         f"the constructor does not take these arguments: {type(error).__name__}:"
         f" {first_line(error)}{help_}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,14 @@ if TYPE_CHECKING:
     from tnverify.subjects.subject import Factory
 
 _ORDER = (
-    "methods", "backup", "step", "functional", "outputs", "stats", "masked", "labelled", "option",
-    "set_mode", "taught",
+    "methods", "backup", "step", "functional", "stats", "masked", "labelled", "two_sets", "sided",
+    "outputs", "option", "set_mode", "taught",
 )  # fmt: skip
 """What stands around a convention, from the outside in: each asks only those behind it."""
+
+_TOLD = words.LEFT_ALONE | words.CONTEXT_SETS | words.LABELS | words.SIDES
+_TOLD = _TOLD.union(*words.TELL_LENGTHS.values())
+"""Optional arguments of which a report says that they were left at their default."""
 
 VECTORS = (
     "asked about (items, channels) alone: of maps it takes the last dimension for the channels, as"
@@ -158,9 +163,9 @@ def _left_alone(trial: Trial, adapter: Adapter) -> list[str]:
         f"Its argument {name} was left at its default ({parameter.default!r}): what other values"
         " do was not verified."
         for name, parameter in trial.parameters.items()
-        if name in words.LEFT_ALONE
+        if name in _TOLD
         and parameter.default is not parameter.empty
-        and f"[{name}=" not in adapter.name
+        and not re.search(rf"[\[,]{name}\b", adapter.name)
     ]
 
 

@@ -113,6 +113,9 @@ def _replaced(values: Tensor, task: Task, key: int, places: slice) -> Tensor:
 
 
 _FIRST, _OTHERS = slice(0, 1), slice(1, None)
+_KEPT = ((0, _OTHERS), (-1, slice(0, -1)))
+"""An item that is kept, and the places of those that are replaced: whoever takes one item's values
+for all, or reads what came before, leaves the first as it is."""
 
 
 def _target_itself(prober: SubjectProber, task: Task) -> bool:
@@ -126,8 +129,11 @@ def _context_itself(prober: SubjectProber, task: Task) -> bool:
 
 
 def _other_targets(prober: SubjectProber, task: Task) -> bool:
-    other = task.with_sets(targets=_replaced(task.targets, task, 1, _OTHERS))
-    return _differ(prober.run(task).targets[0], prober.run(other).targets[0])
+    for kept, others in _KEPT:
+        other = task.with_sets(targets=_replaced(task.targets, task, 1, others))
+        if _differ(prober.run(task).targets[kept], prober.run(other).targets[kept]):
+            return True
+    return False
 
 
 def _context_to_targets(prober: SubjectProber, task: Task) -> bool:
@@ -136,8 +142,11 @@ def _context_to_targets(prober: SubjectProber, task: Task) -> bool:
 
 
 def _context_to_context(prober: SubjectProber, task: Task) -> bool:
-    other = task.with_sets(context=_replaced(task.context, task, 3, _OTHERS))
-    return _differ(prober.run(task).context[0], prober.run(other).context[0])
+    for kept, others in _KEPT:
+        other = task.with_sets(context=_replaced(task.context, task, 3, others))
+        if _differ(prober.run(task).context[kept], prober.run(other).context[kept]):
+            return True
+    return False
 
 
 def _sequel(prober: SubjectProber, task: Task, context: Tensor, targets: Tensor) -> list[Tensor]:

@@ -21,9 +21,11 @@ from tnverify.subjects.adapters.no_context import NO_CONTEXT
 from tnverify.subjects.adapters.option import OPTION
 from tnverify.subjects.adapters.outputs import OUTPUTS
 from tnverify.subjects.adapters.set_mode import SET_MODE
+from tnverify.subjects.adapters.sided import SIDED
 from tnverify.subjects.adapters.stats import STATS
 from tnverify.subjects.adapters.step import STEP
 from tnverify.subjects.adapters.taught import TAUGHT
+from tnverify.subjects.adapters.two_sets import TWO_SETS
 
 ADAPTERS: dict[str, Adapter] = {
     adapter.name: adapter
@@ -46,6 +48,8 @@ ADAPTERS: dict[str, Adapter] = {
         OUTPUTS,
         MASKED,
         LABELLED,
+        SIDED,
+        TWO_SETS,
     )
 }
 """Every adapter that ships, by name: of those that fit as well, the first is taken."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tnverify.subjects.adapters.base import Adapter, Evidence, Strength, set_mode
-from tnverify.subjects.movement import movement
+from tnverify.subjects.movement import movement, reads_others_in_eval
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,7 +59,8 @@ def recognise(trial: Trial) -> Evidence | None:
         return Evidence(FROZEN, Strength.MEASURED, said)
     if not moved.conditioned:
         return None
-    built = AS_BUILT if moved.reads_others and moved.blends else ()
+    apart = moved.reads_others and moved.blends and not reads_others_in_eval(trial)
+    built = AS_BUILT if apart else ()
     said = "eval() answers by what every train() call left, as a moving average does"
     learns = moved.named_so or (moved.keeps_buffers and not moved.same_in_both)
     if moved.kept >= 0.5 or (moved.kept and learns):

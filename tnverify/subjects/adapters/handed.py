@@ -34,7 +34,7 @@ class HandedMoments:
     def condition(self, context: Tensor) -> tuple[Tensor, object]:
         if self._conditions_in_train:
             set_mode(self.layer, training=True)
-        answer = self.layer(context)
+        answer = self.layer(context, **_nothing_yet(self.layer))
         if self._conditions_in_train:
             set_mode(self.layer, training=False)
         if not isinstance(answer, tuple | list) or len(answer) < 2:
@@ -59,6 +59,11 @@ class HandedInTrain(HandedMoments):
     _conditions_in_train = True
 
 
+def _nothing_yet(layer: Any) -> dict[str, None]:
+    """None for all that a call wants beside its input: no moments are there yet."""
+    return dict.fromkeys(required(side_parameters(layer)))
+
+
 def _handed_on(layer: Any, state: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The moments by place, or by name where the call takes them so alone."""
     parameters = side_parameters(layer)
@@ -73,7 +78,7 @@ def _handed_on(layer: Any, state: tuple[Any, ...]) -> tuple[tuple[Any, ...], dic
 
 def recognise(trial: Trial) -> Evidence | None:
     """A call returns outputs and more, and takes the rest with the next call."""
-    if not callable(trial.layer) or required(trial.parameters):
+    if not callable(trial.layer):
         return None
     if not trial.parameters and not _takes_any(trial.layer):
         return None

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from tnverify.subjects.adapters.base import Around
     from tnverify.subjects.trial import Trial
 
-_FIRST, _APART = 0.3137, 0.4142
-"""Where a label ends, and how far apart labels are, in means of items: no mean of a grid."""
+_FIRST, _APART = 0.3137, 0.00973
+"""Where a label ends, and how far apart labels are, in means of items: no mean of a grid, and so
+little that items of large maps, whose means lie close together, have labels of their own."""
 _FEW = 2
 
 

@@ -19,19 +19,29 @@ if TYPE_CHECKING:
 
 _FORMS = ("valid", "padding", "lengths")
 """A mask that is true where something is, one that is true where nothing is, or lengths."""
+_LAID = ("", ":channel", ":float", ":float:channel")
+"""A mask may be of ones and zeros in the input's dtype, and have a dimension of one for the
+channels."""
+
+
+_ALL = tuple(
+    f"{form}{laid}" for laid in _LAID for form in _FORMS if not (laid and form == "lengths")
+)
 
 
 class WithLengths(BoundCall):
     """Tells the layer how much of each item is there: all of it, but where `lengths` is set.
 
-    `lengths` counts positions along the last dimension, (items,); a mask is (items, *spatial).
+    `lengths` counts positions along the last dimension, (items,); a mask is (items, *spatial),
+    or (items, 1, *spatial) with `:channel`, of ones and zeros with `:float`.
     """
 
     lengths: Tensor | None = None
 
     def __init__(self, layer: Any, name: str, form: str) -> None:
         super().__init__(layer, (name,))
-        self.name, self.form = name, form
+        self.name = name
+        self.form, *self.laid = form.split(":")
 
     def answer(self, x: Any, more: tuple[Any, ...], given: dict[str, Any]) -> Any:
         return give(self.layer, x, self.name, self._told(x), more, given)
@@ -46,7 +56,10 @@ class WithLengths(BoundCall):
         places = torch.arange(whole, device=x.device)
         valid = places < lengths.view(-1, *(1,) * max(1, x.dim() - 2))
         valid = valid.expand(len(x), *x.shape[2:]) if x.dim() > 2 else valid[:, 0]
-        return ~valid if self.form == "padding" else valid
+        mask = ~valid if self.form == "padding" else valid
+        if "channel" in self.laid:
+            mask = mask.unsqueeze(1)
+        return mask.to(x.dtype) if "float" in self.laid else mask
 
 
 class TakesLengths:
@@ -79,7 +92,7 @@ class TakesLengths:
 
 def _around(text: str) -> Around:
     name, _, form = text.partition("=")
-    if form not in _FORMS:
+    if form not in _ALL:
         raise ValueError(text)
 
     def around_wrap(wrap: Any) -> Any:
@@ -96,7 +109,12 @@ def recognise(trial: Trial) -> Evidence | None:
     """Its call takes a mask or lengths, and answers where all of every item is there."""
     if not callable(trial.layer):
         return None
-    told = ((n, form) for n in trial.parameters for form in _FORMS if n in words.TELL_LENGTHS[form])
+    told = (
+        (name, form)
+        for name in trial.parameters
+        for form in _ALL
+        if name in words.TELL_LENGTHS[form.partition(":")[0]]
+    )
     return next((found for n, form in told if (found := _told_by(trial, n, form))), None)
 
 
@@ -117,7 +135,8 @@ def _told_by(trial: Trial, name: str, form: str) -> Evidence | None:
 MASKED = Adapter(
     "masked",
     "a mask or lengths on every call: masked[mask=valid]+no_context gives a mask that is true where"
-    " something is, =padding its opposite, =lengths how many positions are there",
+    " something is, =padding its opposite, =lengths how many positions are there;"
+    " =valid:float:channel one of ones and zeros, (items, 1, *spatial)",
     needs_inner("masked"),
     recognise=recognise,
     around=_around,

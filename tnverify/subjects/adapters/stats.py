@@ -30,7 +30,7 @@ class WithStats(BoundCall):
         self.method = method
 
     def answer(self, x: Any, more: tuple[Any, ...], given: dict[str, Any]) -> Any:
-        if more or given:
+        if any(value is not None for value in (*more, *given.values())):
             return self.layer(x, *more, **given)
         found = getattr(self.layer, self.method)(x)
         apart = isinstance(found, tuple) and len(side_parameters(self.layer)) >= len(found) > 1

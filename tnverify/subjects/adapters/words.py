@@ -141,3 +141,32 @@ LABEL_COUNTS = (
     "n_conditions", "num_speakers", "num_tasks", "num_embeddings", "n_class", "n_domain",
 )  # fmt: skip
 """Attributes that say how many labels there are."""
+
+CONTEXT_SETS = _set(
+    "context contexts ctx context_x x_context x_ctx context_set context_features support supports"
+    " spt x_spt x_support support_x support_set support_features support_feat support_batch shots"
+    " shot reference ref x_ref ref_x reference_batch ref_batch demos memory"
+)
+"""Arguments that are a set of items to condition on."""
+
+TARGET_SETS = _set(
+    "query queries qry x_qry x_query query_x query_set query_features query_feat query_batch"
+    " target targets tgt x_target x_targets target_set target_features test x_test test_set x"
+)
+"""Arguments that are the set of items to answer, where another takes the context."""
+
+SIDES = _set(
+    "s w z c h style styles style_code style_codes style_vector style_emb style_feat style_feats"
+    " style_feature style_features style_map latent latents code codes cond conds conditioning"
+    " condition cond_emb emb embed embedding embeddings temb t_emb time_emb timestep_emb gamma"
+    " gammas beta betas scale scales shift shifts film seg segmap seg_map segmentation"
+    " segmentation_map label_map layout guide guidance noise feat feats feature features residual"
+    " skip identity shortcut modulation params_vector speaker_embedding spk_emb g"
+)
+"""Arguments that are something of every item: a style, a code, a map, gains and offsets."""
+
+LIKE_THE_INPUT = _set(
+    "style_feat style_feats style_feature style_features style_map feat feats feature features"
+    " residual skip identity shortcut"
+)
+"""Of these, those that are mostly of the input's own shape."""
