@@ -217,19 +217,26 @@ def _knows_neighbours(norm: Prober, task: Task) -> bool:
         *(x.new_full((*x.shape[:2], *spatial), 1.5) for x in (task.context, task.targets))
     )
     for values in (other.context, other.targets):
-        values[(..., *middle)] = -2.5
+        values[(slice(None), slice(None), *middle)] = -2.5
     try:
         run, bound = norm.run(other), twice(norm.bound(other))
     except (SaysNothing, SubjectRaised):
         return False
     for outputs, allowed in zip(run, bound, strict=True):
         for axis, at in enumerate(middle):
-            line = tuple(slice(None) if axis == d else m for d, m in enumerate(middle))
             beside = [n for n in range(spatial[axis]) if n != at]
-            kept, room = outputs[(..., *line)][..., beside], allowed[(..., *line)][..., beside]
+            kept, room = (_along(axis, middle, x)[..., beside] for x in (outputs, allowed))
             if bool(((kept - kept[..., :1]).abs() > room).any()):
                 return True
     return False
+
+
+def _along(axis: int, middle: tuple[int, ...], values: torch.Tensor) -> torch.Tensor:
+    """The values of each map in line with its middle pixel, along one axis."""
+    for other in reversed(range(len(middle))):
+        if other != axis:
+            values = values.select(2 + other, middle[other])
+    return values
 
 
 @law(
