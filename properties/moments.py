@@ -216,8 +216,9 @@ def _knows_neighbours(norm: Prober, task: Task) -> bool:
     other = task.with_sets(
         *(x.new_full((*x.shape[:2], *spatial), 1.5) for x in (task.context, task.targets))
     )
+    pixel: tuple[slice | int, ...] = (slice(None), slice(None), *middle)
     for values in (other.context, other.targets):
-        values[(slice(None), slice(None), *middle)] = -2.5
+        values[pixel] = -2.5
     try:
         run, bound = norm.run(other), twice(norm.bound(other))
     except (SaysNothing, SubjectRaised):
