@@ -174,7 +174,7 @@ def test_ctrl_c_keeps_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
     "module", ["tnverify.doors.api", "tnverify.doors.drawn", "tnverify.doors.parametrized"]
 )
 def test_examples_of_the_documentation_are_right(module: str) -> None:
-    found = doctest.testmod(importlib.import_module(f"tnverify.doors.{module}"))
+    found = doctest.testmod(importlib.import_module(module))
     assert found.attempted > 0
     assert found.failed == 0
 

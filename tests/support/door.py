@@ -9,6 +9,7 @@ import handmade
 
 import tnverify.catalogue
 from tnverify.catalogue import Catalogue, Law
+from tnverify.doors import parametrized, verification
 from tnverify.engine import check, run
 from tnverify.engine.causes import group_causes
 from tnverify.engine.results import LawVerdict, RunReport
@@ -98,8 +99,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Engine:
     monkeypatch.setattr(run, "identify", engine.identify)
     for module in (
         tnverify.catalogue,
-        tnverify.doors.verification,
-        tnverify.doors.parametrized,
+        verification,
+        parametrized,
         check,
     ):
         monkeypatch.setattr(module, "load_catalogue", catalogue)
