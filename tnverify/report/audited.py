@@ -88,8 +88,8 @@ def _moved(found: Audited) -> str:
         what = "later targets" if found.claims == "online" else "other targets"
         return f"Changing {what} moved a prediction by up to {_size(found.content)}{least}."
     return (
-        f"The number of targets moved a prediction by up to {_size(found.number)}; what they hold"
-        " did not."
+        "How many targets there are, or how long the longest is, moved a prediction by up to"
+        f" {_size(found.number)}; what they hold did not."
     )
 
 
