@@ -125,8 +125,11 @@ def _unless_of_steps(loss: Loss) -> Iterator[None]:
 
 
 def _is_of_steps(loss: Loss) -> bool:
-    """Whether outputs are steps of the inputs; where all lie on one step, as beyond the range that
-    is rounded, ordinary values that move by as much as they differ show it."""
+    """Tell whether outputs are steps of the inputs.
+
+    All may lie on one step, as beyond the range that is rounded: then ordinary values decide, that
+    move by as much as they differ.
+    """
     found = are_steps(loss.along(loss.direction(SETS)), loss.step)
     if found is not None:
         return found

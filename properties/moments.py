@@ -207,7 +207,7 @@ _SIDE = 5
 
 
 def _knows_neighbours(norm: Prober, task: Task) -> bool:
-    """Whether one pixel in a map of equal values moves those in line with it to different values.
+    """Tell whether one pixel in a map of equal values moves those in line with it unequally.
 
     Moments that are taken over lines, or without borders, move all pixels of a line alike.
     """

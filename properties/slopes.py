@@ -91,7 +91,7 @@ def jump(terms: Callable[[float], Tensor], step: float) -> float:
 
 
 def are_steps(terms: Callable[[float], Tensor], step: float) -> bool | None:
-    """Whether the terms differ from place to place and are flat around each, as rounded values
+    """Tell whether the terms differ from place to place and are flat around each, as rounded values
     are; None where they are the same at all places.
 
     What backward hands through a rounding is no derivative, and is not meant to be.

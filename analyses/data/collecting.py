@@ -100,7 +100,7 @@ def collected(
 
 
 def _noted(blank: Sequence[Path], root: Path) -> Mapping[str, object]:
-    """What is said of images that show nothing: how many, and the first, by which to find them."""
+    """Return the note on images that show nothing: how many, and the first, to find them by."""
     if not blank:
         return {}
     return {BLANK: f"{len(blank)}, such as {os.path.relpath(blank[0], root)}"}

@@ -78,7 +78,7 @@ def miniimagenet(
 
 
 def _hint(root: Path) -> str:
-    """Where the folder has the layout of another kind of data, the words that read it."""
+    """Return the words that read the folder, if its layout is of another kind of data."""
     classes = (each for split in ("train", "val", "test") for each in root.glob(f"{split}/*/"))
     if not any(each.is_dir() for each in classes):
         return ""

@@ -122,8 +122,8 @@ def alphas(records: Sequence[Record]) -> pd.DataFrame:
 
 
 def _part_of(layer: str) -> str:
-    """What a layer belongs to: CNAPs embeds the whole context by a network of its own, whose
-    layers no figure of the paper shows."""
+    """Return what a layer belongs to: the backbone, or the network by which CNAPs embeds the
+    whole context, whose layers no figure of the paper shows."""
     return "set encoder" if layer.startswith("encoder.") else "backbone"
 
 

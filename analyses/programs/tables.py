@@ -112,12 +112,12 @@ def levels_words(cells: pd.DataFrame) -> str:
 
 
 def plus_minus(half_width: float) -> str:
-    """A half-width in points; "±?" where the interval holds nearly all that can be."""
+    """Return a half-width in points; "±?" where the interval holds nearly all that can be."""
     return f"±{half_width:.1f}" if half_width < TOLD else "±?"
 
 
 def unknown_words(cells: pd.DataFrame) -> str:
-    """What "±?" means, where a table of `cells` has one; else nothing."""
+    """Return what "±?" means if a table of `cells` has one, else nothing."""
     if (cells["half_width"] < TOLD).all():
         return ""
     return f" ±?: not known from {int(cells['seeds'].max())} seeds."

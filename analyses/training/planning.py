@@ -31,7 +31,7 @@ def planned(configurations: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _check_splits(settings: Settings) -> None:
-    """Make each source of tasks that a run has, which checks its splits."""
+    """Make each source of tasks that a run has, since a source checks its splits."""
     if settings.train is not None:
         training_tasks(settings, settings.train)
         if settings.validate.every:

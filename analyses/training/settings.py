@@ -100,8 +100,8 @@ class Settings:
     seed: int
     data: str
     fingerprints: Mapping[str, tuple[str, ...]]
-    """Of the data sets that each word of `data` named when the run was planned; none where it was
-    not planned."""
+    """The fingerprints of the data sets that each word of `data` named when the run was planned;
+    empty where it was not planned."""
     side: int | None
     channels: int | None
     device: str

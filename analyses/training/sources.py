@@ -26,7 +26,8 @@ def own_data(settings: Settings) -> tuple[Dataset, ...]:
 
 
 def fingerprints(settings: Settings) -> dict[str, list[str]]:
-    """Those of all data sets of a run, by the word that names them. Raises DataError."""
+    """Return the fingerprints of all data sets of a run, by the word that names each. Raises
+    DataError."""
     words = dict.fromkeys([settings.data, *(cell.data for cell in settings.test)])
     return {word: [each.fingerprint for each in _named(settings, word)] for word in words}
 

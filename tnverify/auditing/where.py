@@ -119,6 +119,7 @@ def _differ(first: Tensor, second: Tensor, pair: Pair) -> bool:
         return not same_bits(*kept)
     if kept[0].shape != kept[1].shape or not kept[0].is_floating_point():
         return kept[0].shape != kept[1].shape
+    # Other shapes round otherwise. Whether it is a leak is settled before; this names the place.
     return not torch.allclose(kept[0], kept[1], rtol=1e-4, atol=1e-5, equal_nan=True)
 
 

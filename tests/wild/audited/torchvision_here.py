@@ -1,5 +1,8 @@
-"""Imports torchvision, which other packages want for networks that are not used here, also where
-its kernels were built for another torch."""
+"""Import torchvision even if its kernels were built for another torch.
+
+Other packages import it for networks that are not used here. Where its kernels do not load, what
+it registers for them is left out.
+"""
 
 from __future__ import annotations
 
