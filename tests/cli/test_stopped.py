@@ -60,6 +60,7 @@ def test_a_survey_that_is_told_to_end_ends_its_mutants_and_tells_of_those_before
         told, complaint = running.communicate(timeout=60)
     finally:
         running.kill()
+        running.communicate()  # its pipes are closed here, not whenever they are collected
     assert (running.returncode, complaint) == (130, "")
     assert "Interrupted: " in told
     deadline = time.monotonic() + 20

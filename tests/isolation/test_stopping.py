@@ -82,6 +82,7 @@ def test_a_run_that_is_told_to_end_keeps_what_it_found(
         told, complaint = run.communicate(timeout=60)
     finally:
         run.kill()
+        run.communicate()  # its pipes are closed here, not whenever they are collected
     assert (run.returncode, complaint) == (130, "")
     assert "Interrupted: " in told
     assert not alive(worker)
@@ -96,6 +97,7 @@ def test_a_run_whose_shares_wait_for_ever_ends_when_it_is_told(tmp_path: Path) -
         told, complaint = run.communicate(timeout=60)
     finally:
         run.kill()
+        run.communicate()  # its pipes are closed here, not whenever they are collected
     assert (run.returncode, complaint) == (130, "")
     assert "Interrupted: " in told
     assert not any(map(alive, map(int, (tmp_path / "processes.txt").read_text().split())))
@@ -112,3 +114,40 @@ def test_nothing_outlives_a_run_that_was_killed(
     while alive(worker):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+FORKING = """
+import os, signal, sys, time
+from functools import partial
+from tnverify.isolation import Limits, each_apart
+
+def press():
+    global pressed
+    if not pressed:
+        pressed = True
+        os.kill(os.getpid(), signal.SIGINT)
+
+def work(number):
+    with open("processes.txt", "a") as file:
+        file.write(f"{os.getpid()}\\\\n")
+    time.sleep(1000)
+
+pressed = False
+os.register_at_fork(after_in_parent=press)
+try:
+    list(each_apart([partial(work, 0)], 1, Limits(seconds=20.0, memory=4.0)))
+except KeyboardInterrupt:
+    print("told to end")
+"""
+
+
+def test_a_run_that_is_told_to_end_while_it_starts_a_process_hears_it(tmp_path: Path) -> None:
+    """Python drops what is raised while it forks."""
+    (tmp_path / "forking.py").write_text(FORKING)
+    ran = subprocess.run(
+        [sys.executable, "forking.py"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (ran.stdout, ran.stderr) == ("told to end\n", "")
+    seen = tmp_path / "processes.txt"
+    assert not seen.is_file() or not any(map(alive, map(int, seen.read_text().split())))

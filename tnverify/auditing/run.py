@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import wait
@@ -24,6 +24,7 @@ from tnverify.engine.capture import captured_output
 from tnverify.engine.results import LawVerdict, RunReport, SubjectReport
 from tnverify.engine.run import environment
 from tnverify.engine.waivers import read_waivers
+from tnverify.isolation.interruptions import interruptions_put_off
 from tnverify.isolation.limits import Limits
 from tnverify.isolation.messages import MangledError, value_of
 from tnverify.isolation.processes import Process, methods
@@ -248,11 +249,11 @@ def _apart(
     limits = Limits(seconds=20 * options.budget.seconds, memory=16.0)
     for _ in range(_CRASHES):
         heard.begins()
-        process = Process(method, _tell_all, (work, tuple(heard.told)), limits)
-        try:
+        with ExitStack() as started:
+            with interruptions_put_off():
+                process = Process(method, _tell_all, (work, tuple(heard.told)), limits)
+                started.callback(process.kill)
             why = _listen(process, heard, options, on_law)
-        finally:
-            process.kill()
         if why is None:
             return
         if heard.ready is None or heard.asking is None:

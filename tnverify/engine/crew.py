@@ -15,6 +15,7 @@ from tnverify.engine.single import verify_here
 from tnverify.engine.told import Told
 from tnverify.engine.worker import Errand, serve, spawned, wake
 from tnverify.isolation.board import Board
+from tnverify.isolation.interruptions import interruptions_put_off
 from tnverify.isolation.limits import Limits
 from tnverify.isolation.messages import MangledError, packed, value_of
 from tnverify.isolation.processes import Process, methods
@@ -98,7 +99,8 @@ class Crew:
         """Start a process in the best way that can be had; whether there was one."""
         while self._methods:
             try:
-                self._running.append(self._begun(self._methods[0], case))
+                with interruptions_put_off():
+                    self._running.append(self._begun(self._methods[0], case))
             except (OSError, RuntimeError, TypeError, AttributeError, PicklingError):
                 # Not to be had, or what it is told does not pickle.
                 self._methods.pop(0)

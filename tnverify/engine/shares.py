@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tnverify.engine.told import Told
 from tnverify.isolation.board import Board
+from tnverify.isolation.interruptions import interruptions_put_off
 from tnverify.isolation.messages import MangledError, value_of
 from tnverify.isolation.processes import Process
 from tnverify.subjects import guard
@@ -147,8 +148,11 @@ class Shared:
         while self._waiting and len(self._running) < allowed:
             board = Board("fork")
             given = (self._waiting.pop(0), allowed / count, board, random.getstate())
-            process = Process("fork", self._in_share, given, self._limits, board, keeps_files=True)
-            self._shares.append(_Share(process, board))
+            with interruptions_put_off():
+                process = Process(
+                    "fork", self._in_share, given, self._limits, board, keeps_files=True
+                )
+                self._shares.append(_Share(process, board))
 
     def _in_share(
         self, channel: Channel, laws: Sequence[Law], part: float, board: Board, state: Any

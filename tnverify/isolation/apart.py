@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from tnverify.isolation.interruptions import interruptions_put_off
 from tnverify.isolation.messages import MangledError, framed
 from tnverify.isolation.processes import Process, methods
 
@@ -54,9 +55,10 @@ def each_apart(
     try:
         while running or next_call < len(calls):
             while next_call < len(calls) and len(running) < jobs:
-                process = Process(method, _answer, (calls[next_call], limits), limits)
-                deadline = time.monotonic() + _IDLE * limits.seconds
-                running.append(_Running(next_call, process, deadline))
+                with interruptions_put_off():
+                    process = Process(method, _answer, (calls[next_call], limits), limits)
+                    deadline = time.monotonic() + _IDLE * limits.seconds
+                    running.append(_Running(next_call, process, deadline))
                 next_call += 1
             soonest = min(each.deadline for each in running) - time.monotonic()
             wait([each.process.end for each in running], max(0.0, soonest))
