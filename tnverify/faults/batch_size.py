@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     claims="meta_bn",
     kills="any_partition_of_the_targets_gives_the_same_outputs",
     source="keras-team/keras issue 3078, and guards that were written against it",
+    adapter="explicit_state",
     canary=True,
 )
 class OwnMomentsWhenAlone(PlainNorm):

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         "tasknorm_i_at_n_over_n_plus_one_is_reptile_normalisation",
     ),
     source="blending variances as one blends means, the first thing that one writes",
+    adapter="explicit_state",
     canary=True,
 )
 class AveragedVariances(PlainTaskNorm):

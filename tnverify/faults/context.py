@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         "a_poisoned_context_shows",
     ),
     source="instance normalisation put in the place of a context-conditioned layer by a default",
+    adapter="explicit_state",
     canary=True,
 )
 class IgnoresTheContext(PlainNorm):

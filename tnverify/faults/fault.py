@@ -35,7 +35,8 @@ class Fault:
     layer says of itself, `kills` the laws of which each must find it violated or broken, and
     `source` where the defect was seen, or why someone would write it. `adapter` names the
     adapter that drives it (detected where None). `hard` marks a defect that ordinary random
-    tasks do not show. `canary` marks the one of its family that wakes every run.
+    tasks do not show. `canary` marks the one of its family that wakes every run, which names
+    its adapter: to detect it would take longer than all else of waking.
     """
 
     name: str
@@ -78,6 +79,8 @@ def fault(
         name = factory.__name__
         if not inspect.getdoc(factory) or "__doc__" not in vars(factory):
             raise TypeError(f"fault {name} has no docstring: it must tell the defect")
+        if canary and adapter is None:
+            raise TypeError(f"fault {name} wakes every run: it must name its adapter")
         if name in _register and _register[name].factory.__module__ != factory.__module__:
             raise ValueError(f"two faults are named {name}")
         _register[name] = Fault(

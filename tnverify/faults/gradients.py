@@ -17,6 +17,7 @@ from tnverify.faults.plain import PlainInstanceNorm, PlainNorm, PlainTaskNorm, S
     claims="meta_bn",
     kills=("first_order_gradients_are_right", "the_target_loss_reaches_the_context"),
     source="`.detach()` on stored moments, to be able to copy the layer; `.data` does the same",
+    adapter="explicit_state",
     canary=True,
 )
 class DetachedContextMoments(PlainNorm):

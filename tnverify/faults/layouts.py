@@ -17,6 +17,7 @@ from tnverify.faults.plain import PlainNorm, PlainTaskNorm, State
     claims="meta_bn",
     kills="dtype_and_device_are_kept",
     source="`.float()` for precise statistics, and no cast back",
+    adapter="explicit_state",
     canary=True,
 )
 class AnswersInFloat32(PlainNorm):

@@ -17,6 +17,7 @@ from tnverify.faults.plain import PlainNorm, State
         "outputs_have_zero_mean_and_the_right_variance",
     ),
     source="pytorch/pytorch issue 22617: torch.var is unbiased by default, eq. (4) is not",
+    adapter="explicit_state",
     canary=True,
 )
 class UnbiasedVariance(PlainNorm):

@@ -20,6 +20,7 @@ def _by_squares(x: Tensor, dims: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     claims="meta_bn",
     kills=("error_stays_within_the_bound", "constant_input_is_finite"),
     source="tenstorrent/tt-metal issue 45968; microsoft/onnxruntime issue 21935",
+    adapter="explicit_state",
     canary=True,
 )
 class VarianceByDifference(PlainNorm):

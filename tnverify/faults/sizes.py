@@ -23,6 +23,7 @@ _FORMULA = "outputs_agree_with_the_formula"
     claims="instance_norm",
     kills=(_CHANNELS, _FORMULA),
     source="would be written: a kernel of one block of 32 channels, its grid never grown",
+    adapter="explicit_state",
     canary=True,
     hard=True,
 )

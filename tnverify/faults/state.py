@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     claims="meta_bn",
     kills="input_is_not_modified",
     source="luigibonati/mlcolvar pull request 119: an in-place step on what others still read",
+    adapter="explicit_state",
     canary=True,
 )
 class CentresInPlace(PlainNorm):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         "a_poisoned_target_poisons_only_itself",
     ),
     source="floodsung/LearningToCompare_FSL issue 48; facebookresearch/higher issue 107",
+    adapter="explicit_state",
     canary=True,
 )
 class MomentsOfTheTargets(PlainNorm):

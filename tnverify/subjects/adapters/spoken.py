@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import itertools
 import sys
@@ -57,8 +58,13 @@ def words_in(layer: Any) -> frozenset[str]:
     )
 
 
-def _sources(kind: type) -> Iterator[ast.AST]:
+@functools.lru_cache(maxsize=16)  # adapters ask about one class again and again
+def _sources(kind: type) -> tuple[ast.AST, ...]:
     """The parsed sources of a class and of its bases that are not torch's or Python's."""
+    return tuple(_parsed(kind))
+
+
+def _parsed(kind: type) -> Iterator[ast.AST]:
     for each in kind.__mro__:
         if each.__module__.partition(".")[0] in ("torch", "builtins", "abc", "typing"):
             continue
