@@ -53,7 +53,22 @@ def programs_are_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reproducer, "_RUN_ALL", "")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests marked slow, unless they are asked for or one is named."""
+    named = any("::" in argument for argument in config.args)
+    if not (config.getoption("slow") or named):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        items[:] = [item for item in items if item not in slow]
+        config.hook.pytest_deselected(items=slow)
+    _quickest_first(items)
+
+
+def _quickest_first(items: list[pytest.Item]) -> None:
     """Under mutmut, where the first test that fails ends the trial of a mutant, those first that
     noticed another mutant of the same function, and the quickest before the others."""
     notes, known = _notes_on_mutants(), Path("mutmut-stats.json")

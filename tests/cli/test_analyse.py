@@ -158,7 +158,7 @@ def test_a_report_is_made_again_and_what_lacks_is_told(
 def test_an_analysis_trains_reports_and_is_not_trained_again(
     tnverify: Terminal, data: str, tmp_path: Path
 ) -> None:
-    command = ["analyse", "transduction", "--smoke", "--data", data, "--learner", "maml",
+    command = ["analyse", "transduction", "--smoke", "--data", data, "--learner", "protonets",
                "--schemes", "tasknorm_i,transductive_bn", "--seeds", "1", "--workers", "1",
                "--style", "image", "--logs", "logs", "--out", "out"]  # fmt: skip
     ended = tnverify(*command)
@@ -167,7 +167,7 @@ def test_an_analysis_trains_reports_and_is_not_trained_again(
     assert "A smoke test" in page
     assert "of each image by itself" in page
     logs = sorted(path.name.rpartition("-")[0] for path in (tmp_path / "logs").iterdir())
-    assert logs == ["maml-tasknorm_i-seed0", "maml-transductive_bn-seed0"]
+    assert logs == ["protonets-tasknorm_i-seed0", "protonets-transductive_bn-seed0"]
     records = sorted((tmp_path / "out" / "records").glob("*.json"))
     times = [path.stat().st_mtime_ns for path in records]
     assert len(records) == 2

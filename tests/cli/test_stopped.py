@@ -46,7 +46,7 @@ def test_a_survey_that_is_told_to_end_ends_its_mutants_and_tells_of_those_before
     seen = tmp_path / "processes.txt"
     running = subprocess.Popen(
         [sys.executable, "-m", "tnverify", "power", "own.py:Own", "--claims", "inductive",
-         "--adapter", "no_context", "--jobs", "2"],
+         "--adapter", "no_context", "--profile", "quick", "--jobs", "2"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:

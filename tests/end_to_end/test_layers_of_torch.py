@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from samples import each as sampled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,12 +38,16 @@ def verified(
 
 @pytest.mark.parametrize(
     ("spec", "scheme", "reads"),
-    [
-        ("torch.nn:BatchNorm2d", "conventional_bn", ["itself", "past"]),
-        ("torch.nn:InstanceNorm2d", "instance_norm", ["itself"]),
-        ("torch.nn:GroupNorm(2, channels)", "group_norm", ["itself"]),
-        ("torch.nn:LayerNorm([channels, *spatial])", "layer_norm", ["itself"]),
-    ],
+    sampled(
+        [
+            ("torch.nn:BatchNorm2d", "conventional_bn", ["itself", "past"]),
+            ("torch.nn:InstanceNorm2d", "instance_norm", ["itself"]),
+            ("torch.nn:GroupNorm(2, channels)", "group_norm", ["itself"]),
+            ("torch.nn:LayerNorm([channels, *spatial])", "layer_norm", ["itself"]),
+        ],
+        2,
+        rows=True,
+    ),
 )
 def test_a_layer_that_is_what_it_claims_conforms(
     tnverify: Terminal, tmp_path: Path, spec: str, scheme: str, reads: list[str]

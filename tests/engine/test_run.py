@@ -62,6 +62,7 @@ def test_a_counterexample_is_small_and_its_program_fails_the_same_way(tmp_path: 
     assert "hypothesis" not in example.reproducer.lower()
 
 
+@pytest.mark.slow
 def test_a_program_of_a_layer_that_was_mended_ends_with_nothing(tmp_path: Path) -> None:
     path = tmp_path / "mended.py"
     path.write_text(

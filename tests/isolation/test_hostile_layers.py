@@ -73,7 +73,7 @@ def ran(
 ) -> tuple[Any, dict[str, Any]]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(guard, "HANG_SECONDS", 8.0)
+    monkeypatch.setattr(guard, "HANG_SECONDS", 4.0)
     monkeypatch.setattr(crew, "LIMITS", SMALL)
     shutil.copy(hostile_layers.__file__, tmp_path / "layers.py")
     shutil.copy(hostile_layers.__file__, tmp_path / "gone.py")

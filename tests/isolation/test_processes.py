@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from samples import each as sampled
 
 from tnverify.engine import crew, worker
 from tnverify.engine.run import RunOptions, identify, verify
@@ -143,7 +144,7 @@ print([subject.verdict for subject in run.subjects])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a process that is spawned has another main")
-@pytest.mark.parametrize("from_stdin", [True, False])
+@pytest.mark.parametrize("from_stdin", sampled([True, False], 2))
 def test_what_a_script_or_a_notebook_defines_can_be_named(from_stdin: bool, tmp_path: Path) -> None:
     path = tmp_path / "script.py"
     path.write_text(SCRIPT)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from samples import each as sampled
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux does"),
@@ -72,7 +73,7 @@ def started(folder: Path, layer: str, only: str, jobs: str) -> tuple[subprocess.
     return run, int(seen.read_text().split()[0])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", sampled([signal.SIGTERM, signal.SIGINT], 2))
 def test_a_run_that_is_told_to_end_keeps_what_it_found(
     number: signal.Signals, tmp_path: Path
 ) -> None:
@@ -103,7 +104,7 @@ def test_a_run_whose_shares_wait_for_ever_ends_when_it_is_told(tmp_path: Path) -
     assert not any(map(alive, map(int, (tmp_path / "processes.txt").read_text().split())))
 
 
-@pytest.mark.parametrize("which", [ONE, SHARED])
+@pytest.mark.parametrize("which", sampled([SHARED, ONE], 2))
 def test_nothing_outlives_a_run_that_was_killed(
     which: tuple[str, str, str], tmp_path: Path
 ) -> None:

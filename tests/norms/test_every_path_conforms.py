@@ -27,9 +27,19 @@ def plainly(monkeypatch) -> None:
     monkeypatch.setattr(dispatch, "_plainly", lambda x: True)
 
 
-@pytest.mark.parametrize("path", [centred, near, plainly])
-@pytest.mark.parametrize("scheme", ["batch_renorm", "group_norm", "meta_bn", "tasknorm_i",
-                                    "tasknorm_l", "tasknorm_r"])  # fmt: skip
+PATHS = (centred, near, plainly)
+SCHEMES = ("batch_renorm", "group_norm", "meta_bn", "tasknorm_i", "tasknorm_l", "tasknorm_r")
+EVERY = [(scheme, path) for number in range(len(PATHS)) for scheme, path in zip(
+    SCHEMES, 2 * (*PATHS[number:], *PATHS[:number]), strict=True
+)]  # fmt: skip
+"""Every scheme on one path first, and every path by two schemes."""
+
+
+@pytest.mark.parametrize(
+    ("scheme", "path"),
+    [*EVERY[: len(SCHEMES)],
+     *(pytest.param(*pair, marks=pytest.mark.slow) for pair in EVERY[len(SCHEMES) :])],
+)  # fmt: skip
 def test_every_path_keeps_the_laws(scheme, path, monkeypatch) -> None:
     path(monkeypatch)
     subject = trials.subject_of(BY_SCHEME[scheme], scheme)

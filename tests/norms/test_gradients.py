@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from samples import each as sampled
 from torch.func import functional_call
 
 from tnverify.norms import BY_SCHEME
@@ -31,7 +32,7 @@ def task(*spatial: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("scheme", BY_SCHEME)
-@pytest.mark.parametrize("spatial", [(), (3,), (2, 2)], ids=str)
+@pytest.mark.parametrize("spatial", sampled([(2, 2), (), (3,)], 3), ids=str)
 @pytest.mark.parametrize("unbiased", [False, True], ids=["biased", "unbiased"])
 def test_first_and_second_derivatives_are_right(scheme, spatial, unbiased) -> None:
     model = OneTask(BY_SCHEME[scheme](2, unbiased=unbiased).double().eval())

@@ -139,6 +139,7 @@ def test_second_order_maml_by_functional_call(scheme) -> None:
     expect_same(outputs.detach(), copied.normalize(targets, state).detach(), "fast weights")
 
 
+@pytest.mark.slow
 def test_a_network_compiles_in_one_graph() -> None:
     torch.compiler.reset()
     network = built().double()

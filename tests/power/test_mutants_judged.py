@@ -139,6 +139,7 @@ def test_a_matrix_has_every_law_that_catches(spec: str, monkeypatch: pytest.Monk
     assert whole.decides
 
 
+@pytest.mark.slow
 def test_a_layer_of_a_package_is_changed_in_its_own_module(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +173,7 @@ def test_what_cannot_run_is_stillborn(spec: str, monkeypatch: pytest.MonkeyPatch
     assert found[3].why.startswith("does not import: SystemExit")
 
 
+@pytest.mark.slow
 def test_nothing_that_a_mutant_does_ends_the_survey(
     spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,6 +201,7 @@ def test_nothing_that_a_mutant_does_ends_the_survey(
     ]
 
 
+@pytest.mark.slow
 def test_a_survivor_says_how_it_differs_and_what_to_add(
     spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,6 +230,7 @@ def test_a_task_that_the_profile_does_not_draw_is_named(
     assert "the profile draws no task that shows it; profile thorough does: " in found.advice
 
 
+@pytest.mark.slow
 def test_the_smallest_profile_that_draws_a_task_is_named(
     spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -241,6 +245,7 @@ def test_the_smallest_profile_that_draws_a_task_is_named(
     assert "draws no task that shows it; profile default does: " in found.advice
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("when", "fate"),
     # Wide plans have many channels; without pixels this layer takes its mean over all items.
@@ -262,6 +267,7 @@ def test_sizes_that_no_profile_draws_are_tried_and_named(
         assert f"no profile draws tasks of the sizes that show it {told}" in found.advice
 
 
+@pytest.mark.slow
 def test_a_layer_that_is_wrong_where_no_profile_looks_is_told(
     spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +280,7 @@ def test_a_layer_that_is_wrong_where_no_profile_looks_is_told(
     assert "on them the layer itself fails " in found.advice
 
 
+@pytest.mark.slow
 def test_what_agrees_with_no_scheme_is_not_to_be_claimed(
     spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

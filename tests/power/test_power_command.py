@@ -60,6 +60,7 @@ def taken(monkeypatch: pytest.MonkeyPatch) -> Taken:
     return stand_in
 
 
+@pytest.mark.slow
 def test_a_family_for_real(
     tnverify: Terminal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -21,6 +21,7 @@ def test_there_are_enough_faults_and_a_third_of_them_is_hard() -> None:
     assert 3 * sum(fault.hard for fault in faults) >= len(faults)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_fault_dies(family: str) -> None:
     """Of the laws that it names, within the budget of the profile default; soon, and nearly all
@@ -39,6 +40,7 @@ def test_every_fault_dies(family: str) -> None:
     assert len(soon) >= 0.9 * len(first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_no_hard_fault_is_shown_by_ten_random_tasks(family: str) -> None:
     shown = {fault.name: shown_by(fault) for fault in faults_of(family) if fault.hard}

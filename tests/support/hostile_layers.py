@@ -131,7 +131,8 @@ def interrupts(x):
 
 
 Interrupts = layer(interrupts)
-Forks = layer(lambda x: os.fork())
+calls = itertools.count()
+Forks = layer(lambda x: os.fork() if next(calls) % 25 == 0 else None)
 ClosesFiles = layer(lambda x: os.closerange(3, 64))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ class Tried:
     not_claimed: str | None = None
 
 
+@functools.cache  # found out once how it is called
 def sound(name: str) -> Subject:
     made, claims = SOUND[name]
     return from_factory(name, Factory(made), claims)

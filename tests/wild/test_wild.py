@@ -191,12 +191,11 @@ def verified(case: Expected, folder: Path) -> dict[str, Any]:
     return subject  # type: ignore[no-any-return]  # the report's schema says so
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", EXPECTED, ids=lambda case: case.spec)
 def test_what_is_said_is_true(case: Expected, tmp_path: Path) -> None:
     if absent(case.package):
         pytest.skip(f"{case.package} of the extra wild is absent")
-    if case.package in ("torch", "public_layers") and "TNVERIFY_WILD" not in os.environ:
-        pytest.skip("takes half a minute a layer: set TNVERIFY_WILD")
     subject = verified(case, tmp_path)
     musts = {
         p["name"] for p in subject["laws"] if p["outcome"] == "violated" and p["level"] == "must"

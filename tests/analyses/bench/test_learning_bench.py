@@ -8,6 +8,7 @@ import math
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import pytest
 from click.testing import CliRunner
 from drawn_folder import write_drawn_folder
 
@@ -20,9 +21,8 @@ from tnverify.bench.__main__ import bench
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import pytest
 
-
+@pytest.mark.slow
 def test_every_ratio_is_there_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TNVERIFY_CACHE", str(tmp_path / "cache"))
     write_drawn_folder(tmp_path / "images")

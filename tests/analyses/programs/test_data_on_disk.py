@@ -26,6 +26,7 @@ def one_run() -> Request:
     return Request(size, schemes=("meta_bn",), learners=("protonets",), seeds=1)
 
 
+@pytest.mark.slow
 def test_each_data_set_of_meta_dataset_has_a_cell(one_run: Request, tmp_path: Path) -> None:
     for name in ("first", "second"):
         folder = tmp_path / "records" / name

@@ -92,6 +92,7 @@ def test_transduction_counts_the_tasks_that_differ(small: Request, tmp_path: Pat
     assert any(s.tone == "bad" and s.figure.startswith("−") for s in content.statements)
 
 
+@pytest.mark.slow
 def test_cells_in_parts_count_nowhere_else(small: Request, tmp_path: Path) -> None:
     records = recorded("accuracy", small, tmp_path)
     content = load("accuracy").content(Found(small, tuple(records)))

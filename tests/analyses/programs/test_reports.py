@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from made_up_reports import lay_out
 from pictures import expect_a_clear_edge
+from samples import each as sampled
 
 from tnverify.analyses.programs import NAMES, load
 from tnverify.analyses.programs.carrying_out import NothingToReportError, rebuild
@@ -46,7 +47,7 @@ def test_trainings_and_cells_have_the_style_that_is_asked_for(name: str, style: 
         assert {cell["style"] for cell in own} <= {style}
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", sampled(TRAINED, 3))
 def test_a_report_has_its_figures_tables_and_runs(
     name: str, small: Request, tmp_path: Path
 ) -> None:
@@ -112,7 +113,7 @@ def test_folders_of_other_seeds_become_one_report(small: Request, tmp_path: Path
     assert (again.runs, again.missing) == (written.runs, 0)
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", sampled(sorted(TRAINED), 4))
 @pytest.mark.usefixtures("figures_stay_empty")
 def test_runs_of_two_versions_of_the_code_count_once(
     name: str, small: Request, tmp_path: Path

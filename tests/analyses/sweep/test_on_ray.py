@@ -62,6 +62,7 @@ def cluster() -> Iterator[tuple[str, dict[str, str]]]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_one_run_and_the_sweep_is_finished(
     cluster: tuple[str, dict[str, str]], tmp_path: Path
 ) -> None:
@@ -82,6 +83,7 @@ def test_a_killed_worker_loses_one_run_and_the_sweep_is_finished(
     assert command.journal()["begin"] == begun
 
 
+@pytest.mark.slow
 def test_the_same_command_finishes_what_one_that_was_killed_began(
     cluster: tuple[str, dict[str, str]], tmp_path: Path
 ) -> None:

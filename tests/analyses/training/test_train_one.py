@@ -10,6 +10,7 @@ import pytest
 import torch
 from configurations import COMPANIES, accuracies, cell, small, trained
 from runs import expect_same_run
+from samples import each as sampled
 
 from tnverify.analyses.data import DataError
 from tnverify.analyses.learners import BASELINE, SCHEMES
@@ -26,7 +27,7 @@ EVERY = [("protonets", s) for s in SCHEMES] + [("maml", s) for s in SCHEMES]
 EVERY += [("cnaps", s) for s in (*SCHEMES, BASELINE)] + [("pixels", "none")]
 
 
-@pytest.mark.parametrize(("learner", "scheme"), EVERY)
+@pytest.mark.parametrize(("learner", "scheme"), sampled(EVERY, 2, rows=True))
 def test_every_learner_runs_over_every_scheme(
     learner: str, scheme: str, drawn: str, tmp_path: Path
 ) -> None:
@@ -49,7 +50,7 @@ def test_every_learner_runs_over_every_scheme(
     assert ("learned/alpha" in arrays) == scheme.startswith("tasknorm")
 
 
-@pytest.mark.parametrize("learner", ["protonets", "maml"])
+@pytest.mark.parametrize("learner", sampled(["protonets", "maml"], 2))
 def test_the_transductive_scheme_alone_collapses(learner: str, drawn: str, tmp_path: Path) -> None:
     """Trained for a few seconds, it loses 30 points or more where items come one at a time."""
 
@@ -174,7 +175,7 @@ def test_looping_and_one_launch_agree(drawn: str, tmp_path: Path) -> None:
     assert math.isclose(loop[0], launch[0], rel_tol=1e-5)
 
 
-@pytest.mark.parametrize("scheme", ["transductive_bn", "tasknorm_i", "conventional_bn"])
+@pytest.mark.parametrize("scheme", sampled(["tasknorm_i", "transductive_bn", "conventional_bn"], 3))
 @pytest.mark.parametrize("learner", ["protonets", "maml", "cnaps"])
 def test_tasks_are_tested_together_or_in_turn_alike(
     learner: str, scheme: str, drawn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
