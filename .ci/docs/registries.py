@@ -1,0 +1,247 @@
+"""Reference pages that are made of the registries: laws, schemes, adapters, settings."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from equations import mathml
+from markdown import contents, page, prose, table
+
+from tnverify.auditing.laws import LAWS as AUDIT_LAWS
+from tnverify.catalogue import Law, load_catalogue
+from tnverify.contract import MODIFIERS, SCHEMES, Claims
+from tnverify.faults import all_faults
+from tnverify.faults.learners import all_planted
+from tnverify.power.measured import measured
+from tnverify.report.formulas import formula
+from tnverify.report.words import reads
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tnverify.catalogue import LawFacts
+
+_LEVELS = {
+    "must": "must: a subject that fails it violates its claims",
+    "should": "should: it is shown, and does not decide the verdict",
+}
+_KINDS = {
+    "exact": "exact: outputs must be equal bit for bit",
+    "rounded": "rounded: outputs must be equal within a derived "
+    "[rounding bound](/explanation/tolerances.md)",
+}
+
+
+def law_pages() -> dict[str, str]:
+    """Return a page for each law, by its path without a suffix, and one for each family."""
+    return {
+        **_family_pages("laws", load_catalogue().laws, all_faults(), _doc_of_family),
+        **_family_pages("audit-laws", AUDIT_LAWS, all_planted(), lambda _family: ""),
+    }
+
+
+def _family_pages(
+    folder: str, laws: Sequence[LawFacts], faults: Sequence[Any], doc: Any
+) -> dict[str, str]:
+    pages = {}
+    kept = measured("default")
+    for family in dict.fromkeys(law.family for law in laws):
+        of_family = [law for law in laws if law.family == family]
+        pages[f"reference/{folder}/{family}/index"] = page(
+            family.replace("_", " ").capitalize(),
+            doc(family),
+            _listed(of_family),
+        )
+        for law in of_family:
+            caught = [fault for fault in faults if law.name in fault.kills]
+            alone = kept.alone.get(law.name, ()) if kept is not None else ()
+            pages[f"reference/{folder}/{family}/{law.name}"] = _law_page(law, caught, alone)
+    return pages
+
+
+def _listed(laws: Iterable[LawFacts]) -> str:
+    return table(
+        ("law", "states that"),
+        ((f"[`{law.name}`]({law.name}.md)", prose(law.statement)) for law in laws),
+    )
+
+
+def _doc_of_family(family: str) -> str:
+    modules = importlib.import_module("tnverify.properties").FAMILIES
+    doc = next(each.__doc__ for each in modules if each.LAWS[0].family == family)
+    return "\n\n".join(map(prose, doc.split("\n\n")))
+
+
+def _law_page(law: LawFacts, caught: Sequence[Any], alone: Sequence[str]) -> str:
+    declared = [
+        ("level", _LEVELS[law.level]),
+        ("compared", _KINDS[law.kind]),
+        ("source", prose(law.source)),
+        *_asked(law),
+    ]
+    # Orphans: they are reached from the list of their family. A sidebar of 180 pages on each of
+    # 180 pages would help nobody, and take minutes to build.
+    family = law.family.replace("_", " ")
+    return "---\norphan: true\n---\n\n" + page(
+        law.name.replace("_", " ").capitalize(),
+        f"Of the family [{family}](index.md).",
+        f"**{prose(law.statement)}**",
+        *map(prose, law.explanation),
+        f"## Why it matters\n\n{prose(law.why)}" if law.why else "",
+        f"## What to change\n\n{prose(law.remedy)}" if law.remedy else "",
+        "## Declaration",
+        table((f"`{law.name}`", ""), declared),
+        _caught(caught, alone),
+    )
+
+
+def _asked(law: LawFacts) -> list[tuple[str, str]]:
+    """Return rows on what the law is asked of."""
+    if not isinstance(law, Law):
+        facts: Any = law
+        return [("asked of", ", ".join(facts.asks)), ("under the claims", ", ".join(facts.claims))]
+    rows = []
+    left_out: dict[str, list[str]] = {}
+    for name, scheme in SCHEMES.items():
+        why = law.claimed(Claims(scheme))
+        if why is not None:
+            left_out.setdefault(why, []).append(f"`{name}`")
+    for why, names in left_out.items():
+        rows.append(("not asked of", f"{', '.join(names)}: {prose(why)}"))
+    if law.needs:
+        rows.append(("needs a handle on", ", ".join(f"`{each}`" for each in law.needs)))
+    if law.thorough_only:
+        rows.append(("profile", "`thorough` alone"))
+    if law.lanes != ("float64", "native"):
+        which = {"float64": "float64", "native": "the layer's own dtypes"}
+        rows.append(("precision", ", ".join(which[lane] for lane in law.lanes)))
+    return rows
+
+
+def _caught(caught: Sequence[Any], alone: Sequence[str]) -> str:
+    if not caught:
+        return ""
+    rows = (
+        (f"`{each.name}`" + (" (no other law does)" if each.name in alone else ""),
+         prose(each.story), prose(each.source))
+        for each in caught
+    )  # fmt: skip
+    return "## Planted faults that it catches\n\n" + table(
+        ("fault", "what is wrong with it", "seen in, or written because of"), rows
+    )
+
+
+def families(folder: str, laws: Sequence[LawFacts]) -> str:
+    """Return the list of families of laws, with what each asks."""
+    names = tuple(dict.fromkeys(law.family for law in laws))
+    rows = []
+    for family in names:
+        of_family = [law for law in laws if law.family == family]
+        title = family.replace("_", " ").capitalize()
+        examples = prose(of_family[0].statement)
+        rows.append((f"[{title}]({folder}/{family}/index.md)", str(len(of_family)), examples))
+    listed = table(("family", "laws", "the first of them"), rows)
+    toc = contents((f"{folder}/{family}/index" for family in names), hidden=True)
+    return f"{listed}\n\n{toc}"
+
+
+def schemes() -> str:
+    """Return each scheme with its equation, and whom its outputs read."""
+    parts = []
+    for scheme in SCHEMES.values():
+        found = formula(scheme.name)
+        flow = f"A target reads {reads(scheme.target_reads)}."
+        if scheme.context_reads != scheme.target_reads:
+            flow += f" A context item reads {reads(scheme.context_reads)}."
+        if scheme.trains_as is not None:
+            flow += f" In meta-training it is computed as `{scheme.trains_as}`."
+        parts += [f"## `{scheme.name}`", f"{prose(scheme.title[:1].upper() + scheme.title[1:])}."]
+        if found is not None:
+            parts.append(mathml(found[0]))
+            parts.append(prose(f"Where {found[1]}.") if found[1] else "")
+        parts += [flow, f"Source: {prose(scheme.source)}."]
+    parts += ["## Modifiers", ", ".join(f"`{each}`" for each in MODIFIERS) + "."]
+    return "\n\n".join(part for part in parts if part)
+
+
+def settings(table_name: str) -> str:
+    """Return the keys of `[tool.tnverify]`, or of one subject of it, from their schema."""
+    from tnverify.doors.project import schema
+
+    found = schema()["$defs"][table_name]
+    helped = _helps()
+    return table(
+        ("key", "value", "default", "what it says"),
+        (
+            (f"`{key}`", _kind(value), _default(value, key in found["required"]),
+             helped.get(key, ""))
+            for key, value in found["properties"].items()
+        ),
+    )  # fmt: skip
+
+
+def _helps() -> dict[str, str]:
+    """Return what the option of `tnverify verify` that is named as a key says of it."""
+    from tnverify.cli.verify import command
+
+    said = {
+        "spec": "The layer, as on the command line.",
+        "subjects": "SPECs, or tables with the keys below.",
+        "waivers": "Known failures: [a waiver](/how-to/waive.md).",
+    }
+    for option in command.params:
+        text = prose(getattr(option, "help", None) or "")
+        for name in (option.name or "", f"{option.name}s"):
+            said.setdefault(name.replace("_", "-"), text)
+    return said
+
+
+def _kind(value: dict[str, Any]) -> str:
+    if "anyOf" in value:
+        kinds = [_kind(each) for each in value["anyOf"] if each.get("type") != "null"]
+        return " or ".join(kinds)
+    if "enum" in value:
+        return " or ".join(f'`"{each}"`' for each in value["enum"])
+    if "$ref" in value:
+        return "table"
+    if value["type"] == "array":
+        return f"list of {_kind(value['items'])}s"
+    kind = {"object": "table"}.get(value["type"], value["type"])
+    return f"{kind} >= {value['minimum']}" if "minimum" in value else str(kind)
+
+
+def _default(value: dict[str, Any], required: bool) -> str:
+    if required:
+        return "required"
+    default = value.get("default")
+    if default is None:
+        return "found by trying" if "default" in value else ""
+    if default in ([], {}):
+        return "none"
+    return f'`"{default}"`' if isinstance(default, str) else f"`{default}`"
+
+
+def profiles() -> str:
+    """Return what each profile spends, and what it was measured to catch."""
+    from tnverify.engine.profiles import PROFILES
+    from tnverify.report.budget import at_most, caught
+
+    rows = []
+    for profile in PROFILES.values():
+        kept = measured(profile.name)
+        what = prose(f"{caught(kept)} ({kept.command})") if kept is not None else "not measured"
+        rare = f"{at_most(profile.tasks):.1%}".replace("%", " %")
+        rows.append((f"`{profile.name}`", str(profile.tasks), rare, what))
+    heads = ("profile", "tasks a law", "sees what shows in over", "catches")
+    return table(heads, rows)
+
+
+def adapters() -> str:
+    """Return the adapters that ship, each with its summary."""
+    from tnverify.subjects.adapters import ADAPTERS
+
+    return table(
+        ("adapter", "how the layer is called"),
+        ((f"`{each.name}`", prose(each.summary)) for each in ADAPTERS.values()),
+    )
