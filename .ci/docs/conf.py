@@ -51,7 +51,9 @@ def _as_restructured(
         is_code = line.startswith("    ") and not before.strip() and not _in_list(found)
         if is_code:
             found += ["::", ""]
-        found.append(re.sub(r"([*|])", r"\\\1", line) if not line.startswith(("    ", ">>>")) else line)
+        found.append(
+            re.sub(r"([*|])", r"\\\1", line) if not line.startswith(("    ", ">>>")) else line
+        )
     lines[:] = found
 
 

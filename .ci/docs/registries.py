@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from typing import TYPE_CHECKING, Any
 
 from equations import mathml
@@ -83,15 +84,16 @@ def _law_page(law: LawFacts, caught: Sequence[Any], alone: Sequence[str]) -> str
     # Orphans: they are reached from the list of their family. A sidebar of 180 pages on each of
     # 180 pages would help nobody, and take minutes to build.
     family = law.family.replace("_", " ")
+    explained = [part.replace(law.remedy, "").rstrip() for part in law.explanation]
     return "---\norphan: true\n---\n\n" + page(
         law.name.replace("_", " ").capitalize(),
-        f"Of the family [{family}](index.md).",
+        f"`{law.name}`, of the family [{family}](index.md)",
         f"**{prose(law.statement)}**",
-        *map(prose, law.explanation),
+        *map(prose, explained),
         f"## Why it matters\n\n{prose(law.why)}" if law.why else "",
         f"## What to change\n\n{prose(law.remedy)}" if law.remedy else "",
         "## Declaration",
-        table((f"`{law.name}`", ""), declared),
+        table(("what", "is"), declared),
         _caught(caught, alone),
     )
 
@@ -123,13 +125,27 @@ def _caught(caught: Sequence[Any], alone: Sequence[str]) -> str:
     if not caught:
         return ""
     rows = (
-        (f"`{each.name}`" + (" (no other law does)" if each.name in alone else ""),
-         prose(each.story), prose(each.source))
+        (
+            f"`{each.name}`. {prose(each.story)}"
+            + (" *No other law catches it.*" if each.name in alone else ""),
+            _with_issues(prose(each.source)),
+        )
         for each in caught
-    )  # fmt: skip
-    return "## Planted faults that it catches\n\n" + table(
-        ("fault", "what is wrong with it", "seen in, or written because of"), rows
     )
+    return "## Planted faults that it catches\n\n" + table(
+        ("what is wrong with the layer or learner", "seen in, or written because of"), rows
+    )
+
+
+def _with_issues(text: str) -> str:
+    """Return the text with issues that it names, such as `owner/name issue 7`, as links."""
+    issue = re.compile(r"(?:github\.com/)?(?P<home>[\w.-]+/[\w.\\-]+) issue (?P<number>\d+)")
+
+    def link(found: re.Match[str]) -> str:
+        home = found["home"].replace("\\", "")
+        return f"[{found[0]}](https://github.com/{home}/issues/{found['number']})"
+
+    return issue.sub(link, text)
 
 
 def families(folder: str, laws: Sequence[LawFacts]) -> str:
