@@ -33,6 +33,7 @@ SLOTS: dict[str, Callable[[], str]] = {
     "audit laws": lambda: registries.families("audit-laws", AUDIT_LAWS),
     "schemes": registries.schemes,
     "adapters": registries.adapters,
+    "commands": registries.commands,
     "profiles": registries.profiles,
     "settings": lambda: registries.settings("Project"),
     "settings of a subject": lambda: registries.settings("SubjectTable"),

@@ -23,7 +23,8 @@ html_copy_source = False
 html_show_copyright = False
 html_static_path = ["static"]
 html_css_files = ["pages.css"]
-pygments_style = "sphinx"
+# Two hyphens begin an option.
+smartquotes = False
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

@@ -16,7 +16,7 @@ from tnverify.faults import all_faults
 from tnverify.faults.learners import all_planted
 from tnverify.power.measured import measured
 from tnverify.report.formulas import formula
-from tnverify.report.words import reads
+from tnverify.report.words import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -62,10 +62,7 @@ def _family_pages(
 
 
 def _listed(laws: Iterable[LawFacts]) -> str:
-    return table(
-        ("law", "states that"),
-        ((f"[`{law.name}`]({law.name}.md)", prose(law.statement)) for law in laws),
-    )
+    return "\n".join(f"* [`{law.name}`]({law.name}.md)\\\n  {prose(law.statement)}" for law in laws)
 
 
 def _doc_of_family(family: str) -> str:
@@ -167,18 +164,30 @@ def schemes() -> str:
     parts = []
     for scheme in SCHEMES.values():
         found = formula(scheme.name)
-        flow = f"A target reads {reads(scheme.target_reads)}."
+        flow = f"A target reads {_readers(scheme.target_reads)}."
         if scheme.context_reads != scheme.target_reads:
-            flow += f" A context item reads {reads(scheme.context_reads)}."
+            flow += f" A context item reads {_readers(scheme.context_reads)}."
         if scheme.trains_as is not None:
             flow += f" In meta-training it is computed as `{scheme.trains_as}`."
         parts += [f"## `{scheme.name}`", f"{prose(scheme.title[:1].upper() + scheme.title[1:])}."]
         if found is not None:
             parts.append(mathml(found[0]))
-            parts.append(prose(f"Where {found[1]}.") if found[1] else "")
+            parts.append(prose(f"{found[1]}.") if found[1] else "")
         parts += [flow, f"Source: {prose(scheme.source)}."]
     parts += ["## Modifiers", ", ".join(f"`{each}`" for each in MODIFIERS) + "."]
     return "\n\n".join(part for part in parts if part)
+
+
+_READ = {
+    "itself": "itself",
+    "context": "the context",
+    "other_targets": "the other targets",
+    "past": "the tasks of meta-training",
+}
+
+
+def _readers(sources: frozenset[str]) -> str:
+    return joined([words for name, words in _READ.items() if name in sources])
 
 
 def settings(table_name: str) -> str:
@@ -251,6 +260,17 @@ def profiles() -> str:
         rows.append((f"`{profile.name}`", str(profile.tasks), rare, what))
     heads = ("profile", "tasks a law", "sees what shows in over", "catches")
     return table(heads, rows)
+
+
+def commands() -> str:
+    """Return every command with its options, as sphinx-click shows it."""
+    from tnverify.cli.main import _MODULES, COMMANDS
+
+    shown = (
+        f".. click:: tnverify.cli.{_MODULES.get(name, name)}:command\n   :prog: tnverify {name}\n"
+        for name in COMMANDS
+    )
+    return "```{eval-rst}\n" + "\n".join(shown) + "```"
 
 
 def adapters() -> str:

@@ -9,28 +9,36 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from markdown import prose, table
+from markdown import prose
 
 ROOT = Path(__file__).resolve().parents[2]
-_PACKAGES = {"sb3_contrib": "sb3-contrib", "pytorch_tabnet": "pytorch-tabnet"}
-_NAMES = {"torch_geometric": "torch-geometric", **_PACKAGES}
+_NAMES = {
+    "torch_geometric": "torch-geometric",
+    "sb3_contrib": "sb3-contrib",
+    "pytorch_tabnet": "pytorch-tabnet",
+}
+"""Names of packages that are not those of their modules."""
 
 
 def layers() -> str:
     """Return what `tests/wild/test_wild.py` expects of every layer, and why."""
     bounds = _bounds()
-    rows = []
+    shown: dict[str, list[str]] = {"violates": [], "conforms": []}
     for case in _expected():
         name = _NAMES.get(case.package, case.package)
-        if name == "public_layers":
-            package = "written after public code"
-        else:
-            package = prose(bounds.get(name, name))
-        verdict = case.verdict + (f", as `{case.scheme}`" if case.verdict == "conforms" else "")
-        fails = ", ".join(f"`{law}`" for law in case.fails)
-        command = f"`tnverify verify {_quoted(case.spec)} --profile quick`"
-        rows.append((package, command, verdict, fails, prose(case.reason)))
-    return table(("package", "command", "verdict", "what may not hold", "why"), rows)
+        package = f", {prose(bounds[name])}" if name in bounds else ""
+        lines = [
+            f"* `{case.spec}`{package}: {prose(case.reason)}.",
+            f"`tnverify verify {_quoted(case.spec)} --profile quick`",
+        ]
+        if case.verdict == "conforms":
+            lines.append(f"conforms as `{case.scheme}`.")
+        if case.fails:
+            lines.append(f"May not hold: {', '.join(f'`{law}`' for law in case.fails)}.")
+        shown[case.verdict].append("\\\n  ".join(lines))
+    return "\n\n".join(
+        f"### {verdict.capitalize()}\n\n" + "\n".join(found) for verdict, found in shown.items()
+    )
 
 
 def _quoted(spec: str) -> str:
