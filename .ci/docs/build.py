@@ -15,8 +15,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import registries
-import wild
 from sphinx.cmd.build import main as sphinx
 
 from tnverify.auditing.laws import LAWS as AUDIT_LAWS
@@ -26,6 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HERE = Path(__file__).resolve().parent
+# tox keeps the folder of a script off the path (PYTHONSAFEPATH).
+sys.path.append(str(HERE))
+
+import registries  # noqa: E402 - it lies beside this file
+import wild  # noqa: E402 - as registries
+
 PAGES = HERE.parents[1] / "tnverify" / "docs"
 
 SLOTS: dict[str, Callable[[], str]] = {

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from equations import mathml
-from markdown import contents, page, prose, table
+from pieces import contents, page, prose, table
 
 from tnverify.auditing.laws import LAWS as AUDIT_LAWS
 from tnverify.catalogue import Law, load_catalogue

@@ -9,7 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from markdown import prose
+from pieces import prose
 
 ROOT = Path(__file__).resolve().parents[2]
 _NAMES = {
