@@ -6,6 +6,7 @@ import importlib
 import re
 from typing import TYPE_CHECKING, Any
 
+import click
 from equations import mathml
 from pieces import contents, page, prose, table
 
@@ -195,31 +196,45 @@ def settings(table_name: str) -> str:
     from tnverify.doors.project import schema
 
     found = schema()["$defs"][table_name]
-    helped = _helps()
-    return table(
-        ("key", "value", "default", "what it says"),
-        (
-            (f"`{key}`", _kind(value), _default(value, key in found["required"]),
-             helped.get(key, ""))
-            for key, value in found["properties"].items()
-        ),
-    )  # fmt: skip
+    options = _options()
+    rows = []
+    for key, value in found["properties"].items():
+        option = options.get(key)
+        kind = _choices(option) if value.get("type") == "string" else ""
+        default = _default(value, key in found["required"])
+        rows.append((f"`{key}`", kind or _kind(value), default, _says(key, option)))
+    return table(("key", "value", "default", "what it says"), rows)
 
 
-def _helps() -> dict[str, str]:
-    """Return what the option of `tnverify verify` that is named as a key says of it."""
+_SAID = {
+    "spec": "The layer, as on the command line.",
+    "subjects": "SPECs, or tables with the keys below.",
+    "waivers": "Known failures: [a waiver](/how-to/waive.md).",
+}
+"""What keys say that are no options of the command line, or mean more than these."""
+
+
+def _options() -> dict[str, click.Option]:
+    """Return the options of `tnverify verify`, by the key that says the same."""
     from tnverify.cli.verify import command
 
-    said = {
-        "spec": "The layer, as on the command line.",
-        "subjects": "SPECs, or tables with the keys below.",
-        "waivers": "Known failures: [a waiver](/how-to/waive.md).",
+    found = [option for option in command.params if isinstance(option, click.Option)]
+    return {
+        name.replace("_", "-"): option
+        for option in found
+        for name in (f"{option.name}s", option.name or "")
     }
-    for option in command.params:
-        text = prose(getattr(option, "help", None) or "")
-        for name in (option.name or "", f"{option.name}s"):
-            said.setdefault(name.replace("_", "-"), text)
-    return said
+
+
+def _choices(option: click.Option | None) -> str:
+    """Return the words of which an option takes one, nothing where it takes others."""
+    words = [] if option is None else (option.metavar or "").split("|")
+    return ", ".join(f"`{each}`" for each in words) if words[1:] else ""
+
+
+def _says(key: str, option: click.Option | None) -> str:
+    help_ = "" if option is None else option.help or ""
+    return _SAID.get(key) or prose(help_.removesuffix(" Repeatable."))
 
 
 def _kind(value: dict[str, Any]) -> str:
@@ -241,7 +256,7 @@ def _default(value: dict[str, Any], required: bool) -> str:
         return "required"
     default = value.get("default")
     if default is None:
-        return "found by trying" if "default" in value else ""
+        return "not said"
     if default in ([], {}):
         return "none"
     return f'`"{default}"`' if isinstance(default, str) else f"`{default}`"
@@ -258,7 +273,7 @@ def profiles() -> str:
         what = prose(f"{caught(kept)} ({kept.command})") if kept is not None else "not measured"
         rare = f"{at_most(profile.tasks):.1%}".replace("%", " %")
         rows.append((f"`{profile.name}`", str(profile.tasks), rare, what))
-    heads = ("profile", "tasks a law", "sees what shows in over", "catches")
+    heads = ("profile", "tasks a law", "sees what shows in over", "caught when last measured")
     return table(heads, rows)
 
 
