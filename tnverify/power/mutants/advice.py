@@ -30,7 +30,7 @@ _SAMPLE = 4
 _MISSING = "the layer has no handle on "
 _NO_LAW = (
     "no law that is asked of the layer speaks of this difference; if it matters, a law about it is"
-    " missing (tnverify/docs/extending.md)"
+    " missing (tnverify/docs/how-to/write-a-law.md)"
 )
 
 

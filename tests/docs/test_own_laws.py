@@ -1,15 +1,14 @@
-"""The examples of the documentation do what it says of them."""
+"""The adapter and the law that the documentation shows do what it says of them."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
-import re
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pytest
 from command_line import Terminal
+from doc_pages import DOCS, run_python
 
 from tnverify.engine.evaluate import evaluate
 from tnverify.plans import Plan
@@ -20,15 +19,13 @@ if TYPE_CHECKING:
 
     from tnverify.catalogue import Law
 
-PAGE = (files("tnverify") / "docs" / "extending.md").read_text(encoding="utf-8")
-
 
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A directory with the files that the page shows."""
-    for name, body in re.findall(r"```python file=(\S+)\n(.*?)```", PAGE, re.DOTALL):
-        (tmp_path / name).write_text(body)
+    """A directory with the files that the pages show."""
     monkeypatch.chdir(tmp_path)
+    for name in ("write-an-adapter", "write-a-law"):
+        run_python(DOCS / "how-to" / f"{name}.md")
     return tmp_path
 
 
