@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,10 +29,9 @@ def test_python_runs(page: Path) -> None:
     run_python(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", _showing("console"), ids=lambda page: page.stem)
 def test_commands_print_what_is_shown(page: Path) -> None:
-    if "TNVERIFY_DOCS" not in os.environ:
-        pytest.skip("takes a minute a page: set TNVERIFY_DOCS")
     run_commands(page)
 
 
