@@ -27,10 +27,9 @@ def uniforms(shape: Sequence[int], *keys: int) -> NDArray[np.float64]:
     """
     hashed = np.full((1,) * len(shape), _seeded(keys), np.uint64)
     for axis, size in enumerate(shape):
-        steps = np.arange(1, size + 1, dtype=np.uint64)
-        view = steps.reshape([size if a == axis else 1 for a in range(len(shape))])
-        hashed = _mixed(hashed + view * np.uint64(_GOLDEN))
-        hashed = np.broadcast_to(hashed, tuple(shape))
+        steps = np.arange(1, size + 1, dtype=np.uint64) * np.uint64(_GOLDEN)
+        steps = steps.reshape([size if a == axis else 1 for a in range(len(shape))])
+        hashed = _mixed(hashed + steps)
     bits = hashed >> np.uint64(11)
     whole = bits.astype(np.float64)  # pragma: no mutate: as numpy would have it by itself
     return np.asarray((whole + 0.5) * 2.0**-53)
@@ -57,11 +56,14 @@ def _mixed_once(value: int) -> int:
 
 
 def _mixed(value: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of splitmix64, by element; it wraps around."""
-    value = value + np.uint64(_GOLDEN)
-    value = (value ^ (value >> np.uint64(30))) * np.uint64(_MIX_1)
-    value = (value ^ (value >> np.uint64(27))) * np.uint64(_MIX_2)
-    return value ^ (value >> np.uint64(31))
+    """The finaliser of splitmix64, by element and in place; it wraps around."""
+    value += np.uint64(_GOLDEN)
+    value ^= value >> np.uint64(30)
+    value *= np.uint64(_MIX_1)
+    value ^= value >> np.uint64(27)
+    value *= np.uint64(_MIX_2)
+    value ^= value >> np.uint64(31)
+    return value
 
 
 @dataclass(frozen=True, slots=True)
