@@ -168,8 +168,8 @@ def schemes() -> str:
         flow = f"A target reads {_readers(scheme.target_reads)}."
         if scheme.context_reads != scheme.target_reads:
             flow += f" A context item reads {_readers(scheme.context_reads)}."
-        if scheme.trains_as is not None:
-            flow += f" In meta-training it is computed as `{scheme.trains_as}`."
+        if scheme.trains_as not in (None, scheme.name):
+            flow += f" In meta-training moments are those of `{scheme.trains_as}`."
         parts += [f"## `{scheme.name}`", f"{prose(scheme.title[:1].upper() + scheme.title[1:])}."]
         if found is not None:
             parts.append(mathml(found[0]))
