@@ -34,7 +34,7 @@ typedef struct {
 typedef struct Job {
   const Call *call;
   void (*part)(const struct Job *, whole item, whole from, whole to, double *room);
-  whole items, block, units, next, failed;
+  whole block, units, next, down, failed;
   double *rest, *total, *dot, *to_mean, *to_var; /* tables, and rows of channels */
 } Job;
 
@@ -53,16 +53,20 @@ static void work(void *what) {
   }
   for (;;) {
     whole unit = __atomic_fetch_add(&job->next, 1, __ATOMIC_RELAXED);
-    if (unit >= job->items * across) break;
+    if (unit >= job->units) break;
+    if (job->down) unit = job->units - 1 - unit;
     whole from = unit % across * job->block, to = from + job->block;
     job->part(job, unit / across, from, to < channels ? to : channels, room);
   }
   free(room);
 }
 
-static whole run(Job *job, whole items, void (*part)(const Job *, whole, whole, whole, double *)) {
+/* `down`: from the last unit on, which the sweep before left in the cache. */
+static whole run(Job *job, whole items, void (*part)(const Job *, whole, whole, whole, double *),
+                 whole down) {
   const Call *c = job->call;
-  job->part = part, job->items = items, job->next = 0;
+  job->part = part, job->down = down, job->next = 0;
+  job->units = items * ((c->channels + job->block - 1) / job->block);
   if (c->threads > 1 && c->parallel && c->items * c->channels * c->pixels > ALONE)
     c->parallel(work, job, (unsigned)c->threads, 0);
   else
@@ -72,8 +76,9 @@ static whole run(Job *job, whole items, void (*part)(const Job *, whole, whole, 
 
 /* How many channels of an item are one unit of work: whole groups of them. */
 static whole block_of(const Call *c) {
-  whole most = UNIT / c->pixels, least = c->last ? 16 : 1;
-  most = most > 64 ? 64 : most < least ? least : most;
+  whole most = UNIT / c->pixels;
+  most = most > 64 ? 64 : most < 1 ? 1 : most;
+  if (c->last) most = most > 32 ? 64 : 32; /* whole lines of the cache */
   if (most > c->channels) most = c->channels;
   return c->group > 1 ? c->group * (most > c->group ? most / c->group : 1) : most;
 }

@@ -1,93 +1,129 @@
 /* fused.c for one dtype of activations: T, an INT of its size, and NAME to tell functions apart. */
 
 #define VEC NAME(Vector)
-#define LANES ((whole)(64 / sizeof(T)))
-typedef T VEC __attribute__((vector_size(64)));
-typedef T NAME(Anywhere) __attribute__((vector_size(64), aligned(sizeof(T)), may_alias));
-typedef INT NAME(Mask) __attribute__((vector_size(64)));
-typedef INT NAME(AnyMask) __attribute__((vector_size(64), aligned(sizeof(T)), may_alias));
+#define LANES ((whole)(32 / sizeof(T)))
+typedef T VEC __attribute__((vector_size(32)));
+typedef T NAME(Anywhere) __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));
+typedef INT NAME(Mask) __attribute__((vector_size(32)));
+typedef INT NAME(AnyMask) __attribute__((vector_size(32), aligned(sizeof(T)), may_alias));
 #define LOAD(p) (*(const NAME(Anywhere) *)(p))
 /* The last `count` lanes of a vector, 0 in the others. */
 #define LAST(v, count) \
   ((VEC)((NAME(Mask))(v) & *(const NAME(AnyMask) *)(NAME(kept) + (count))))
-static const INT NAME(kept)[128 / sizeof(T)] = {[64 / sizeof(T)... 128 / sizeof(T) - 1] = -1};
+static const INT NAME(kept)[64 / sizeof(T)] = {[32 / sizeof(T)... 64 / sizeof(T) - 1] = -1};
 
-/* The sum of the lanes, which become 0. */
-static inline double NAME(drained)(VEC *v) {
-  T lane[64 / sizeof(T)];
-  for (int i = 0; i < LANES; i++) lane[i] = (*v)[i];
+static inline double NAME(across)(VEC v) {
+  T lane[32 / sizeof(T)];
+  for (int i = 0; i < LANES; i++) lane[i] = v[i];
   for (int half = LANES / 2; half; half /= 2)
     for (int i = 0; i < half; i++) lane[i] += lane[i + half];
-  *v = (VEC){0};
   return lane[0];
 }
 
+/* Sums over a row of n values: in vectors, BLOCK values at a time, and those in double. Fewer
+   values than a vector holds are summed one by one. */
 static inline double NAME(sum)(const T *x, whole n) {
   double sum = 0;
-  if (n < LANES) {
-    for (whole p = 0; p < n; p++) sum += x[p];
-    return sum;
-  }
-  VEC s = {0};
-  for (whole at = 0, end = 0; at < n; at = end) {
+  for (whole at = 0; n < LANES && at < n; at++) sum += x[at];
+  for (whole at = 0, end = 0; n >= LANES && at < n; at = end) {
+    VEC s = {0}, s2 = {0};
     end = at + BLOCK < n ? at + BLOCK : n;
-    for (; at + LANES <= end; at += LANES) s += LOAD(x + at);
-    if (at < end) s += LAST(LOAD(x + end - LANES), end - at);
-    sum += NAME(drained)(&s);
+    for (; at + 2 * LANES <= end; at += 2 * LANES) s += LOAD(x + at), s2 += LOAD(x + at + LANES);
+    if (at + LANES <= end) s += LOAD(x + at), at += LANES;
+    if (at < end) s2 += LAST(LOAD(x + end - LANES), end - at);
+    sum += NAME(across)(s + s2);
   }
   return sum;
 }
 
 /* The sums of d = x - centre and of d d. */
 static inline void NAME(spread)(const T *x, whole n, T centre, double *sum, double *squares) {
-  *sum = *squares = 0;
-  if (n < LANES) {
-    for (whole p = 0; p < n; p++) {
-      double d = x[p] - centre;
-      *sum += d, *squares += d * d;
-    }
-    return;
+  double sums = 0, square = 0;
+  for (whole at = 0; n < LANES && at < n; at++) {
+    double d = x[at] - centre;
+    sums += d, square += d * d;
   }
-  VEC s = {0}, q = {0};
-  for (whole at = 0, end = 0; at < n; at = end) {
+  for (whole at = 0, end = 0; n >= LANES && at < n; at = end) {
+    VEC s = {0}, s2 = {0}, q = {0}, q2 = {0}, d;
     end = at + BLOCK < n ? at + BLOCK : n;
-    for (; at + LANES <= end; at += LANES) {
-      VEC d = LOAD(x + at) - centre;
-      s += d, q += d * d;
+    for (; at + 2 * LANES <= end; at += 2 * LANES) {
+      d = LOAD(x + at) - centre, s += d, q += d * d;
+      d = LOAD(x + at + LANES) - centre, s2 += d, q2 += d * d;
     }
-    if (at < end) {
-      VEC d = LAST(LOAD(x + end - LANES) - centre, end - at);
-      s += d, q += d * d;
-    }
-    *sum += NAME(drained)(&s), *squares += NAME(drained)(&q);
+    if (at + LANES <= end) d = LOAD(x + at) - centre, s += d, q += d * d, at += LANES;
+    if (at < end) d = LAST(LOAD(x + end - LANES) - centre, end - at), s2 += d, q2 += d * d;
+    sums += NAME(across)(s + s2), square += NAME(across)(q + q2);
   }
+  *sum = sums, *squares = square;
 }
 
 /* The sums of d = x - centre, of g and of g d. */
 static inline void NAME(dots)(const T *g, const T *x, whole n, T centre, double *sum,
                               double *total, double *dot) {
-  *sum = *total = *dot = 0;
-  if (n < LANES) {
-    for (whole p = 0; p < n; p++) {
-      double d = x[p] - centre;
-      *sum += d, *total += g[p], *dot += g[p] * d;
-    }
-    return;
+  double sums = 0, totals = 0, dots = 0;
+  for (whole at = 0; n < LANES && at < n; at++) {
+    double d = x[at] - centre;
+    sums += d, totals += g[at], dots += g[at] * d;
   }
-  VEC s = {0}, t = {0}, q = {0};
-  for (whole at = 0, end = 0; at < n; at = end) {
+  for (whole at = 0, end = 0; n >= LANES && at < n; at = end) {
+    VEC s = {0}, s2 = {0}, t = {0}, t2 = {0}, q = {0}, q2 = {0}, d, h;
     end = at + BLOCK < n ? at + BLOCK : n;
-    for (; at + LANES <= end; at += LANES) {
-      VEC d = LOAD(x + at) - centre, h = LOAD(g + at);
-      s += d, t += h, q += h * d;
+    for (; at + 2 * LANES <= end; at += 2 * LANES) {
+      d = LOAD(x + at) - centre, h = LOAD(g + at), s += d, t += h, q += h * d;
+      d = LOAD(x + at + LANES) - centre, h = LOAD(g + at + LANES), s2 += d, t2 += h, q2 += h * d;
     }
+    if (at + LANES <= end)
+      d = LOAD(x + at) - centre, h = LOAD(g + at), s += d, t += h, q += h * d, at += LANES;
     if (at < end) {
-      VEC d = LAST(LOAD(x + end - LANES) - centre, end - at);
-      VEC h = LAST(LOAD(g + end - LANES), end - at);
-      s += d, t += h, q += h * d;
+      d = LAST(LOAD(x + end - LANES) - centre, end - at);
+      h = LAST(LOAD(g + end - LANES), end - at);
+      s2 += d, t2 += h, q2 += h * d;
     }
-    *sum += NAME(drained)(&s), *total += NAME(drained)(&t), *dot += NAME(drained)(&q);
+    sums += NAME(across)(s + s2), totals += NAME(across)(t + t2), dots += NAME(across)(q + q2);
   }
+  *sum = sums, *total = totals, *dot = dots;
+}
+
+/* The same for a pixel of channels, or for a row of pixels: what follows knows no sums across. */
+static inline void NAME(add)(T *restrict s, const T *restrict x, whole n) {
+  for (whole k = 0; k < n; k++) s[k] += x[k];
+}
+
+static inline void NAME(add_spread)(T *restrict s, T *restrict q, const T *restrict x,
+                                    const T *restrict mid, whole n) {
+  for (whole k = 0; k < n; k++) {
+    T d = x[k] - mid[k];
+    s[k] += d, q[k] += d * d;
+  }
+}
+
+static inline void NAME(add_dots)(T *restrict s, T *restrict t, T *restrict q, const T *restrict g,
+                                  const T *restrict x, const T *restrict mid, whole n) {
+  for (whole k = 0; k < n; k++) {
+    T d = x[k] - mid[k];
+    s[k] += d, t[k] += g[k], q[k] += g[k] * d;
+  }
+}
+
+static inline void NAME(line_of)(T *restrict y, const T *restrict x, T mid, T slope, T constant,
+                                 whole n) {
+  for (whole p = 0; p < n; p++) y[p] = (x[p] - mid) * slope + constant;
+}
+
+static inline void NAME(lines_of)(T *restrict y, const T *restrict x, const T *restrict mid,
+                                  const T *restrict slope, const T *restrict constant, whole n) {
+  for (whole k = 0; k < n; k++) y[k] = (x[k] - mid[k]) * slope[k] + constant[k];
+}
+
+static inline void NAME(both_of)(T *restrict y, const T *restrict g, T scale,
+                                 const T *restrict x, T mid, T slope, T constant, whole n) {
+  for (whole p = 0; p < n; p++) y[p] = g[p] * scale + ((x[p] - mid) * slope + constant);
+}
+
+static inline void NAME(boths_of)(T *restrict y, const T *restrict g, const T *restrict scale,
+                                  const T *restrict x, const T *restrict mid,
+                                  const T *restrict slope, const T *restrict constant, whole n) {
+  for (whole k = 0; k < n; k++) y[k] = g[k] * scale[k] + ((x[k] - mid[k]) * slope[k] + constant[k]);
 }
 
 /* Instance moments of an item's channels: mean = centre + rest, and the biased variance. */
@@ -110,19 +146,14 @@ static void NAME(moments)(const Job *job, whole i, whole from, whole to, double 
     for (whole p = 0, end = 0; p < n; p = end) {
       end = p + 64 < n ? p + 64 : n;
       for (whole k = 0; k < wide; k++) part[k] = 0;
-      for (; p < end; p++)
-        for (whole k = 0; k < wide; k++) part[k] += x[p * c->channels + k];
+      for (; p < end; p++) NAME(add)(part, x + p * c->channels, wide);
       for (whole k = 0; k < wide; k++) sum[k] += part[k];
     }
     for (whole k = 0; k < wide; k++) mid[k] = (T)(sum[k] / n), sum[k] = 0;
     for (whole p = 0, end = 0; p < n; p = end) {
       end = p + 64 < n ? p + 64 : n;
       for (whole k = 0; k < wide; k++) part[k] = more[k] = 0;
-      for (; p < end; p++)
-        for (whole k = 0; k < wide; k++) {
-          T d = x[p * c->channels + k] - mid[k];
-          part[k] += d, more[k] += d * d;
-        }
+      for (; p < end; p++) NAME(add_spread)(part, more, x + p * c->channels, mid, wide);
       for (whole k = 0; k < wide; k++) sum[k] += part[k], square[k] += more[k];
     }
   }
@@ -229,14 +260,12 @@ static void NAME(output)(const Job *job, whole i, whole from, whole to, double *
   const T *x = (const T *)c->x + at;
   T *y = (T *)c->y + at;
   if (!c->last) {
-    for (whole k = 0; k < wide; k++, x += n, y += n) {
-      T m = mid[k], a = slope[k], b = constant[k];
-      for (whole p = 0; p < n; p++) y[p] = (x[p] - m) * a + b;
-    }
+    for (whole k = 0; k < wide; k++, x += n, y += n)
+      NAME(line_of)(y, x, mid[k], slope[k], constant[k], n);
   } else {
     x += from, y += from;
     for (whole p = 0; p < n; p++, x += c->channels, y += c->channels)
-      for (whole k = 0; k < wide; k++) y[k] = (x[k] - mid[k]) * slope[k] + constant[k];
+      NAME(lines_of)(y, x, mid, slope, constant, wide);
   }
 }
 
@@ -259,10 +288,7 @@ static void NAME(sums)(const Job *job, whole i, whole from, whole to, double *ro
       end = p + 64 < n ? p + 64 : n;
       for (whole k = 0; k < wide; k++) s[k] = t[k] = q[k] = 0;
       for (; p < end; p++)
-        for (whole k = 0; k < wide; k++) {
-          T h = g[p * c->channels + k], d = x[p * c->channels + k] - mid[k];
-          s[k] += d, t[k] += h, q[k] += h * d;
-        }
+        NAME(add_dots)(s, t, q, g + p * c->channels, x + p * c->channels, mid, wide);
       for (whole k = 0; k < wide; k++) rest[k] += s[k], total[k] += t[k], dot[k] += q[k];
     }
   }
@@ -377,16 +403,14 @@ static void NAME(back)(const Job *job, whole i, whole from, whole to, double *ro
   const T *x = (const T *)c->x + at, *g = (const T *)c->g + at;
   T *y = (T *)c->y + at;
   if (!c->last) {
-    for (whole k = 0; k < wide; k++, x += n, g += n, y += n) {
-      T m = mid[k], a = (T)slope[k], s = (T)line[k], b = (T)constant[k];
-      for (whole p = 0; p < n; p++) y[p] = g[p] * a + (x[p] - m) * s + b;
-    }
+    for (whole k = 0; k < wide; k++, x += n, g += n, y += n)
+      NAME(both_of)(y, g, (T)slope[k], x, mid[k], (T)line[k], (T)constant[k], n);
   } else {
     T *a = (T *)by_mean, *s = (T *)to_own, *b = (T *)to_spread;
     for (whole k = 0; k < wide; k++) a[k] = (T)slope[k], s[k] = (T)line[k], b[k] = (T)constant[k];
     x += from, g += from, y += from;
     for (whole p = 0; p < n; p++, x += c->channels, g += c->channels, y += c->channels)
-      for (whole k = 0; k < wide; k++) y[k] = g[k] * a[k] + (x[k] - mid[k]) * s[k] + b[k];
+      NAME(boths_of)(y, g, a, x, mid, s, b, wide);
   }
 }
 
@@ -403,10 +427,10 @@ int NAME(forward)(const Call *c) {
   job.rest = malloc(sizeof(double) * (tables ? c->items * c->channels : 1));
   if (!job.rest) return 1;
   if (c->base == BATCH) {
-    run(&job, c->items, NAME(moments));
-    run(&job, 1, NAME(batch));
+    run(&job, c->items, NAME(moments), 0);
+    run(&job, 1, NAME(batch), 0);
   }
-  if (c->y) run(&job, c->items, NAME(output));
+  if (c->y) run(&job, c->items, NAME(output), 1);
   free(job.rest);
   return (int)job.failed;
 }
@@ -419,9 +443,9 @@ int NAME(backward)(const Call *c) {
   if (!job.rest) return 1;
   job.dot = job.rest + size, job.total = job.dot + size;
   job.to_mean = job.total + size + c->channels, job.to_var = job.to_mean + c->channels;
-  run(&job, c->items, c->y && c->base != BATCH ? NAME(sums_and_back) : NAME(sums));
-  run(&job, 1, NAME(gather));
-  if (c->y && c->base == BATCH) run(&job, c->items, NAME(back));
+  run(&job, c->items, c->y && c->base != BATCH ? NAME(sums_and_back) : NAME(sums), 0);
+  run(&job, 1, NAME(gather), 0);
+  if (c->y && c->base == BATCH) run(&job, c->items, NAME(back), 1);
   const double *alpha = job.total + size;
   T *by_alpha = c->by_alpha;
   double sum = 0;
