@@ -40,6 +40,7 @@ typedef struct Job {
 
 enum { ROOM = 14 };       /* rows of numbers that a part may use */
 enum { BLOCK = 1024 };    /* values summed in their own precision */
+enum { FEW = 64 };         /* the same of channels that lie last, for each of them */
 enum { UNIT = 1 << 15 };  /* values that a unit of work holds, so that they stay in the cache */
 enum { ALONE = 1 << 15 }; /* values that one thread sweeps sooner than two have started */
 

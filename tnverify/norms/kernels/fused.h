@@ -84,24 +84,79 @@ static inline void NAME(dots)(const T *g, const T *x, whole n, T centre, double 
   *sum = sums, *total = totals, *dot = dots;
 }
 
-/* The same for a pixel of channels, or for a row of pixels: what follows knows no sums across. */
-static inline void NAME(add)(T *restrict s, const T *restrict x, whole n) {
-  for (whole k = 0; k < n; k++) s[k] += x[k];
-}
+/* What follows is for planes with channels last: `wide` channels, `step` values from one pixel to
+   the next. Two vectors of channels stay in registers over some pixels; the rest goes in turn. */
+enum { NAME(STRIP) = 64 / sizeof(T) };
+#define STRIP ((whole)NAME(STRIP))
+#define EACH(n) for (whole k = 0; k < (n); k++)
 
-static inline void NAME(add_spread)(T *restrict s, T *restrict q, const T *restrict x,
-                                    const T *restrict mid, whole n) {
-  for (whole k = 0; k < n; k++) {
-    T d = x[k] - mid[k];
-    s[k] += d, q[k] += d * d;
+static inline void NAME(add)(double *restrict sum, const T *x, whole step, whole pixels,
+                             whole wide) {
+  T s[64 / sizeof(T)];
+  for (; wide > 0; x += STRIP, sum += STRIP, wide -= STRIP) {
+    whole n = wide < STRIP ? wide : STRIP;
+    VEC a = {0}, b = {0};
+    EACH(STRIP) s[k] = 0;
+    if (n == STRIP) {
+      for (whole p = 0; p < pixels; p++) a += LOAD(x + p * step), b += LOAD(x + p * step + LANES);
+      EACH(LANES) s[k] = a[k], s[k + LANES] = b[k];
+    } else {
+      for (whole p = 0; p < pixels; p++) EACH(n) s[k] += x[p * step + k];
+    }
+    EACH(n) sum[k] += s[k];
   }
 }
 
-static inline void NAME(add_dots)(T *restrict s, T *restrict t, T *restrict q, const T *restrict g,
-                                  const T *restrict x, const T *restrict mid, whole n) {
-  for (whole k = 0; k < n; k++) {
-    T d = x[k] - mid[k];
-    s[k] += d, t[k] += g[k], q[k] += g[k] * d;
+static inline void NAME(add_spread)(double *restrict sum, double *restrict square, const T *x,
+                                    const T *mid, whole step, whole pixels, whole wide) {
+  T s[64 / sizeof(T)], q[64 / sizeof(T)];
+  for (; wide > 0; x += STRIP, mid += STRIP, sum += STRIP, square += STRIP, wide -= STRIP) {
+    whole n = wide < STRIP ? wide : STRIP;
+    EACH(STRIP) s[k] = q[k] = 0;
+    if (n == STRIP) {
+      VEC m = LOAD(mid), m2 = LOAD(mid + LANES), a = {0}, a2 = {0}, b = {0}, b2 = {0}, d;
+      for (whole p = 0; p < pixels; p++) {
+        d = LOAD(x + p * step) - m, a += d, b += d * d;
+        d = LOAD(x + p * step + LANES) - m2, a2 += d, b2 += d * d;
+      }
+      EACH(LANES) s[k] = a[k], s[k + LANES] = a2[k], q[k] = b[k], q[k + LANES] = b2[k];
+    } else {
+      for (whole p = 0; p < pixels; p++)
+        EACH(n) {
+          T d = x[p * step + k] - mid[k];
+          s[k] += d, q[k] += d * d;
+        }
+    }
+    EACH(n) sum[k] += s[k], square[k] += q[k];
+  }
+}
+
+static inline void NAME(add_dots)(double *restrict sum, double *restrict total,
+                                  double *restrict dot, const T *g, const T *x, const T *mid,
+                                  whole step, whole pixels, whole wide) {
+  T s[64 / sizeof(T)], t[64 / sizeof(T)], q[64 / sizeof(T)];
+  for (; wide > 0; wide -= STRIP) {
+    whole n = wide < STRIP ? wide : STRIP;
+    EACH(STRIP) s[k] = t[k] = q[k] = 0;
+    if (n == STRIP) {
+      VEC m = LOAD(mid), m2 = LOAD(mid + LANES), d, h;
+      VEC a = {0}, a2 = {0}, b = {0}, b2 = {0}, c = {0}, c2 = {0};
+      for (whole p = 0; p < pixels; p++) {
+        d = LOAD(x + p * step) - m, h = LOAD(g + p * step), a += d, b += h, c += h * d;
+        d = LOAD(x + p * step + LANES) - m2, h = LOAD(g + p * step + LANES);
+        a2 += d, b2 += h, c2 += h * d;
+      }
+      EACH(LANES) s[k] = a[k], t[k] = b[k], q[k] = c[k];
+      EACH(LANES) s[k + LANES] = a2[k], t[k + LANES] = b2[k], q[k + LANES] = c2[k];
+    } else {
+      for (whole p = 0; p < pixels; p++)
+        EACH(n) {
+          T d = x[p * step + k] - mid[k];
+          s[k] += d, t[k] += g[p * step + k], q[k] += g[p * step + k] * d;
+        }
+    }
+    EACH(n) sum[k] += s[k], total[k] += t[k], dot[k] += q[k];
+    x += STRIP, g += STRIP, mid += STRIP, sum += STRIP, total += STRIP, dot += STRIP;
   }
 }
 
@@ -112,7 +167,7 @@ static inline void NAME(line_of)(T *restrict y, const T *restrict x, T mid, T sl
 
 static inline void NAME(lines_of)(T *restrict y, const T *restrict x, const T *restrict mid,
                                   const T *restrict slope, const T *restrict constant, whole n) {
-  for (whole k = 0; k < n; k++) y[k] = (x[k] - mid[k]) * slope[k] + constant[k];
+  EACH(n) y[k] = (x[k] - mid[k]) * slope[k] + constant[k];
 }
 
 static inline void NAME(both_of)(T *restrict y, const T *restrict g, T scale,
@@ -123,7 +178,7 @@ static inline void NAME(both_of)(T *restrict y, const T *restrict g, T scale,
 static inline void NAME(boths_of)(T *restrict y, const T *restrict g, const T *restrict scale,
                                   const T *restrict x, const T *restrict mid,
                                   const T *restrict slope, const T *restrict constant, whole n) {
-  for (whole k = 0; k < n; k++) y[k] = g[k] * scale[k] + ((x[k] - mid[k]) * slope[k] + constant[k]);
+  EACH(n) y[k] = g[k] * scale[k] + ((x[k] - mid[k]) * slope[k] + constant[k]);
 }
 
 /* Instance moments of an item's channels: mean = centre + rest, and the biased variance. */
@@ -141,21 +196,14 @@ static void NAME(moments)(const Job *job, whole i, whole from, whole to, double 
   } else {
     const T *x = (const T *)c->x + at * n + from;
     double *sum = rest + from;
-    T *part = (T *)(room + wide), *more = (T *)(room + 2 * wide), *mid = centre + from;
+    T *mid = centre + from;
     for (whole k = 0; k < wide; k++) sum[k] = square[k] = 0;
-    for (whole p = 0, end = 0; p < n; p = end) {
-      end = p + 64 < n ? p + 64 : n;
-      for (whole k = 0; k < wide; k++) part[k] = 0;
-      for (; p < end; p++) NAME(add)(part, x + p * c->channels, wide);
-      for (whole k = 0; k < wide; k++) sum[k] += part[k];
-    }
+    for (whole p = 0; p < n; p += FEW)
+      NAME(add)(sum, x + p * c->channels, c->channels, n - p < FEW ? n - p : FEW, wide);
     for (whole k = 0; k < wide; k++) mid[k] = (T)(sum[k] / n), sum[k] = 0;
-    for (whole p = 0, end = 0; p < n; p = end) {
-      end = p + 64 < n ? p + 64 : n;
-      for (whole k = 0; k < wide; k++) part[k] = more[k] = 0;
-      for (; p < end; p++) NAME(add_spread)(part, more, x + p * c->channels, mid, wide);
-      for (whole k = 0; k < wide; k++) sum[k] += part[k], square[k] += more[k];
-    }
+    for (whole p = 0; p < n; p += FEW)
+      NAME(add_spread)(sum, square, x + p * c->channels, mid, c->channels,
+                       n - p < FEW ? n - p : FEW, wide);
   }
   for (whole k = from; k < to; k++) {
     rest[k] /= n;
@@ -282,15 +330,10 @@ static void NAME(sums)(const Job *job, whole i, whole from, whole to, double *ro
   } else {
     const T *x = (const T *)c->x + i * c->channels * n + from;
     const T *g = (const T *)c->g + i * c->channels * n + from;
-    T *s = (T *)(room + wide), *t = (T *)(room + 2 * wide), *q = (T *)(room + 3 * wide);
     for (whole k = 0; k < wide; k++) rest[k] = total[k] = dot[k] = 0;
-    for (whole p = 0, end = 0; p < n; p = end) {
-      end = p + 64 < n ? p + 64 : n;
-      for (whole k = 0; k < wide; k++) s[k] = t[k] = q[k] = 0;
-      for (; p < end; p++)
-        NAME(add_dots)(s, t, q, g + p * c->channels, x + p * c->channels, mid, wide);
-      for (whole k = 0; k < wide; k++) rest[k] += s[k], total[k] += t[k], dot[k] += q[k];
-    }
+    for (whole p = 0; p < n; p += FEW)
+      NAME(add_dots)(rest, total, dot, g + p * c->channels, x + p * c->channels, mid, c->channels,
+                     n - p < FEW ? n - p : FEW, wide);
   }
   for (whole k = 0; k < wide; k++) rest[k] /= n;
 }
@@ -464,3 +507,5 @@ int NAME(backward)(const Call *c) {
 #undef LANES
 #undef LOAD
 #undef LAST
+#undef STRIP
+#undef EACH
