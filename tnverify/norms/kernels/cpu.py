@@ -54,7 +54,7 @@ def normalize(
             alpha = torch.as_tensor(base.count / (base.count + pixels))
         base_mean, base_var = with_convention(base, blend.unbiased)[:2]
     small = base_mean, base_var, alpha, weight, bias
-    if fused.takes(x, *small):
+    if fused.takes(x) and fused.fits(x, base_mean, alpha, weight, bias):
         outputs, *found = fused.Fused.apply(x, *small, how)
     else:
         outputs, *found = applied(Normalize, x, *small, how)

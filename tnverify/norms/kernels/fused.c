@@ -79,7 +79,7 @@ static whole run(Job *job, whole items, void (*part)(const Job *, whole, whole, 
 static whole block_of(const Call *c) {
   whole most = UNIT / c->pixels;
   most = most > 64 ? 64 : most < 1 ? 1 : most;
-  if (c->last) most = most > 32 ? 64 : 32; /* whole lines of the cache */
+  if (c->last) most = 256; /* memory is read line after line */
   if (most > c->channels) most = c->channels;
   return c->group > 1 ? c->group * (most > c->group ? most / c->group : 1) : most;
 }

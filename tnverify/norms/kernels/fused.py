@@ -30,29 +30,34 @@ _CALL = struct.Struct("9q3d17P")
 """What fused.c takes, in its order."""
 
 
-def takes(x: Tensor, *small: Tensor | None) -> bool:
-    """Whether the kernels can normalise this set with what belongs to its channels.
+def takes(x: Tensor) -> bool:
+    """Whether the kernels can normalise this set, unless it is for what `fits` refuses.
 
-    `small` are base mean and variance, alpha, weight and bias. What is traced or transformed goes
-    another way, and so do parameters of unusual forms.
+    What is traced or transformed goes another way.
     """
     if type(x) not in _KINDS or x.dtype not in _DTYPES or x.layout is not torch.strided:
         return False
-    channels = x.shape[1]
-    for part in small:
-        if part is not None:
-            size = part.numel()
-            if type(part) not in _KINDS or not part.is_cpu or size not in (1, channels):
-                return False
-            if size != part.shape[-1:].numel():
-                return False
-    base, _, alpha, *affine = small
-    for part in (base, *affine):
-        if part is not None and part.numel() != channels:
-            return False
-    if torch.jit.is_tracing() or _disturbed(x):
+    if not x.is_cpu or not x.numel() or torch.jit.is_tracing() or _disturbed(x):
         return False
-    return x.is_cpu and x.numel() > 0 and library() is not None
+    return library() is not None
+
+
+def fits(x: Tensor, base: Tensor | None, alpha: Tensor | None, *affine: Tensor | None) -> bool:
+    """Whether what belongs to the channels of `x` has a form that kernels know: a value for each.
+
+    For alpha one value will do.
+    """
+    channels = x.shape[1]
+    return all(
+        part is None
+        or (
+            type(part) in _KINDS
+            and part.is_cpu
+            and (part.numel() == channels or (part is alpha and part.numel() == 1))
+            and part.shape[-1:].numel() == part.numel()
+        )
+        for part in (base, alpha, *affine)
+    )
 
 
 def _disturbed(x: Tensor) -> bool:
