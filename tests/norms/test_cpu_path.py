@@ -33,6 +33,7 @@ CHOICES = {
 @pytest.fixture(params=CHOICES.values(), ids=CHOICES)
 def choice(request, monkeypatch) -> None:
     if request.param is None:
+        monkeypatch.setattr(small, "FEW", 0)
         return
     block, least, few = request.param
     monkeypatch.setattr(fused, "takes", lambda x: False)

@@ -37,7 +37,9 @@ def takes(x: Tensor) -> bool:
     """
     if type(x) not in _KINDS or x.dtype not in _DTYPES or x.layout is not torch.strided:
         return False
-    if not x.is_cpu or not x.numel() or torch.jit.is_tracing() or _disturbed(x):
+    if not x.is_cpu or not x.numel() or _disturbed(x):
+        return False
+    if torch._C._get_tracing_state() is not None:  # noqa: SLF001 - the public name has no types
         return False
     return library() is not None
 
@@ -89,10 +91,9 @@ class Fused(Function):
         small = [_flat(part, values.dtype) for part in (weight, bias, alpha)]
         _call("forward", values, how, small, None, outputs, tables, mean, var)
         kept = tables if how.groups is not None else None
-        moments = ()
-        if how.batch:
-            dtype = moments_dtype(x)
-            mean, var = moments = cast(mean, dtype), cast(var, dtype)
+        moments: tuple[Tensor, ...] = ()
+        if how.batch and mean is not None and var is not None:
+            moments = cast(mean, moments_dtype(x)), cast(var, moments_dtype(x))
         ctx.how = how
         ctx.save_for_backward(x, base_mean, base_var, alpha, weight, bias, kept, *moments)
         ctx.set_materialize_grads(False)
@@ -135,6 +136,7 @@ def _recorded(
     """The same derivatives as functions that are differentiable, and that transforms know."""
     from tnverify.norms.kernels.cpu import Normalize
 
+    again = torch.is_grad_enabled()
     with torch.enable_grad():
         # Each by itself, though one may have been computed from another.
         own = [part if part is None else part.view_as(part) for part in inputs]
@@ -144,7 +146,7 @@ def _recorded(
         found = iter(
             torch.autograd.grad(
                 [y for y, _ in came], wanted, [g for _, g in came],
-                create_graph=True, allow_unused=True,
+                create_graph=again, allow_unused=True,
             )
         )  # fmt: skip
     return [next(found) if part is not None and part.requires_grad else None for part in own]

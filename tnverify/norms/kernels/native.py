@@ -147,15 +147,16 @@ def _built(folder: Path, compiler: list[str], flags: list[str]) -> Path:
 
 def _loaded(path: Path) -> Library:
     loaded = ctypes.CDLL(str(path))
-    both: list[dict[torch.dtype, Callable[[bytes], int]]] = []
-    for direction in ("forward", "backward"):
-        by_dtype: dict[torch.dtype, Callable[[bytes], int]] = {}
+
+    def by_dtype(direction: str) -> dict[torch.dtype, Callable[[bytes], int]]:
+        functions = {}
         for dtype, suffix in ((torch.float32, "float"), (torch.float64, "double")):
             function = getattr(loaded, f"{direction}_{suffix}")
             function.argtypes, function.restype = (ctypes.c_char_p,), ctypes.c_int
-            by_dtype[dtype] = function
-        both.append(by_dtype)
-    return Library(*both, _torchs_own_parallel())
+            functions[dtype] = function
+        return functions
+
+    return Library(by_dtype("forward"), by_dtype("backward"), _torchs_own_parallel())
 
 
 def _torchs_own_parallel() -> int:
