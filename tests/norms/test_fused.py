@@ -60,11 +60,13 @@ def answers(layer: torch.nn.Module, *sets: torch.Tensor) -> list[torch.Tensor]:
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
 def test_the_kernels_agree_with_the_oracle(scheme, spatial, dtype, agrees_with_the_oracle) -> None:
-    layer = BY_SCHEME[scheme](35, unbiased=len(spatial) == 2).to(dtype).eval()
+    channels = 3 if len(spatial) == 2 else 35
+    layer = BY_SCHEME[scheme](channels, unbiased=len(spatial) == 2).to(dtype).eval()
     with torch.no_grad():
         for i, parameter in enumerate(layer.parameters()):
             parameter.add_(drawn(*parameter.shape, seed=i, dtype=dtype) / 8)
-    agrees_with_the_oracle(layer, *(drawn(n, 35, *spatial, seed=n, dtype=dtype) for n in (4, 1)))
+    sets = (drawn(n, channels, *spatial, seed=n, dtype=dtype) for n in (4, 1))
+    agrees_with_the_oracle(layer, *sets)
 
 
 @compiled
@@ -73,7 +75,7 @@ def test_the_kernels_agree_with_the_oracle(scheme, spatial, dtype, agrees_with_t
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_neither_threads_nor_other_targets_change_a_bit(scheme, last, monkeypatch) -> None:
     layer = BY_SCHEME[scheme](40).eval()
-    sets = [drawn(n, 40, 33, 35, seed=n, dtype=torch.float32) for n in (5, 4)]
+    sets = [drawn(n, 40, 21, 23, seed=n, dtype=torch.float32) for n in (5, 4)]
     if last:
         sets = [x.contiguous(memory_format=torch.channels_last) for x in sets]
     before = torch.get_num_threads()
@@ -81,7 +83,7 @@ def test_neither_threads_nor_other_targets_change_a_bit(scheme, last, monkeypatc
         monkeypatch.undo()
     try:
         found = []
-        for threads in (1, 2, 3):
+        for threads in (1, 2):
             torch.set_num_threads(threads)
             found.append(answers(layer, *sets))
     finally:
@@ -181,6 +183,7 @@ def test_folders_that_others_can_write_are_not_used(fresh, tmp_path) -> None:
     assert list(native._folders()) == []
 
 
+@pytest.mark.slow
 @compiled
 def test_processes_that_build_at_the_same_time_do_not_meet(tmp_path) -> None:
     program = (
