@@ -14,7 +14,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.func import vmap
 
 from tnverify.norms import BY_SCHEME, InstanceNorm, MetaBN, TaskNormI
-from tnverify.norms.kernels import between, cpu, dispatch, plain, primitives, small, sweeps
+from tnverify.norms.kernels import between, cpu, dispatch, fused, plain, primitives, small, sweeps
 from tnverify.tolerances import expect_close, expect_same
 from tnverify.tolerances.bound import unit
 
@@ -26,20 +26,31 @@ SHAPES = {
 CHOICES = {
     "whole and centred": (2**17, 2**15, 0), "blocks and centred": (16, 2**15, 0),
     "whole and near": (2**17, 0, 0), "blocks and near": (16, 0, 0), "few": (2**17, 2**15, 1024),
+    "fused": None,
 }  # fmt: skip
 
 
 @pytest.fixture(params=CHOICES.values(), ids=CHOICES)
 def choice(request, monkeypatch) -> None:
+    if request.param is None:
+        monkeypatch.setattr(small, "FEW", 0)
+        return
     block, least, few = request.param
+    monkeypatch.setattr(fused, "takes", lambda x: False)
     monkeypatch.setattr(sweeps, "BLOCK", block)
     monkeypatch.setattr(between, "SMALL", least)
     monkeypatch.setattr(small, "FEW", few)
 
 
 @pytest.fixture
+def by_sweeps(monkeypatch) -> None:
+    monkeypatch.setattr(fused, "takes", lambda x: False)
+
+
+@pytest.fixture
 def plain_path(monkeypatch):
     def take() -> None:
+        monkeypatch.setattr(fused, "takes", lambda x: False)
         monkeypatch.setattr(small, "FEW", 0)
         monkeypatch.setattr(dispatch, "_plainly", lambda x: True)
 
@@ -119,6 +130,7 @@ def test_every_choice_is_twice_differentiable(scheme) -> None:
     assert gradgradcheck(task, inputs, fast_mode=True)
 
 
+@pytest.mark.usefixtures("by_sweeps")
 def test_moments_saved_as_intermediates_are_found_by_second_order_alone(monkeypatch) -> None:
     """Why the moments are outputs: kept otherwise, their own derivatives are lost in silence."""
     monkeypatch.setattr(small, "FEW", 0)
@@ -165,6 +177,7 @@ def test_other_targets_do_not_change_how_a_target_is_computed(scheme) -> None:
     expect_same(layer.normalize(others, state)[0], layer.normalize(targets, state)[0], scheme)
 
 
+@pytest.mark.usefixtures("by_sweeps")
 def test_near_and_far_are_told_apart(monkeypatch) -> None:
     """By the base's mean in deviations and by its share, where there is a base and no less."""
     monkeypatch.setattr(between, "SMALL", 0)
@@ -245,6 +258,7 @@ def test_half_precision_is_computed_in_float32() -> None:
         assert torch.autograd.grad(outputs.float().square().sum(), x)[0].dtype is dtype
 
 
+@pytest.mark.usefixtures("by_sweeps")
 @pytest.mark.filterwarnings(  # torch's own forward mode still scripts its decompositions
     "ignore:.torch.jit.script. is deprecated:DeprecationWarning"
 )

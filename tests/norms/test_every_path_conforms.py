@@ -8,31 +8,45 @@ from replaying import replay
 
 from tnverify.catalogue import load_catalogue
 from tnverify.norms import BY_SCHEME
-from tnverify.norms.kernels import between, cpu, dispatch, plain, small
+from tnverify.norms.kernels import between, cpu, dispatch, fused, plain, small
 
 TASKS = 4
 
 
+def by_kernels(monkeypatch) -> None:
+    """As sets of more values come, where there is a compiler."""
+    monkeypatch.setattr(small, "FEW", 0)
+
+
+def few(monkeypatch) -> None:
+    monkeypatch.setattr(fused, "takes", lambda x: False)
+
+
 def centred(monkeypatch) -> None:
+    few(monkeypatch)
     monkeypatch.setattr(small, "FEW", 0)
 
 
 def near(monkeypatch) -> None:
+    few(monkeypatch)
     monkeypatch.setattr(small, "FEW", 0)
     monkeypatch.setattr(between, "SMALL", 0)
 
 
 def plainly(monkeypatch) -> None:
+    few(monkeypatch)
     monkeypatch.setattr(small, "FEW", 0)
     monkeypatch.setattr(dispatch, "_plainly", lambda x: True)
 
 
-PATHS = (centred, near, plainly)
+PATHS = (by_kernels, few, centred, near, plainly)
 SCHEMES = ("batch_renorm", "group_norm", "meta_bn", "tasknorm_i", "tasknorm_l", "tasknorm_r")
-EVERY = [(scheme, path) for number in range(len(PATHS)) for scheme, path in zip(
-    SCHEMES, 2 * (*PATHS[number:], *PATHS[:number]), strict=True
-)]  # fmt: skip
-"""Every scheme on one path first, and every path by two schemes."""
+EVERY = [
+    (scheme, PATHS[(number + first) % len(PATHS)])
+    for first in range(len(PATHS))
+    for number, scheme in enumerate(SCHEMES)
+]
+"""Every scheme on one path first, and every path by a scheme or two."""
 
 
 @pytest.mark.parametrize(
@@ -60,9 +74,8 @@ def test_the_paths_are_taken(monkeypatch) -> None:
             "normalize",
             lambda *a, of=path, real=path.normalize: (taken.append(of), real(*a))[1],
         )
-    for path in (None, centred, plainly):
-        if path is not None:
-            path(monkeypatch)
+    for path in (few, centred, plainly):
+        path(monkeypatch)
         replay(trials.subject_of(BY_SCHEME["meta_bn"], "meta_bn"), [the_law_of_errors()], tasks=1)
     assert set(taken) == {small, cpu, plain}
 

@@ -5,6 +5,7 @@
     target_outputs = layer.normalize(targets, state)
 
 A whole network: `TaskNetwork(convert(network, "tasknorm_i"))`, with the same two calls.
+How layers compute here, by compiled kernels or not: `backend()`.
 Contexts too large for memory: `state_of_chunks` for a layer, `condition_in_chunks` for a network.
 """
 
@@ -12,6 +13,7 @@ from tnverify.norms.batch_renorm import BatchRenorm
 from tnverify.norms.chunks import condition_in_chunks, state_of_chunks
 from tnverify.norms.conventional_bn import ConventionalBN
 from tnverify.norms.convert import convert
+from tnverify.norms.kernels.native import backend
 from tnverify.norms.layer import Layer
 from tnverify.norms.meta_bn import MetaBN
 from tnverify.norms.moments import Moments
@@ -46,6 +48,7 @@ __all__ = [
     "TaskNormL",
     "TaskNormR",
     "TransductiveBN",
+    "backend",
     "condition_in_chunks",
     "convert",
     "state_of_chunks",

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.autograd import Function
 
-from tnverify.norms.kernels import sweeps
+from tnverify.norms.kernels import fused, sweeps
 from tnverify.norms.kernels.adjoint import Line, Pair, pooled, shared_out, sum_of
 from tnverify.norms.kernels.between import Between, Two, to_small
 from tnverify.norms.kernels.primitives import (
@@ -53,7 +53,12 @@ def normalize(
         if alpha == "by count":
             alpha = torch.as_tensor(base.count / (base.count + pixels))
         base_mean, base_var = with_convention(base, blend.unbiased)[:2]
-    outputs, *found = applied(Normalize, x, base_mean, base_var, alpha, weight, bias, how)
+    assert alpha is None or isinstance(alpha, torch.Tensor), "it is one of the forms of Blend.alpha"
+    inputs = x, base_mean, base_var, alpha, weight, bias, how
+    if fused.takes(x) and fused.fits(x, base_mean, alpha, weight, bias):
+        outputs, *found = fused.Fused.apply(*inputs)  # type: ignore[no-untyped-call]  # torch has it
+    else:
+        outputs, *found = applied(Normalize, *inputs)
     batch = Moments(found[0], found[1], len(x) * pixels) if how.batch else None
     return outputs, batch
 
