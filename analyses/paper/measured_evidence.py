@@ -139,9 +139,9 @@ class MeasuredEvidence:
         generator = np.random.default_rng(self._seed)
         found = two_level_draws(groups, generator, resamples=self._resamples)
         draws = np.empty((self._resamples, len(names), len(arms)))
-        for key, cells in places.items():
+        for group, cells in places.items():
             for k, (i, j) in enumerate(cells):
-                draws[:, i, j] = found[key][:, k]
+                draws[:, i, j] = found[group][:, k]
         return draws
 
     def standing(self, settings: Sequence[Setting], arms: Sequence[Arm]) -> Standing | None:

@@ -79,7 +79,7 @@ class PrintedEvidence:
         means = cells.means.mean(axis=0)
         best, worst = arms[int(means.argmax())], arms[int(means.argmin())]
         found = self.differences(setting, [best], [worst])
-        return found and found.mean
+        return None if found is None else found.mean
 
     def draws(self, setting: Setting, arms: Sequence[Arm]) -> Values | None:
         """See `Evidence`."""

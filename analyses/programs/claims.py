@@ -26,7 +26,6 @@ from tnverify.analyses.paper.requirements import (
     arms_of,
     settings_of,
 )
-from tnverify.analyses.paper.verdicts import UNJUDGED
 from tnverify.analyses.programs import settling, setups
 from tnverify.analyses.programs.alpha_parameterisation import forms_of
 from tnverify.analyses.programs.evidence import RecordedEvidence
@@ -109,8 +108,9 @@ def content(found: Found) -> Content:
         )
         statements += _counts(shown, f" ({condition})" if len(by_condition) > 1 else "")
         picture = _effects(here, evidence)
-        parts = (*([] if picture is None else [Gallery((picture,))]), Verdicts(shown))
-        sections.append(Section(f"Claims, {condition}", parts, _seeds_words(records)))
+        parts: list[Any] = [] if picture is None else [Gallery((picture,))]
+        parts.append(Verdicts(shown))
+        sections.append(Section(f"Claims, {condition}", tuple(parts), _seeds_words(records)))
         rows += _rows(shown)
     return Content(
         tuple(statements), (*sections, _limits()), METHODS, {"claims": pd.DataFrame(rows)}
@@ -271,7 +271,7 @@ def _effects(verdicts: list[Verdict], evidence: RecordedEvidence) -> Any:
     rows = []
     for verdict in verdicts:
         finding = _telling(verdict)
-        if finding.effect is None or verdict.outcome in UNJUDGED:
+        if finding.effect is None or verdict.outcome == "not measured":
             continue
         effect = finding.effect
         words = f"{verdict.claim.number}  {_short(finding.requirement)}"
