@@ -62,6 +62,8 @@ OUTCOMES = {
     "reproduced": Look("reproduced", *GOOD, "o"),
     "contradicted": Look("contradicted", *BAD, "X"),
     "undecided": Look("undecided", *UNSURE, "D"),
+    "no difference that matters": Look("no difference that matters", "#3d5a80", "#98b6dd", "s"),
+    "not judged": Look("not judged", "#84586f", "#d3a5bd", "h"),
     "not measured": Look("not measured", "#686e76", "#a0a8b3", "d"),
 }
 

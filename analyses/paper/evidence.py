@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from tnverify.analyses.paper.rules import Standing
     from tnverify.analyses.paper.schemes import Arm
     from tnverify.analyses.paper.tables import Learner, Tasks
     from tnverify.analyses.statistics import Estimate
@@ -66,8 +67,25 @@ class Evidence(Protocol):
     def cells(self, setting: Setting, arms: Sequence[Arm]) -> Cells | None:
         """Every arm on the configurations on which all of them were measured."""
 
-    def differences(self, setting: Setting, first: Arm, second: Arm) -> Differences | None:
-        """First minus second, on identical tasks where tasks are known."""
+    def differences(
+        self, setting: Setting, first: Sequence[Arm], second: Sequence[Arm]
+    ) -> Differences | None:
+        """The mean of the first arms minus that of the second, on identical tasks where tasks are
+        known."""
+
+    def change(self, small: Setting, large: Setting, first: Arm, second: Arm) -> Estimate | None:
+        """First minus second in `small`, minus the same in `large`, both means over
+        configurations."""
+
+    def spread(self, setting: Setting, arms: Sequence[Arm]) -> Estimate | None:
+        """The best of the arms minus the worst, means over configurations."""
+
+    def draws(self, setting: Setting, arms: Sequence[Arm]) -> Values | None:
+        """Means as they might have been: (draws, configurations, arms), in the order of `cells`.
+        One draw, the means themselves, where no noise is known."""
+
+    def standing(self, settings: Sequence[Setting], arms: Sequence[Arm]) -> Standing | None:
+        """What stands behind arms; None of evidence that no rule is asked of, as the paper's."""
 
     def same_for_every_batching(self, setting: Setting, scheme: str) -> bool | None:
         """Whether each task came out the same with targets all at once and in parts."""

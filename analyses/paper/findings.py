@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import TYPE_CHECKING, Literal
 
@@ -12,22 +13,37 @@ from tnverify.analyses.paper.requirements import (
     Above,
     AlphaRises,
     AtChance,
+    GroupAbove,
     InFirstGroup,
     Ranked,
     Requirement,
     SameForEveryBatching,
     Shrinks,
     Spread,
+    arms_of,
+    needs_of,
+    settings_of,
 )
-from tnverify.analyses.statistics import TOLD, Estimate, average_ranks, tie_groups
+from tnverify.analyses.paper.rules import RULES, Rules, lacking
+from tnverify.analyses.statistics import TOLD, Estimate, average_ranks, holm, tie_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from numpy.typing import NDArray
+
     from tnverify.analyses.paper.evidence import Cells, Evidence, Setting
     from tnverify.analyses.paper.schemes import Arm
+    from tnverify.analyses.statistics.checked import Values
 
-Outcome = Literal["reproduced", "contradicted", "undecided", "not measured"]
+Outcome = Literal[
+    "reproduced",
+    "contradicted",
+    "no difference that matters",
+    "undecided",
+    "not judged",
+    "not measured",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,46 +51,72 @@ class Finding:
     """What evidence says of one requirement.
 
     `effect` is the difference in question with its interval, None where the requirement is not
-    about one; `text` tells what was found in figures.
+    about one, and `limit` what it has to exceed; `text` tells what was found in figures.
+    `refutations` are p-values of its comparisons, of those that came out against it.
     """
 
     requirement: Requirement
     outcome: Outcome
     text: str
     effect: Estimate | None = None
+    limit: float = 0.0
+    refutations: tuple[float, ...] = ()
 
 
-def together(outcomes: Iterable[Outcome]) -> Outcome:
-    """The outcome of several at once: one contradiction contradicts, the missing are left out."""
-    found = set(outcomes)
-    order: tuple[Outcome, ...] = ("contradicted", "undecided", "reproduced")
-    return next((outcome for outcome in order if outcome in found), "not measured")
+def find(requirement: Requirement, evidence: Evidence, rules: Rules = RULES) -> Finding:
+    """What evidence says of one requirement; *not judged*, with the reason, where the rules leave
+    it without a verdict."""
+    found = _found(requirement, evidence)
+    if found.outcome == "not measured":
+        return found
+    standing = evidence.standing(settings_of(requirement), arms_of(requirement))
+    if standing is None:
+        return found
+    reason = lacking(standing, needs_of(requirement), rules)
+    if not reason:
+        return found
+    text = f"not judged: {reason} ({found.text})"
+    return replace(found, outcome="not judged", text=text, refutations=())
 
 
 @singledispatch
-def find(requirement: object, evidence: Evidence) -> Finding:  # noqa: ARG001 - as registered ones
-    """What evidence says of one requirement."""
+def _found(requirement: object, evidence: Evidence) -> Finding:  # noqa: ARG001 - as registered ones
     raise TypeError(f"{requirement!r} is no requirement")
 
 
-@find.register(Above)
+@_found.register(Above)
 def _above(requirement: Above, evidence: Evidence) -> Finding:
-    found = evidence.differences(requirement.setting, requirement.first, requirement.second)
+    found = evidence.differences(requirement.setting, [requirement.first], [requirement.second])
     if found is None:
         return _missing(requirement)
+    limit = requirement.by
     if requirement.scope == "mean":
-        outcome = _exceeds(found.mean, requirement.by)
-        return Finding(requirement, outcome, _points(found.mean), found.mean)
-    outcomes = {name: _exceeds(each, requirement.by) for name, each in found.each.items()}
+        return _of_effect(requirement, found.mean, _points(found.mean), limit)
+    outcomes = {name: _exceeds(each, limit) for name, each in found.each.items()}
     nearest = min(found.each, key=lambda name: found.each[name].value)
     text = (
         f"{_points(found.mean)} on average; least on {nearest}, {_points(found.each[nearest])}; "
         f"so on {list(outcomes.values()).count('reproduced')} of {len(outcomes)} configurations"
     )
-    return Finding(requirement, together(outcomes.values()), text, found.mean)
+    against = tuple(_against(each, limit) for each in found.each.values())
+    return Finding(requirement, _all(outcomes.values(), against), text, found.mean, limit, against)
 
 
-@find.register(SameForEveryBatching)
+@_found.register(GroupAbove)
+def _group_above(requirement: GroupAbove, evidence: Evidence) -> Finding:
+    groups = [
+        [arm for arm in group if evidence.cells(requirement.setting, [arm]) is not None]
+        for group in (requirement.higher, requirement.lower)
+    ]
+    found = all(groups) and evidence.differences(requirement.setting, *groups)
+    if not found:
+        return _missing(requirement)
+    wanted = (*requirement.higher, *requirement.lower)
+    text = _points(found.mean) + _of_how_many([*groups[0], *groups[1]], wanted)
+    return _of_effect(requirement, found.mean, text, 0.0)
+
+
+@_found.register(SameForEveryBatching)
 def _same_for_every_batching(requirement: SameForEveryBatching, evidence: Evidence) -> Finding:
     answers = {
         scheme: evidence.same_for_every_batching(requirement.setting, scheme)
@@ -87,10 +129,12 @@ def _same_for_every_batching(requirement: SameForEveryBatching, evidence: Eviden
     text = f"the same for {len(measured) - len(differing)} of {len(measured)} schemes measured"
     if differing:
         text += f"; not for {', '.join(differing)}"
-    return Finding(requirement, "contradicted" if differing else "reproduced", text)
+    if differing:  # an exact invariance is refuted by one task, by no chance
+        return Finding(requirement, "contradicted", text, refutations=(0.0,))
+    return Finding(requirement, "reproduced", text)
 
 
-@find.register(AtChance)
+@_found.register(AtChance)
 def _at_chance(requirement: AtChance, evidence: Evidence) -> Finding:
     cells = evidence.cells(requirement.setting, [requirement.arm])
     chances = evidence.chances(requirement.setting)
@@ -108,16 +152,17 @@ def _at_chance(requirement: AtChance, evidence: Evidence) -> Finding:
     }
     within = requirement.within
     # Within both bounds: below the upper one, above the lower one.
-    outcomes = [
-        together([_opposite(_exceeds(each, within)), _exceeds(each, -within)])
-        for each in above.values()
-    ]
+    against = tuple(min(_against(e, -within), _beyond(e, within)) for e in above.values())
+    held = [-within < each.low and each.high < within for each in above.values()]
     furthest = max(above, key=lambda name: abs(above[name].value))
     text = f"furthest from chance on {furthest}, {_points(above[furthest])}"
-    return Finding(requirement, together(outcomes), text, above[furthest])
+    outcomes: list[Outcome] = ["reproduced" if each else "undecided" for each in held]
+    limit = math.copysign(within, above[furthest].value)
+    outcome = _all(outcomes, against)
+    return Finding(requirement, outcome, text, above[furthest], limit, against)
 
 
-@find.register(Ranked)
+@_found.register(Ranked)
 def _ranked(requirement: Ranked, evidence: Evidence) -> Finding:
     arms, cells = _measured(evidence, requirement.setting, requirement.among)
     if cells is None or requirement.arm not in arms:
@@ -132,82 +177,88 @@ def _ranked(requirement: Ranked, evidence: Evidence) -> Finding:
         f"{'next' if ranks[own] < ranks[best] else 'but'} {arms[best]} {abs(ranks[best]):.2f}"
         f"{_of_how_many(arms, requirement.among)}"
     )
-    if ranks[own] < ranks[best]:
-        return Finding(requirement, "reproduced", text)
-    # A better rank alone may be luck: the rival must be ahead on average, too.
-    better = [arms[i] for i in rivals if ranks[i] < ranks[own]]
-    beaten = any(_ahead(evidence, requirement, rival) == "reproduced" for rival in better)
-    return Finding(requirement, "contradicted" if beaten else "undecided", text)
+    draws = evidence.draws(requirement.setting, arms)
+    if draws is None:
+        return _missing(requirement)
+    drawn = sign * np.array([average_ranks(means, cells.half_widths) for means in draws])
+    least = np.delete(drawn, own, axis=1).min(axis=1)
+    return _of_shares(requirement, text, drawn[:, own] < least, drawn[:, own] > least)
 
 
-@find.register(InFirstGroup)
+@_found.register(InFirstGroup)
 def _in_first_group(requirement: InFirstGroup, evidence: Evidence) -> Finding:
     arms, cells = _measured(evidence, requirement.setting, requirement.among)
-    if cells is None or requirement.arm not in arms:
+    draws = evidence.draws(requirement.setting, arms) if cells is not None else None
+    if cells is None or draws is None or requirement.arm not in arms:
         return _missing(requirement)
-    own, rows = arms.index(requirement.arm), zip(cells.means, cells.half_widths, strict=True)
-    times = sum(own in tie_groups(means, half_widths)[0] for means, half_widths in rows)
+    own = arms.index(requirement.arm)
+
+    def times(means: Values) -> int:
+        rows = zip(means, cells.half_widths, strict=True)
+        return sum(own in tie_groups(each, half_widths)[0] for each, half_widths in rows)
+
+    count = len(cells.configurations)
     text = (
-        f"in the first group on {times} of {len(cells.configurations)} configurations"
+        f"in the first group on {times(cells.means)} of {count} configurations"
         f"{_of_how_many(arms, requirement.among)}"
     )
-    share = times / len(cells.configurations)
-    if share >= requirement.at_least:
-        return Finding(requirement, "reproduced", text)
-    refuted = share < requirement.refuted_below
-    return Finding(requirement, "contradicted" if refuted else "undecided", text)
+    shares = np.array([times(means) for means in draws]) / count
+    held, refuted = shares >= requirement.at_least, shares < requirement.refuted_below
+    return _of_shares(requirement, text, held, refuted)
 
 
-@find.register(Spread)
+@_found.register(Spread)
 def _spread(requirement: Spread, evidence: Evidence) -> Finding:
     arms, cells = _measured(evidence, requirement.setting, requirement.arms)
-    if cells is None:
+    found = evidence.spread(requirement.setting, arms) if cells is not None else None
+    if cells is None or found is None:
         return _missing(requirement)
     means = cells.means.mean(axis=0)
     best, worst = arms[int(means.argmax())], arms[int(means.argmin())]
-    found = evidence.differences(requirement.setting, best, worst)
-    if found is None:
-        return _missing(requirement)
-    outcome = _exceeds(found.mean, requirement.points)
-    if requirement.bound == "at_most":
-        outcome = _opposite(outcome)
-    text = f"from {worst} to {best}: {_points(found.mean)}{_of_how_many(arms, requirement.arms)}"
-    return Finding(requirement, outcome, text, found.mean)
+    text = f"from {worst} to {best}: {_points(found)}{_of_how_many(arms, requirement.arms)}"
+    if requirement.bound == "at_least":
+        return _of_effect(requirement, found, text, requirement.points)
+    against = (_beyond(found, requirement.points),)
+    held: Outcome = "reproduced" if found.high < requirement.points else "undecided"
+    outcome = _all([held], against)
+    return Finding(requirement, outcome, text, found, requirement.points, against)
 
 
-@find.register(Shrinks)
+@_found.register(Shrinks)
 def _shrinks(requirement: Shrinks, evidence: Evidence) -> Finding:
-    small = evidence.differences(requirement.small, requirement.first, requirement.second)
-    large = evidence.differences(requirement.large, requirement.first, requirement.second)
-    if small is None or large is None:
+    pair = [requirement.first], [requirement.second]
+    small = evidence.differences(requirement.small, *pair)
+    large = evidence.differences(requirement.large, *pair)
+    effect = evidence.change(
+        requirement.small, requirement.large, requirement.first, requirement.second
+    )
+    if small is None or large is None or effect is None:
         return _missing(requirement)
-    # Different test tasks, so the two are independent.
-    value = small.mean.value - large.mean.value
-    half = float(np.hypot(small.mean.half_width, large.mean.half_width))
-    effect = Estimate(value, value - half, value + half, small.mean.level)
     text = f"{_points(small.mean)} against {_points(large.mean)}: {_points(effect)} more"
-    return Finding(requirement, _exceeds(effect, 0.0), text, effect)
+    return _of_effect(requirement, effect, text, 0.0)
 
 
-@find.register(AlphaRises)
+@_found.register(AlphaRises)
 def _alpha_rises(requirement: AlphaRises, evidence: Evidence) -> Finding:
     alphas = evidence.alphas(requirement.setting)
     if alphas is None:
         return _missing(requirement)
-    curves = alphas.groupby(["layer", "context_size"])["alpha"].mean().unstack()
-    by_size = curves.to_numpy()
-    late = curves.loc[:, curves.columns >= requirement.at_size].to_numpy()
-    if by_size.shape[1] < 2 or late.size == 0:
+    seeds = [rows for _, rows in alphas.groupby("seed")] if "seed" in alphas else [alphas]
+    curves = [each.groupby(["layer", "context_size"])["alpha"].mean().unstack() for each in seeds]
+    late = [each.loc[:, each.columns >= requirement.at_size].to_numpy() for each in curves]
+    if any(each.shape[1] < 2 for each in curves) or any(each.size == 0 for each in late):
         return _missing(requirement)
-    rise = by_size[:, -1] - by_size[:, 0]
+    rise = np.concatenate([(each.iloc[:, -1] - each.iloc[:, 0]).to_numpy() for each in curves])
+    least = min(float(each.min()) for each in late)
     text = (
-        f"from {requirement.at_size} items on, alpha is {late.min():.3f} or more in every layer; "
+        f"from {requirement.at_size} items on, alpha is {least:.3f} or more in every layer; "
         f"it rises by {rise.min():.3f} to {rise.max():.3f}"
     )
-    if (rise <= 0).any():
-        return Finding(requirement, "contradicted", text)
-    rising = (np.diff(by_size, axis=1) >= 0).all() and (rise >= requirement.by).all()
-    reached = late.min() >= requirement.reaches
+    falls = [bool((each.iloc[:, -1] <= each.iloc[:, 0]).any()) for each in curves]
+    if all(falls):
+        return Finding(requirement, "contradicted", text, refutations=(0.0,))
+    rising = all((np.diff(each.to_numpy(), axis=1) >= 0).all() for each in curves)
+    reached = least >= requirement.reaches and bool((rise >= requirement.by).all())
     return Finding(requirement, "reproduced" if rising and reached else "undecided", text)
 
 
@@ -224,13 +275,32 @@ def _of_how_many(measured: Sequence[Arm], wanted: Sequence[Arm]) -> str:
     return f" ({len(measured)} of {len(wanted)} schemes measured)" if missing else ""
 
 
-def _ahead(evidence: Evidence, requirement: Ranked, rival: Arm) -> Outcome:
-    """Whether `rival` is really ahead of the arm that is said to rank first (or last)."""
-    found = evidence.differences(requirement.setting, rival, requirement.arm)
-    if found is None:
-        return "not measured"
-    outcome = _exceeds(found.mean, 0.0)
-    return outcome if requirement.place == "first" else _opposite(outcome)
+def _of_effect(requirement: Requirement, effect: Estimate, text: str, limit: float) -> Finding:
+    """A finding on one effect that has to exceed `limit`."""
+    outcome = _exceeds(effect, limit)
+    near = max(abs(effect.low), abs(effect.high)) <= RULES.matters
+    if limit == 0.0 and outcome == "undecided" and near:
+        outcome = "no difference that matters"
+    return Finding(requirement, outcome, text, effect, limit, (_against(effect, limit),))
+
+
+def _of_shares(
+    requirement: Requirement, text: str, held: NDArray[np.bool_], refuted: NDArray[np.bool_]
+) -> Finding:
+    """A finding on what holds in some of the bootstrap's draws and fails in others."""
+    if len(held) > 1:
+        text += f"; so in {held.mean():.0%} of draws"
+    against = (float(1 - refuted.mean()),)
+    kept: Outcome = "reproduced" if held.mean() >= RULES.share else "undecided"
+    return Finding(requirement, _all([kept], against), text, refutations=against)
+
+
+def _all(outcomes: Iterable[Outcome], against: Sequence[float]) -> Outcome:
+    """The outcome of comparisons that all have to hold, `against` being p-values of the reverse:
+    reproduced where each is, contradicted by Holm's correction over their number."""
+    if (holm(against) < RULES.error).any():
+        return "contradicted"
+    return "reproduced" if set(outcomes) == {"reproduced"} else "undecided"
 
 
 def _exceeds(estimate: Estimate, limit: float) -> Outcome:
@@ -239,12 +309,14 @@ def _exceeds(estimate: Estimate, limit: float) -> Outcome:
     return "contradicted" if estimate.high < limit else "undecided"
 
 
-def _opposite(outcome: Outcome) -> Outcome:
-    opposites: dict[Outcome, Outcome] = {
-        "reproduced": "contradicted",
-        "contradicted": "reproduced",
-    }
-    return opposites.get(outcome, outcome)
+def _against(estimate: Estimate, limit: float) -> float:
+    """The p-value of the truth being `limit` where the estimate is below it, else 1."""
+    return estimate.p_value(limit) if estimate.value < limit else 1.0
+
+
+def _beyond(estimate: Estimate, limit: float) -> float:
+    """The p-value of the truth being `limit` where the estimate is above it, else 1."""
+    return estimate.p_value(limit) if estimate.value > limit else 1.0
 
 
 def _missing(requirement: Requirement) -> Finding:

@@ -6,6 +6,7 @@ independent means; noise between training runs is in none of them.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
+
+    from tnverify.analyses.paper.rules import Standing
+    from tnverify.analyses.statistics.checked import Values
 
 BATCHINGS: tuple[TargetBatching, ...] = ("all", "class", "item")
 
@@ -41,13 +45,16 @@ class PrintedEvidence:
                 return cells
         return None
 
-    def differences(self, setting: Setting, first: Arm, second: Arm) -> Differences | None:
+    def differences(
+        self, setting: Setting, first: Sequence[Arm], second: Sequence[Arm]
+    ) -> Differences | None:
         """See `Evidence`."""
-        cells = self.cells(setting, [first, second])
+        cells = self.cells(setting, [*first, *second])
         if cells is None:
             return None
-        values = cells.means[:, 0] - cells.means[:, 1]
-        halves = np.hypot(cells.half_widths[:, 0], cells.half_widths[:, 1])
+        shares = np.repeat([1 / len(first), -1 / len(second)], [len(first), len(second)])
+        values = cells.means @ shares
+        halves = np.linalg.norm(cells.half_widths * shares, axis=1)
         each = {
             name: _around(value, half)
             for name, value, half in zip(cells.configurations, values, halves, strict=True)
@@ -55,6 +62,33 @@ class PrintedEvidence:
         return Differences(
             each, _around(values.mean(), float(np.linalg.norm(halves)) / len(halves))
         )
+
+    def change(self, small: Setting, large: Setting, first: Arm, second: Arm) -> Estimate | None:
+        """See `Evidence`."""
+        both = [self.differences(setting, [first], [second]) for setting in (small, large)]
+        if both[0] is None or both[1] is None:
+            return None
+        one, other = both[0].mean, both[1].mean
+        return _around(one.value - other.value, math.hypot(one.half_width, other.half_width))
+
+    def spread(self, setting: Setting, arms: Sequence[Arm]) -> Estimate | None:
+        """See `Evidence`; of the two that are printed as best and worst."""
+        cells = self.cells(setting, arms)
+        if cells is None:
+            return None
+        means = cells.means.mean(axis=0)
+        best, worst = arms[int(means.argmax())], arms[int(means.argmin())]
+        found = self.differences(setting, [best], [worst])
+        return None if found is None else found.mean
+
+    def draws(self, setting: Setting, arms: Sequence[Arm]) -> Values | None:
+        """See `Evidence`."""
+        cells = self.cells(setting, arms)
+        return None if cells is None else cells.means[None]
+
+    def standing(self, settings: Sequence[Setting], arms: Sequence[Arm]) -> Standing | None:
+        """See `Evidence`."""
+        return None
 
     def same_for_every_batching(self, setting: Setting, scheme: str) -> bool | None:
         """See `Evidence`; as far as a tenth of a point tells."""

@@ -10,9 +10,11 @@ import itertools
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from tnverify.analyses.paper.rules import Needs
+from tnverify.analyses.paper.schemes import Arm
+
 if TYPE_CHECKING:
     from tnverify.analyses.paper.evidence import Setting
-    from tnverify.analyses.paper.schemes import Arm
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,18 @@ class Above:
             relation = f"more than {self.by:g} points above" if self.by else "above"
         where = "on average" if self.scope == "mean" else "on every configuration"
         return f"{self.first} is {relation} {self.second} {where} ({self.setting})"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupAbove:
+    """The mean of the arms of `higher` exceeds that of `lower`, on average."""
+
+    setting: Setting
+    higher: tuple[Arm, ...]
+    lower: tuple[Arm, ...]
+
+    def __str__(self) -> str:
+        return f"{_mean(self.higher)} is above {_mean(self.lower)} on average ({self.setting})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,18 +156,71 @@ class AlphaRises:
 
 
 Requirement = (
-    Above | SameForEveryBatching | AtChance | Ranked | InFirstGroup | Spread | Shrinks | AlphaRises
+    Above
+    | GroupAbove
+    | SameForEveryBatching
+    | AtChance
+    | Ranked
+    | InFirstGroup
+    | Spread
+    | Shrinks
+    | AlphaRises
 )
 
 
-def in_order(setting: Setting, *groups: tuple[Arm, ...]) -> tuple[Above, ...]:
-    """The requirements that every arm of a group is above every arm of the next."""
-    return tuple(
-        Above(setting, better, worse)
-        for higher, lower in itertools.pairwise(groups)
-        for better in higher
-        for worse in lower
+def in_order(setting: Setting, *groups: tuple[Arm, ...]) -> tuple[GroupAbove, ...]:
+    """The requirements that the mean of each group is above that of the next."""
+    return tuple(GroupAbove(setting, *pair) for pair in itertools.pairwise(groups))
+
+
+def above_each(setting: Setting, first: Arm, others: tuple[Arm, ...]) -> tuple[Above, ...]:
+    """The requirements that an arm is above every other."""
+    return tuple(Above(setting, first, other) for other in others)
+
+
+def settings_of(requirement: Requirement) -> tuple[Setting, ...]:
+    """Where a requirement is measured."""
+    if isinstance(requirement, Shrinks):
+        return requirement.small, requirement.large
+    return (requirement.setting,)
+
+
+def arms_of(requirement: Requirement) -> tuple[Arm, ...]:
+    """The arms that a requirement is about."""
+    match requirement:
+        case Above() | Shrinks():
+            return requirement.first, requirement.second
+        case GroupAbove():
+            return *requirement.higher, *requirement.lower
+        case SameForEveryBatching():
+            return tuple(Arm(scheme, "item") for scheme in requirement.schemes)
+        case AtChance():
+            return (requirement.arm,)
+        case Ranked() | InFirstGroup():
+            return requirement.among
+        case Spread():
+            return requirement.arms
+        case AlphaRises():
+            return (Arm("tasknorm_i"),)
+
+
+def needs_of(requirement: Requirement) -> Needs:
+    """The rules that a requirement falls under.
+
+    An exact invariance holds of any weights, trained or not; whoever is said to fail cannot be
+    asked to have learned.
+    """
+    ranks = isinstance(requirement, Ranked | InFirstGroup)
+    return Needs(
+        order=ranks or isinstance(requirement, GroupAbove),
+        ranks=ranks,
+        trained=not isinstance(requirement, SameForEveryBatching),
+        learned=not isinstance(requirement, AtChance),
     )
+
+
+def _mean(arms: tuple[Arm, ...]) -> str:
+    return str(arms[0]) if len(arms) == 1 else f"the mean of {', '.join(map(str, arms))}"
 
 
 def as_json(requirement: Requirement) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,10 @@ COLUMNS = (
 """What a row of results is about; `alpha` and `per_channel` are None where they are not varied,
 `way` and `shot` missing where they vary."""
 
+OPTIONAL = ("drawn", "domain")
+"""Of a row that may have them: what its task was drawn from, rows of equal `drawn` and `task` being
+of the same classes and images; and the data set or script. Else both are the configuration."""
+
 
 class Samples:
     """Rows with `COLUMNS`, `task` and a column of values, looked up by setting and arm."""
@@ -32,8 +37,10 @@ class Samples:
         missing = {*COLUMNS, "task", value} - set(rows.columns)
         if missing:
             raise ValueError(f"results lack the column(s) {', '.join(sorted(missing))}")
-        self._rows = rows
+        unsaid = {name: rows["configuration"] for name in OPTIONAL if name not in rows}
+        self._rows = rows.assign(**unsaid)
         self._value = value
+        self._about: dict[tuple[Setting, str], dict[str, str]] = {}
         self._known: dict[tuple[Setting, Arm], dict[str, pd.DataFrame]] = {}
 
     def of(self, setting: Setting, arm: Arm) -> dict[str, pd.DataFrame]:
@@ -52,6 +59,14 @@ class Samples:
                 for name, group in rows.groupby("configuration", sort=False)
             }
         return self._known[setting, arm]
+
+    def about(self, setting: Setting, column: str) -> dict[str, str]:
+        """What `drawn` or `domain` says of each configuration."""
+        if (setting, column) not in self._about:
+            rows = self.rows(setting).drop_duplicates("configuration")
+            pairs = zip(rows["configuration"], rows[column], strict=True)
+            self._about[setting, column] = {str(name): str(value) for name, value in pairs}
+        return self._about[setting, column]
 
     def rows(self, setting: Setting) -> pd.DataFrame:
         """All rows of a setting, whatever the arm."""
@@ -80,15 +95,32 @@ def shared_seeds(samples: Sequence[pd.DataFrame]) -> pd.Index:
     )
 
 
-def joined(parts: Sequence[Values]) -> Values:
-    """One (seeds, tasks) matrix: its mean is the mean of the parts' means, its noise theirs.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """(seeds, tasks) of one configuration: what its tasks were drawn from, and its weight."""
 
-    Each part counts the same, however many tasks it has, and how its mean differs from the
-    others' is no noise.
+    drawn: str
+    weight: float
+    matrix: pd.DataFrame
+
+
+def combined(parts: Sequence[Part]) -> Values:
+    """One (seeds, tasks) matrix: its mean is the weighted sum of the parts', its noise theirs.
+
+    Parts of the same tasks are added task by task, so that what a hard task does to all of them
+    is drawn once. Of others, each keeps its own noise, however many tasks it has; how their
+    means differ is no noise.
     """
-    if all(part.shape[1] == 1 for part in parts):
-        means: Values = np.mean(parts, axis=0)
-        return means
-    tasks = sum(part.shape[1] for part in parts)
-    grand = float(np.mean([part.mean() for part in parts]))
-    return np.hstack([grand + (p - p.mean()) * (tasks / (len(parts) * p.shape[1])) for p in parts])
+    seeds = shared_seeds([part.matrix for part in parts])
+    blocks: dict[tuple[str, tuple[object, ...]], Values] = {}
+    for part in parts:
+        key = part.drawn, tuple(part.matrix.columns)
+        values = part.weight * part.matrix.loc[seeds].to_numpy(dtype=np.float64)
+        blocks[key] = blocks[key] + values if key in blocks else values
+    each = list(blocks.values())
+    if len(each) == 1 or all(block.shape[1] == 1 for block in each):
+        whole: Values = np.sum(each, axis=0)
+        return whole
+    tasks = sum(block.shape[1] for block in each)
+    mean = sum(float(block.mean()) for block in each)
+    return np.hstack([mean + (b - b.mean()) * (tasks / b.shape[1]) for b in each])

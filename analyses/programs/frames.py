@@ -26,8 +26,9 @@ RUN = ("learner", "tasks", "scheme", "alpha", "per_channel", "seed")
 def tests(records: Sequence[Record]) -> pd.DataFrame:
     """A row a test task, cell and batching of targets: `RUN`, `configuration`, `way` and `shot`
     (missing where they vary), `target_batching`, `task`, `accuracy` in percent, `record`, and of
-    the cell `cell_style`, `in_parts`, and `own`: whether it is the run's first, of what it was
-    trained on."""
+    the cell `cell_style`, `in_parts`, `domain` (its data set), `drawn` (what its tasks are drawn
+    from: cells of equal `drawn` have the same tasks), whether it has the style (`usual_style`) and
+    the data (`own_data`) of training, and `own`: whether it is the run's first, of both."""
     parts = []
     for record in records:
         arrays = record.columns()
@@ -39,20 +40,40 @@ def tests(records: Sequence[Record]) -> pd.DataFrame:
             "task": arrays["tasks/task"].astype(np.int64),
             "accuracy": arrays["tasks/accuracy"].astype(np.float64),
         }
-        frame = pd.DataFrame(_run(record) | rows)
+        frame = pd.DataFrame(run_of(record) | rows)
         cells = {cell["configuration"]: cell for cell in record.configuration["test"]}
         for column, key in (("way", "way"), ("shot", "shot"), ("cell_style", "style")):
             frame[column] = frame["configuration"].map({n: c.get(key) for n, c in cells.items()})
+        trained = record.configuration
+        usual = trained["test"][0].get("style")
+        for column, told in (
+            ("drawn", {n: _drawn(c, trained["data"]) for n, c in cells.items()}),
+            ("domain", {n: _domain(c, trained["data"]) for n, c in cells.items()}),
+            ("usual_style", {n: c.get("style") == usual for n, c in cells.items()}),
+            ("own_data", {n: c.get("data") in (None, trained["data"]) for n, c in cells.items()}),
+        ):
+            frame[column] = frame["configuration"].map(told)
         frame["own"] = frame["configuration"] == record.configuration["test"][0]["configuration"]
         parts.append(frame)
     if not parts:
         return pd.DataFrame(
             columns=[*RUN, "configuration", "target_batching", "task", "accuracy", "record", "way",
-                     "shot", "cell_style", "own", "in_parts"]
+                     "shot", "cell_style", "drawn", "domain", "usual_style", "own_data", "own",
+                     "in_parts"]
         )  # fmt: skip
     made = pd.concat(parts, ignore_index=True)
     made["in_parts"] = made["configuration"].str.endswith(IN_PARTS)
     return made
+
+
+def _domain(cell: dict[str, Any], data: str) -> str:
+    return f"{cell.get('data') or data} {cell.get('dataset') or ''}".strip()
+
+
+def _drawn(cell: dict[str, Any], data: str) -> str:
+    """Tasks of one way are of the same classes and targets at every shot."""
+    how = cell["way"] if cell.get("way") else cell.get("variable")
+    return f"{_domain(cell, data)}, {how}, {cell.get('targets')}"
 
 
 def curves(records: Sequence[Record]) -> pd.DataFrame:
@@ -68,7 +89,7 @@ def curves(records: Sequence[Record]) -> pd.DataFrame:
             "seconds": arrays["validation/seconds"].astype(np.float64),
             "accuracy": arrays["validation/accuracy"].astype(np.float64),
         }
-        parts.append(pd.DataFrame(_run(record) | _trained_on(record) | rows))
+        parts.append(pd.DataFrame(run_of(record) | trained_on(record) | rows))
     columns = [*RUN, "configuration", "way", "shot", "iteration", "seconds", "accuracy", "record"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
@@ -116,7 +137,7 @@ def alphas(records: Sequence[Record]) -> pd.DataFrame:
             "context_size": arrays["learned/context_size"].astype(np.int64),
             "alpha_learned": arrays["learned/alpha"].astype(np.float64),
         }
-        parts.append(pd.DataFrame(_run(record) | rows))
+        parts.append(pd.DataFrame(run_of(record) | rows))
     columns = [*RUN, "layer", "part", "place", "context_size", "alpha_learned", "record"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
@@ -130,14 +151,15 @@ def _part_of(layer: str) -> str:
 def runs(records: Sequence[Record]) -> pd.DataFrame:
     """A row a run: `RUN`, `configuration`, its results, and the seconds of it all."""
     rows = [
-        _run(r) | _trained_on(r) | {k: v for k, v in r.results.items() if not isinstance(v, dict)}
+        run_of(r) | trained_on(r) | {k: v for k, v in r.results.items() if not isinstance(v, dict)}
         | {"seconds_in_all": r.seconds, "finished": r.finished, "code": r.code}
         for r in records
     ]  # fmt: skip
     return pd.DataFrame(rows)
 
 
-def _run(record: Record) -> dict[str, Any]:
+def run_of(record: Record) -> dict[str, Any]:
+    """`RUN` of a record, and its name."""
     asked = record.configuration
     return {
         "learner": asked.get("learner", ""),
@@ -150,7 +172,8 @@ def _run(record: Record) -> dict[str, Any]:
     }
 
 
-def _trained_on(record: Record) -> dict[str, Any]:
+def trained_on(record: Record) -> dict[str, Any]:
+    """What a run was trained on: `configuration`, `way` and `shot`."""
     asked = record.configuration
     train, kind = asked.get("train", {}), str(asked.get("data", "")).partition(":")[0]
     way, shot = train.get("way"), train.get("shot")

@@ -96,6 +96,7 @@ class ClaimShown:
     number: int
     statement: str
     source: str
+    condition: str
     outcome: str
     in_part: bool
     effect: str

@@ -3,6 +3,7 @@
 - `mean_interval`, `paper_interval`, `bootstrap_interval`: a mean and its interval;
 - `compare_paired`, `compare_family`, `holm`: schemes on identical tasks, one trained model each;
 - `two_level`, `two_level_difference`, `two_level_own_tasks`: over training seeds and tasks;
+- `two_level_draws`: many cells resampled together, for ranks and ranges;
 - `average_ranks`, `ranks_of`, `tie_groups`: Meta-Dataset's rank rule, by which the paper ranks;
 - `friedman`, `nemenyi`, `critical_difference`, `not_told_apart`: many schemes, many data sets;
 - `samples_needed`, `tasks_needed_with_seeds`, `detectable_difference`, `power_of`: before a run;
@@ -44,6 +45,7 @@ from tnverify.analyses.statistics.two_level import (
     TwoLevels,
     two_level,
     two_level_difference,
+    two_level_draws,
     two_level_own_tasks,
 )
 
@@ -75,5 +77,6 @@ __all__ = [
     "tie_groups",
     "two_level",
     "two_level_difference",
+    "two_level_draws",
     "two_level_own_tasks",
 ]

@@ -21,12 +21,17 @@ TOLD = 50.0
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A value and the interval that covers the truth in a share `level` of such measurements."""
+    """A value and the interval that covers the truth in a share `level` of such measurements.
+
+    `degrees` are the degrees of freedom of Student's distribution that the interval's tails
+    follow; infinitely many are the normal distribution's.
+    """
 
     value: float
     low: float
     high: float
     level: float = 0.95
+    degrees: float = math.inf
 
     @property
     def half_width(self) -> float:
@@ -36,6 +41,17 @@ class Estimate:
     def excludes(self, value: float) -> bool:
         """Whether `value` lies outside the interval."""
         return not self.low <= value <= self.high
+
+    def p_value(self, limit: float) -> float:
+        """Return the two-sided p-value of the truth being `limit`: below 1 - `level` exactly where
+        the interval excludes it."""
+        reach = self.value - self.low if limit < self.value else self.high - self.value
+        if limit == self.value or not math.isfinite(reach):
+            return 1.0
+        if reach == 0.0:
+            return 0.0
+        quantile = stats.t.ppf((1 + self.level) / 2, self.degrees)
+        return float(2 * stats.t.sf(abs(limit - self.value) / reach * quantile, self.degrees))
 
 
 def mean_interval(values: ArrayLike, *, level: float = 0.95) -> Estimate:

@@ -18,7 +18,7 @@ from tnverify.analyses.statistics.checked import Values, checked
 from tnverify.analyses.statistics.intervals import Estimate, percentiles, resampled_means
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from numpy.typing import ArrayLike
 
@@ -148,16 +148,48 @@ def two_level_own_tasks(
     return levels if seeds > 1 else _without_seeds(levels)
 
 
+def two_level_draws(
+    values: Mapping[Hashable, Sequence[ArrayLike]],
+    generator: np.random.Generator,
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+) -> dict[Hashable, Values]:
+    """Return the means of resampled seeds and tasks, (resamples, matrices) for each key.
+
+    Matrices (seeds, tasks) of one key are of the same tasks, which are drawn once for all of them;
+    all are of the same seeds, drawn once for everything, with the stretch of `two_level`. So what
+    is made of the means of one draw (a rank, a range) is made of one world.
+    """
+    matrices = {
+        key: [checked(m, f"values[{key}]", dimensions=2) for m in each]
+        for key, each in values.items()
+    }
+    seeds = {len(m) for each in matrices.values() for m in each}
+    if len(seeds) != 1:
+        raise ValueError(f"matrices have {sorted(seeds)} seeds: pass those that all have")
+    seed_draws = _weights(generator, seeds.pop(), resamples)
+    made: dict[Hashable, Values] = {}
+    for key, each in matrices.items():
+        task_draws = _weights(generator, each[0].shape[1], resamples)
+        both = [_both(m, task_draws @ m.T, seed_draws, level) for m in each]
+        made[key] = np.stack(both, axis=1)
+    return made
+
+
 def _draws(
     matrix: Values, task_draws: Values, generator: np.random.Generator, level: float
 ) -> tuple[Values, Values]:
     """The means of draws of tasks alone, and of draws of tasks and seeds, the latter stretched."""
-    seeds = len(matrix)
     over_tasks = task_draws @ matrix.T
-    seed_draws = _weights(generator, seeds, len(task_draws))
-    both = (seed_draws * over_tasks).sum(axis=1)
-    both += (_stretch(seeds, level) - 1) * (seed_draws @ matrix.mean(axis=1) - matrix.mean())
-    return over_tasks.mean(axis=1), both
+    seed_draws = _weights(generator, len(matrix), len(task_draws))
+    return over_tasks.mean(axis=1), _both(matrix, over_tasks, seed_draws, level)
+
+
+def _both(matrix: Values, over_tasks: Values, seed_draws: Values, level: float) -> Values:
+    both: Values = (seed_draws * over_tasks).sum(axis=1)
+    both += (_stretch(len(matrix), level) - 1) * (seed_draws @ matrix.mean(axis=1) - matrix.mean())
+    return both
 
 
 def _weights(generator: np.random.Generator, count: int, resamples: int) -> Values:
@@ -181,8 +213,8 @@ def _levels(matrix: Values, trained: Values, both: Values, level: float) -> TwoL
     mean = float(matrix.mean())
     seed_deviation, task_deviation = _components(matrix)
     levels = TwoLevels(
-        trained=Estimate(mean, *percentiles(trained, level), level),
-        method=Estimate(mean, *percentiles(both, level), level),
+        trained=Estimate(mean, *percentiles(trained, level), level, matrix.shape[1] - 1.0),
+        method=Estimate(mean, *percentiles(both, level), level, _degrees(matrix)),
         seed_means=tuple(float(m) for m in matrix.mean(axis=1)),
         seed_deviation=seed_deviation,
         task_deviation=task_deviation,
@@ -201,6 +233,23 @@ def _components(matrix: Values) -> tuple[float, float]:
     chance = float((residual**2).sum()) / ((seeds - 1) * (tasks - 1))
     between = float(matrix.mean(axis=1).var(ddof=1)) - chance / tasks
     return math.sqrt(max(0.0, between)), math.sqrt(within)
+
+
+def _degrees(matrix: Values) -> float:
+    """Return Satterthwaite's degrees of freedom of the mean over seeds crossed with tasks: those
+    of the seeds where they make the noise, those of the tasks where these do."""
+    seeds, tasks = matrix.shape
+    if seeds == 1:
+        return tasks - 1.0
+    of_seeds = tasks * float(matrix.mean(axis=1).var(ddof=1))
+    of_tasks = seeds * float(matrix.mean(axis=0).var(ddof=1))
+    residual = matrix - matrix.mean(axis=0) - matrix.mean(axis=1, keepdims=True) + matrix.mean()
+    left = (seeds - 1) * (tasks - 1)
+    of_both = float((residual**2).sum()) / left
+    noise = of_seeds**2 / (seeds - 1) + of_tasks**2 / (tasks - 1) + of_both**2 / left
+    if noise == 0.0:
+        return seeds - 1.0
+    return max(seeds - 1.0, (of_seeds + of_tasks - of_both) ** 2 / noise)
 
 
 def _without_seeds(levels: TwoLevels) -> TwoLevels:

@@ -121,7 +121,7 @@ def test_printed_evidence_compares_what_was_printed_side_by_side() -> None:
 
 
 def test_the_mean_over_configurations_has_the_interval_of_independent_means() -> None:
-    found = EVIDENCE.differences(Setting("maml", "fixed"), Arm("tasknorm_i"), Arm("meta_bn"))
+    found = EVIDENCE.differences(Setting("maml", "fixed"), [Arm("tasknorm_i")], [Arm("meta_bn")])
     assert found is not None
     _, half_widths = grid("table1_maml")
     assert found.mean.value == pytest.approx(80.07 - 79.35, abs=0.01)
@@ -135,7 +135,7 @@ def test_what_the_paper_does_not_have_is_not_measured() -> None:
     nowhere = Setting("maml", "varied")
     tbn = Arm("transductive_bn")
     assert EVIDENCE.cells(nowhere, [tbn]) is None
-    assert EVIDENCE.differences(nowhere, tbn, tbn) is None
+    assert EVIDENCE.differences(nowhere, [tbn], [tbn]) is None
     assert EVIDENCE.chances(Setting("cnaps", "varied")) is None
     assert EVIDENCE.alphas(Setting("maml", "fixed")) is None
     assert EVIDENCE.same_for_every_batching(Setting("maml", "fixed"), "tasknorm_i") is None

@@ -11,7 +11,11 @@ import pytest
 
 from tnverify.analyses.paper import Arm, MeasuredEvidence, Setting, find
 from tnverify.analyses.paper.requirements import Above, SameForEveryBatching
-from tnverify.analyses.paper.samples import joined
+from tnverify.analyses.paper.rules import Rules
+from tnverify.analyses.paper.samples import Part, combined
+
+FREE = Rules(seeds=0, tasks=0, settled=math.inf)
+"""Rules that leave every comparison to its interval."""
 
 MAML = Setting("maml", "fixed")
 A, B = Arm("tasknorm_i"), Arm("meta_bn")
@@ -50,7 +54,7 @@ def results(
 )
 def test_a_world_in_which_it_is_so_reproduces_the_claim(gap: float, outcome: str) -> None:
     evidence = MeasuredEvidence(results({A: 60.0 + gap, B: 60.0}), resamples=400)
-    found = find(Above(MAML, A, B), evidence)
+    found = find(Above(MAML, A, B), evidence, FREE)
     assert found.outcome == outcome
     assert found.effect is not None
     assert found.effect.value == pytest.approx(gap, abs=1.5)
@@ -58,7 +62,7 @@ def test_a_world_in_which_it_is_so_reproduces_the_claim(gap: float, outcome: str
 
 def test_differences_are_paired_by_task_and_configuration() -> None:
     evidence = MeasuredEvidence(results({A: 62.0, B: 60.0}), resamples=400)
-    found = evidence.differences(MAML, A, B)
+    found = evidence.differences(MAML, [A], [B])
     cells = evidence.cells(MAML, [A, B])
     assert found is not None
     assert cells is not None
@@ -75,9 +79,11 @@ def test_differences_are_paired_by_task_and_configuration() -> None:
 
 def test_a_single_seed_gives_the_interval_over_tasks() -> None:
     frame = results({A: 62.0, B: 60.0}, seeds=1, training=0.0)
-    one = MeasuredEvidence(frame).differences(MAML, A, B)
+    one = MeasuredEvidence(frame).differences(MAML, [A], [B])
     assert one is not None
-    several = MeasuredEvidence(results({A: 62.0, B: 60.0}, training=3.0)).differences(MAML, A, B)
+    several = MeasuredEvidence(results({A: 62.0, B: 60.0}, training=3.0)).differences(
+        MAML, [A], [B]
+    )
     assert several is not None
     assert one.mean.half_width < several.mean.half_width
 
@@ -91,14 +97,14 @@ def test_seeds_in_common_are_compared_and_others_left_out() -> None:
         ]
     )
     both = frame[frame["seed"].isin([0, 1])]
-    first = MeasuredEvidence(frame).differences(MAML, A, B)
-    second = MeasuredEvidence(both).differences(MAML, A, B)
+    first = MeasuredEvidence(frame).differences(MAML, [A], [B])
+    second = MeasuredEvidence(both).differences(MAML, [A], [B])
     assert first == second
 
 
 def test_schemes_without_a_seed_in_common_are_compared_all_the_same() -> None:
     frame = pd.concat([results({A: 66.0}), results({B: 60.0}, first_seed=9)])
-    found = MeasuredEvidence(frame).differences(MAML, A, B)
+    found = MeasuredEvidence(frame).differences(MAML, [A], [B])
     assert found is not None
     assert found.mean.value == pytest.approx(6.0, abs=1.5)
     assert found.mean.low > 0
@@ -126,19 +132,19 @@ def test_one_task_that_depends_on_its_batch_is_enough() -> None:
         results({A: 60.0}).assign(target_batching=b) for b in ("all", "class", "item")
     )
     require = SameForEveryBatching(MAML, ("tasknorm_i",))
-    assert find(require, MeasuredEvidence(frame)).outcome == "reproduced"
+    assert find(require, MeasuredEvidence(frame), FREE).outcome == "reproduced"
     changed = frame.reset_index(drop=True)
     changed.loc[changed.index[-1], "accuracy"] += 1e-9
-    assert find(require, MeasuredEvidence(changed)).outcome == "contradicted"
+    assert find(require, MeasuredEvidence(changed), FREE).outcome == "contradicted"
     whole = frame[frame["target_batching"] == "all"]
-    assert find(require, MeasuredEvidence(whole)).outcome == "not measured"
+    assert find(require, MeasuredEvidence(whole), FREE).outcome == "not measured"
 
 
 def test_areas_are_compared_over_seeds() -> None:
     speed = Setting("maml", "fixed", "training_area")
     runs = results({A: 62.0, B: 60.0}, tasks=1).rename(columns={"accuracy": "area"})
     evidence = MeasuredEvidence(results({A: 60.0}), areas=runs.drop(columns="task"))
-    found = evidence.differences(speed, A, B)
+    found = evidence.differences(speed, [A], [B])
     assert found is not None
     gaps = (
         runs[runs["scheme"] == A.scheme]["area"].to_numpy()
@@ -147,11 +153,11 @@ def test_areas_are_compared_over_seeds() -> None:
     assert found.mean.value == pytest.approx(gaps.mean())
     assert math.isfinite(found.mean.half_width)
     one = MeasuredEvidence(results({A: 60.0}), areas=runs[runs["seed"] == 0].drop(columns="task"))
-    alone = find(Above(speed, A, B), one)
+    alone = find(Above(speed, A, B), one, FREE)
     assert alone.outcome == "undecided"
     assert alone.effect is not None
     assert alone.effect.half_width == math.inf
-    assert MeasuredEvidence(results({A: 60.0})).differences(speed, A, B) is None
+    assert MeasuredEvidence(results({A: 60.0})).differences(speed, [A], [B]) is None
 
 
 def test_learned_alphas_are_those_of_the_setting() -> None:
@@ -167,14 +173,72 @@ def test_learned_alphas_are_those_of_the_setting() -> None:
     assert MeasuredEvidence(results({A: 60.0})).alphas(MAML) is None
 
 
-def test_joined_parts_keep_their_means_and_their_noise() -> None:
+def parts_of(*sizes: int, drawn: str = "") -> list[Part]:
     generator = np.random.default_rng(0)
-    parts = [generator.normal(mean, 2.0, (4, tasks)) for mean, tasks in ((80, 50), (20, 200))]
-    whole = joined(parts)
-    assert whole.mean() == pytest.approx(np.mean([p.mean() for p in parts]))
-    assert whole.mean(axis=1) == pytest.approx(np.mean([p.mean(axis=1) for p in parts], axis=0))
-    error = math.hypot(*(p[0].std() / math.sqrt(p.shape[1]) for p in parts)) / 2
+    made = [generator.normal(80 - 20 * i, 2.0, (4, tasks)) for i, tasks in enumerate(sizes)]
+    return [Part(drawn or str(i), 1 / len(sizes), pd.DataFrame(m)) for i, m in enumerate(made)]
+
+
+def test_combined_parts_keep_their_means_and_their_noise() -> None:
+    parts = parts_of(50, 200)
+    whole = combined(parts)
+    means = [part.matrix.to_numpy().mean(axis=1) for part in parts]
+    assert whole.mean(axis=1) == pytest.approx(np.mean(means, axis=0))
+    error = (
+        math.hypot(*(p.matrix.loc[0].std(ddof=0) / math.sqrt(p.matrix.shape[1]) for p in parts)) / 2
+    )
     assert whole[0].std() / math.sqrt(whole.shape[1]) == pytest.approx(error, rel=0.05)
+
+
+def test_cells_that_share_tasks_are_added_task_by_task() -> None:
+    one, other = parts_of(50, 50, drawn="glyphs-5")
+    whole = combined([one, other])
+    assert whole == pytest.approx((one.matrix + other.matrix).to_numpy() / 2)
+    # Shared tasks that are hard in both do not average out; those of other draws do.
+    hard = np.random.default_rng(1).normal(0, 10, 200)
+    frame = results({A: 60.0, B: 60.0}, tasks=200, training=0.1)
+    frame["accuracy"] += np.where(frame["scheme"] == A.scheme, hard[frame["task"]], 0.0)
+    apart = MeasuredEvidence(frame).differences(MAML, [A], [B])
+    shared = MeasuredEvidence(frame.assign(drawn="glyphs")).differences(MAML, [A], [B])
+    assert apart is not None
+    assert shared is not None
+    assert shared.mean.value == pytest.approx(apart.mean.value)
+    assert shared.mean.half_width > 1.2 * apart.mean.half_width
+
+
+def test_two_settings_that_share_tasks_are_compared_on_them() -> None:
+    frame = results({A: 62.0, B: 60.0}, tasks=100)
+    hard = np.random.default_rng(1).normal(0, 10, 100)
+    frame["accuracy"] += np.where(frame["scheme"] == A.scheme, hard[frame["task"]], 0.0)
+    small, large = Setting("maml", "fixed", shot=1), Setting("maml", "fixed", shot=5)
+    apart = MeasuredEvidence(frame).change(small, large, A, B)
+    shared = MeasuredEvidence(frame.assign(drawn="glyphs")).change(small, large, A, B)
+    assert apart is not None
+    assert shared is not None
+    # What makes tasks hard for one scheme at either shot is no noise of how the gap changes.
+    assert shared.half_width < 0.5 * apart.half_width
+
+
+def trainings(**changed: float) -> pd.DataFrame:
+    row = {"learner": "maml", "tasks": "fixed", "way": 5, "shot": 1, "alpha": None,
+           "per_channel": None, "seed": 0, "whole": 60.0, "half": 59.5, "pixels": 40.0}  # fmt: skip
+    return pd.DataFrame([row | {"scheme": arm.scheme} | changed for arm in (A, B)])
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [({}, ""), ({"half": 55.0}, "+5.0 points"), ({"half": math.nan}, "half the budget"),
+     ({"pixels": 70.0}, "raw pixels"), ({"pixels": math.nan}, "raw pixels were not")],
+)  # fmt: skip
+def test_a_training_that_has_not_settled_judges_nothing(
+    changed: dict[str, float], said: str
+) -> None:
+    evidence = MeasuredEvidence(
+        results({A: 70.0, B: 60.0}, tasks=200), trainings=trainings(**changed), resamples=200
+    )
+    found = find(Above(MAML, A, B), evidence)
+    assert found.outcome == ("not judged" if said else "reproduced")
+    assert said in found.text
 
 
 @pytest.mark.parametrize("problem", ["column", "twice", "tasks of a seed", "tasks of a scheme"])
@@ -193,4 +257,4 @@ def test_what_cannot_be_compared_is_refused(problem: str) -> None:
         ),
     }[problem]
     with pytest.raises(ValueError, match=said):
-        MeasuredEvidence(broken).differences(MAML, A, B)
+        MeasuredEvidence(broken).differences(MAML, [A], [B])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,18 @@ import numpy as np
 import pytest
 from pictures import expect_a_clear_edge
 
-from tnverify.analyses.paper import CLAIMS, judge
-from tnverify.analyses.programs import estimates, frames, load
+from tnverify.analyses.paper import CLAIMS, Arm, Setting, judge
+from tnverify.analyses.paper.rules import Rules
+from tnverify.analyses.programs import estimates, frames, load, settling, setups
 from tnverify.analyses.programs.claims import named
 from tnverify.analyses.programs.costing import measure
 from tnverify.analyses.programs.evidence import RecordedEvidence
 from tnverify.analyses.programs.program import Found
 from tnverify.analyses.records import RecordStore
 from tnverify.analyses.sweep import Workplace
+
+FREE = Rules(seeds=0, seeds_of_orders=0, tasks=0, domains=0, settled=math.inf)
+"""Rules that leave every comparison to its interval."""
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +48,7 @@ def recorded(name: str, request: Request, folder: Path, spoil: Spoil | None = No
 
 def outcome(number: int, evidence: RecordedEvidence) -> str:
     (claim,) = (claim for claim in CLAIMS if claim.number == number)
-    return judge(claim, evidence).outcome
+    return judge(claim, evidence, FREE).outcome
 
 
 def test_collapse_and_invariance_are_reproduced(small: Request, tmp_path: Path) -> None:
@@ -82,6 +87,71 @@ def test_one_task_that_differs_in_parts_contradicts_invariance(
     evidence = RecordedEvidence(recorded("claims", small, tmp_path, spoil), resamples=100)
     assert outcome(3, evidence) == "contradicted"
     assert outcome(1, evidence) == "reproduced"
+
+
+def test_a_smoke_page_judges_nothing(small: Request, tmp_path: Path) -> None:
+    records = recorded("claims", small, tmp_path)
+    content = load("claims").content(Found(small, tuple(records)))
+    assert set(content.frames["claims"]["outcome"]) == {"not judged"}
+    assert {s.figure for s in content.statements} == {"18 of 18"}
+    here = content.frames["claims"]["here"]
+    assert here.str.startswith("not judged: 1 training seed, and ").any()
+
+
+def test_conditions_are_judged_apart(small: Request, tmp_path: Path) -> None:
+    asked = replace(small, learners=("maml",), schemes=("tasknorm_i", "meta_bn"))
+    styled = recorded("claims", asked, tmp_path / "task")
+    plain = recorded("claims", replace(asked, style="none"), tmp_path / "none")
+    content = load("claims").content(Found(asked, (*styled, *plain)))
+    titles = [section.title for section in content.sections]
+    assert titles[:2] == ["Claims, style shared by a task's context and targets",
+                          "Claims, style none"]  # fmt: skip
+    assert set(content.frames["claims"]["condition"]) == {t[8:] for t in titles[:2]}
+
+
+def test_tables_of_one_data_set_are_judged_in_domain(small: Request, tmp_path: Path) -> None:
+    evidence = RecordedEvidence(recorded("claims", small, tmp_path), resamples=20)
+    arms = [Arm("tasknorm_i"), Arm("meta_bn")]
+    fixed = evidence.cells(Setting("maml", "fixed"), arms)
+    varied = evidence.cells(Setting("cnaps", "varied"), arms)
+    assert fixed is not None
+    assert varied is not None
+    assert fixed.configurations == ("folder-5-1", "folder-5-5")
+    assert varied.configurations == ("folder", "digits", "textures")
+
+
+def half_and_whole(small: Request, folder: Path, **train: object) -> list[Record]:
+    asked = replace(small, learners=("maml",), schemes=("tasknorm_i",), seeds=1)
+    setup = setups.fixed("maml", 5, 5)
+    (whole,) = setups.runs(asked, setup, ("tasknorm_i",), (0,))
+    store, made = RecordStore(folder, "made-up"), []
+    for iterations, gained in ((20, 0.0), (10, -4.0)):
+        one = whole | {"train": whole["train"] | {"iterations": iterations} | train}
+        trained = made_up_runs.made_up(one)
+        trained.arrays["tasks/accuracy"] = np.asarray(trained.arrays["tasks/accuracy"]) + gained  # type: ignore[index]  # a dict
+        made.append(store.write(one, trained.results, trained.arrays))
+    pixels = setups.pixels(asked, setup)
+    found = made_up_runs.made_up(pixels)
+    return [*made, store.write(pixels, found.results, found.arrays)]
+
+
+def test_half_the_budget_tells_whether_training_had_settled(small: Request, tmp_path: Path) -> None:
+    records = half_and_whole(small, tmp_path, decay="cosine")
+    (row,) = settling.trainings(records).to_dict("records")
+    assert row["whole"] - row["half"] == pytest.approx(4.0)
+    assert row["whole"] > row["pixels"] + 10
+    assert [r.name for r in settling.longest(records)] == [records[0].name]
+    # Without it, a rate that decays to the end tells nothing of half-way.
+    (alone,) = settling.trainings(records[:1]).to_dict("records")
+    assert math.isnan(alone["half"])
+    assert math.isnan(alone["pixels"])
+
+
+def test_a_constant_rate_is_judged_by_its_own_curve(small: Request, tmp_path: Path) -> None:
+    (whole, *_) = half_and_whole(small, tmp_path, decay="none", iterations=1000)
+    (row,) = settling.trainings([whole]).to_dict("records")
+    curve = whole.columns()["validation/accuracy"]
+    assert (row["half"], row["whole"]) == (pytest.approx(curve[5]), pytest.approx(curve[-1]))
 
 
 def test_transduction_counts_the_tasks_that_differ(small: Request, tmp_path: Path) -> None:
