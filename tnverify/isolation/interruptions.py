@@ -40,5 +40,5 @@ def interruptions_put_off() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        for number in came:
-            handlers[signal.Signals(number)](number, None)
+        for each in came:
+            handlers[signal.Signals(each)](each, None)

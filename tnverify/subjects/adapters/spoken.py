@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import functools
 import inspect
 import itertools
 import sys
@@ -58,10 +57,17 @@ def words_in(layer: Any) -> frozenset[str]:
     )
 
 
-@functools.lru_cache(maxsize=16)  # adapters ask about one class again and again
+_last: tuple[type, tuple[ast.AST, ...]] | None = None
+"""The class that was read last: adapters ask about one again and again. No cache by hash, which a
+user's class need not have."""
+
+
 def _sources(kind: type) -> tuple[ast.AST, ...]:
     """The parsed sources of a class and of its bases that are not torch's or Python's."""
-    return tuple(_parsed(kind))
+    global _last  # noqa: PLW0603 - a cache of one
+    if _last is None or _last[0] is not kind:
+        _last = kind, tuple(_parsed(kind))
+    return _last[1]
 
 
 def _parsed(kind: type) -> Iterator[ast.AST]:
