@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -33,6 +35,7 @@ def _timeless(value: Any) -> Any:
     return [_timeless(each) for each in value] if isinstance(value, list) else value
 
 
+@pytest.mark.slow
 def test_two_processes_give_one_report_of_a_layer_that_starts_at_random(tmp_path: Path) -> None:
     (tmp_path / "layers.py").write_text(LAYER)
     reports = []

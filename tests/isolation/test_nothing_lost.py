@@ -80,6 +80,7 @@ def test_a_folder_that_a_layer_takes_away_costs_the_programs_alone(tmp_path: Pat
     assert any("could not be written" in caution for caution in report.cautions)
 
 
+@pytest.mark.slow
 def test_two_runs_in_one_folder_leave_whole_files(tmp_path: Path) -> None:
     options = RunOptions(profile="quick", only=(LAW,), out=tmp_path)
     for _ in range(2):

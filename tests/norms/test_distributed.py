@@ -12,6 +12,7 @@ from tnverify.norms import MetaBN
 from tnverify.norms.distributed import state_of_shards
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not (distributed.is_available() and distributed.is_gloo_available()),
     reason="needs a torch with distributed and gloo",

@@ -215,6 +215,7 @@ def test_a_survivor_says_how_it_differs_and_what_to_add(
     assert strict.fate == "caught"
 
 
+@pytest.mark.slow
 def test_a_task_that_the_profile_does_not_draw_is_named(
     spec: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -136,6 +136,7 @@ def test_ctrl_c_shows_what_was_found(tnverify: Terminal, taken: Taken) -> None:
     assert "Interrupted: this is what was found so far." in ended.out
 
 
+@pytest.mark.slow
 def test_the_figure_is_drawn(tnverify: Terminal, taken: Taken, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the extra is not installed here")
     assert tnverify("power", "--figure", "matrix.svg").code == 0

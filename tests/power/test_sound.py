@@ -34,7 +34,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize(
     "candidate",
-    sampled([each for each in CANDIDATES if not each.shows], 4),
+    sampled([each for each in CANDIDATES if not each.shows], 8),
     ids=lambda each: each.name,
 )
 def test_a_sound_layer_raises_no_alarm(candidate: Candidate) -> None:

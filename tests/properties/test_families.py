@@ -32,7 +32,7 @@ ELSEWHERE = (
 """Faults that need a compiler, CUDA or the profile thorough to show."""
 
 
-@pytest.mark.parametrize("layer", sampled(trials.SOUND, 3))
+@pytest.mark.parametrize("layer", sampled(trials.SOUND, 5))
 @pytest.mark.parametrize("family", FAMILIES)
 def test_sound_layers_keep_the_laws(family: str, layer: str) -> None:
     laws = [law for law in HERE if law.family == family]

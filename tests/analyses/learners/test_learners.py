@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 import torch
 from few_shot import drawn_sets, small_body, unsettled
+from samples import each as sampled
 from torch.func import vmap
 
 from tnverify.analyses.learners import (
@@ -137,7 +138,7 @@ def test_tasks_in_one_launch_have_the_gradients_of_a_loop(scheme: str, name: str
 
 @learners
 @schemes
-@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize("per_channel", sampled([False, True], 2))
 @pytest.mark.parametrize("alpha", ["functional", "free"])
 def test_every_form_of_alpha_is_learned(
     alpha: str, per_channel: bool, scheme: str, name: str

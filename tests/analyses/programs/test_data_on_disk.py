@@ -56,6 +56,7 @@ def test_a_gpu_that_is_named_is_one_lane(
     assert (asked["workers"], asked["gpus"]) == (workers, ())
 
 
+@pytest.mark.slow
 def test_omniglot_is_read_at_its_own_size(one_run: Request, tmp_path: Path) -> None:
     write_omniglot(tmp_path / "omniglot", {"Latin": 12, "Greek": 6}, {"Tifinagh": 6}, images=16)
     request = replace(one_run, data=f"omniglot:{tmp_path / 'omniglot'}")

@@ -29,6 +29,7 @@ def test_what_is_missing_is_named_with_the_extra(
         trained(small(drawn), tmp_path, logs=tmp_path / "logs")
 
 
+@pytest.mark.slow
 def test_scalars_are_what_is_recorded(
     drawn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ import configurations
 import pytest
 from configurations import cell, small, trained
 from runs import Dying, Killed, expect_same_run, interrupted
+from samples import each as sampled
 
 from tnverify.analyses.sweep import Workplace
 from tnverify.analyses.training import run as run_module
@@ -27,7 +28,7 @@ LEARNERS = [
 ]
 
 
-@pytest.mark.parametrize("after", [1, 4])
+@pytest.mark.parametrize("after", sampled([4, 1], 2))
 @pytest.mark.parametrize(("learner", "scheme"), LEARNERS)
 def test_killed_and_gone_on_is_the_same_run(
     learner: str, scheme: str, after: int, drawn: str, tmp_path: Path,
