@@ -183,6 +183,18 @@ def test_folders_that_others_can_write_are_not_used(fresh, tmp_path) -> None:
     assert list(native._folders()) == []
 
 
+def test_a_user_without_a_home_keeps_them_in_the_temporary_folder(fresh, tmp_path) -> None:
+    def homeless() -> None:
+        raise RuntimeError("Could not determine home directory.")
+
+    fresh.delenv("XDG_CACHE_HOME", raising=False)
+    fresh.setattr(native.Path, "home", homeless)
+    fresh.setattr(native.Path, "expanduser", lambda self: homeless())
+    fresh.setattr(native.tempfile, "gettempdir", lambda: str(tmp_path))
+    (only,) = native._folders()
+    assert only.parent == tmp_path
+
+
 @pytest.mark.slow
 @compiled
 def test_processes_that_build_at_the_same_time_do_not_meet(tmp_path) -> None:

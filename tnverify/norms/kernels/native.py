@@ -7,6 +7,7 @@ or nowhere to keep what it built, the layers go on by torch's operations.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
@@ -106,9 +107,12 @@ def _compiler() -> list[str] | None:
 
 def _folders() -> Iterator[Path]:
     """Where built kernels may be kept, best first: folders that are there and nobody else's."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()
-    shared = Path(tempfile.gettempdir()) / f"tnverify-{os.getuid()}"
-    for folder in (Path(home) / "tnverify", shared):
+    cache = os.environ.get("XDG_CACHE_HOME")
+    folders = [Path(cache) / "tnverify"] if cache else []
+    if not cache:
+        with contextlib.suppress(RuntimeError):  # in a container a user may have no home
+            folders.append(Path.home() / ".cache" / "tnverify")
+    for folder in (*folders, Path(tempfile.gettempdir()) / f"tnverify-{os.getuid()}"):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             status = folder.lstat()
