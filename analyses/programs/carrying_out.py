@@ -107,15 +107,7 @@ def analyse(
     `run_sweep` raises; KeyboardInterrupt passes, with what is done kept.
     """
     train_one, sources = _carried_by(program, logs)
-    configurations = program.plan(request)
-    if not any(each.get("learner") != "pixels" for each in configurations):
-        raise NothingPlannedError(
-            f"{program.name} has no run with these schemes and learners: leave one of them out"
-        )
-    if program.runs == "training":
-        from tnverify.analyses.training.planning import planned
-
-        configurations = planned(configurations)
+    configurations = _configurations(program, request)
     names = planned_names(configurations, out, sources)
     asked = Asked(
         program.name, request, shlex.join(command), datetime.now(UTC).isoformat(timespec="seconds"),
@@ -132,6 +124,44 @@ def analyse(
         gpus=_gpus(request.device) if engine == "local" else (),
     )  # fmt: skip
     return replace(_write(program, asked, swept.records, out, swept.failures), notes=swept.notes)
+
+
+def _configurations(program: Program, request: Request) -> list[dict[str, Any]]:
+    """What is to be run, its data checked. Raises NothingPlannedError and DataError."""
+    configurations = list(program.plan(request))
+    if not any(each.get("learner") != "pixels" for each in configurations):
+        raise NothingPlannedError(
+            f"{program.name} has no run with these schemes and learners: leave one of them out"
+        )
+    if program.runs != "training":
+        return configurations
+    from tnverify.analyses.training.planning import planned
+
+    return planned(configurations)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """A run that an analysis asks for, and whether it has its record already."""
+
+    configuration: dict[str, Any]
+    recorded: bool
+
+
+def planned_runs(
+    program: Program, request: Request, out: Path
+) -> tuple[list[PlannedRun], TrainOne]:
+    """Return the runs that `analyse` would carry out, and what carries them out.
+
+    Raises NothingPlannedError, and DataError where tasks cannot be drawn from the data.
+    """
+    train_one, sources = _carried_by(program, None)
+    store = RecordStore(out / "records", code_version(sources))
+    runs = [
+        PlannedRun(each, store.find(store.name(each)) is not None)
+        for each in _configurations(program, request)
+    ]
+    return runs, train_one
 
 
 def rebuild(folders: Sequence[Path], out: Path) -> list[Written]:

@@ -70,7 +70,14 @@ SIZES: dict[str, Size] = {
             share=(0.5, 0.25),
         ),
         Size(
-            "standard", "overnight", 5, (600, 600), (200, 100), (1, 2, 3, 5, 8, 10), 2000, wide=True
+            "standard",
+            "days on two cores",
+            5,
+            (600, 600),
+            (200, 100),
+            (1, 2, 3, 5, 8, 10),
+            2000,
+            wide=True,
         ),
     )
 }

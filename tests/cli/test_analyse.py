@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -155,6 +156,29 @@ def test_a_report_is_made_again_and_what_lacks_is_told(
     assert ended.out == "elsewhere/context_size/report.html: 5 runs, 5 missing\n"
 
 
+def test_a_plan_says_what_it_takes_and_trains_nothing(
+    tnverify: Terminal, data: str, tmp_path: Path
+) -> None:
+    asked = ["analyse", "accuracy", "--smoke", "--data", data, "--learner", "protonets",
+             "--schemes", "tasknorm_i", "--out", "out", "--plan"]  # fmt: skip
+    one, two = (tnverify(*asked, "--seeds", seeds) for seeds in ("1", "2"))
+    assert one.code == two.code == 0
+    assert one.out.splitlines()[0] == "accuracy, smoke: 2 runs, 0 recorded, 2 to do"
+    assert two.out.splitlines()[0] == "accuracy, smoke: 3 runs, 0 recorded, 3 to do"
+    assert re.search(
+        r"^About \d+ s of one processor, \d+ s on 2, and 1 MB in out", one.out, re.MULTILINE
+    )
+    assert "Nothing was trained." in one.out
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_plan_of_nothing_is_one_line(tnverify: Terminal, data: str) -> None:
+    ended = tnverify("analyse", "alpha_curves", "--smoke", "--data", data, "--schemes", "meta_bn",
+                     "--plan")  # fmt: skip
+    assert (ended.code, ended.out) == (2, "")
+    assert "has no run with these schemes and learners" in ended.complaint
+
+
 def test_an_analysis_trains_reports_and_is_not_trained_again(
     tnverify: Terminal, data: str, tmp_path: Path
 ) -> None:
@@ -175,3 +199,4 @@ def test_an_analysis_trains_reports_and_is_not_trained_again(
     assert [path.stat().st_mtime_ns for path in records] == times
     asked = json.loads((tmp_path / "out" / "transduction" / "analysis.json").read_text())
     assert sorted(asked["records"]) == [path.stem for path in records]
+    assert "2 runs, 2 recorded, 0 to do\n" in tnverify(*command, "--plan").out

@@ -46,7 +46,12 @@ def check_extra() -> None:
     default="quick",
     help="About 15 minutes on two cores.  [default]",
 )
-@click.option("--standard", "size", flag_value="standard", help="Overnight: five training seeds.")
+@click.option(
+    "--standard",
+    "size",
+    flag_value="standard",
+    help="Days on two cores: five training seeds; --plan says how long.",
+)
 @click.option(
     "--data",
     default="glyphs",
@@ -130,9 +135,16 @@ def check_extra() -> None:
     help="Write losses and validation accuracies there for TensorBoard while runs train; `cost`"
     " trains nothing.",
 )
+@click.option(
+    "--plan",
+    "plan_only",
+    is_flag=True,
+    help="Print how many runs it takes, about how long and how much disk, and train nothing.",
+)
 def command(
     name: str,
     *,
+    plan_only: bool,
     size: str,
     data: str,
     style: str,
@@ -173,6 +185,8 @@ def command(
     from tnverify.analyses.programs.carrying_out import NothingPlannedError, analyse
     from tnverify.analyses.sweep import BusyError, EngineError
 
+    if plan_only:
+        return _tell_plan(name, request, out, workers)
     typed = ["tnverify", *sys.argv[1:]] if sys.argv[1:2] == ["analyse"] else ["tnverify", "analyse", name]  # fmt: skip  # noqa: E501 - one thought
     try:
         written = analyse(
@@ -192,6 +206,47 @@ def command(
         )
         return INTERRUPTED
     return told(written)
+
+
+def _tell_plan(name: str, request: Request, out: Path, workers: int | None) -> int:
+    """Say what the analysis takes; the exit code."""
+    from tnverify.analyses.data import DataError
+    from tnverify.analyses.programs import load
+    from tnverify.analyses.programs.carrying_out import NothingPlannedError
+    from tnverify.analyses.programs.foreseen import foreseen
+    from tnverify.isolation.processes import cores
+
+    try:
+        found = foreseen(load(name), request, out)
+    except NothingPlannedError as error:
+        raise bad(error) from None
+    except DataError as error:
+        raise bad(f"--data {request.data}: {error}") from None
+    click.echo(
+        f"{name}, {request.size.name}: {found.runs} runs, {found.runs - found.to_do} recorded,"
+        f" {found.to_do} to do"
+    )
+    for share in found.shares:
+        long = "" if share.seconds is None else f", about {_for_long(share.seconds)}"
+        click.echo(f"  {share.learner}: {share.to_do} to do{long}")
+    if found.seconds is not None:
+        at_once = min(workers or cores(), max(1, found.to_do))
+        side_by_side = f", {_for_long(found.seconds / at_once)} on {at_once}" if at_once > 1 else ""
+        click.echo(
+            f"About {_for_long(found.seconds)} of one processor{side_by_side}, and"
+            f" {max(1, round(found.disk / 1e6))} MB in {out}: judged by a few iterations of each"
+            " kind of run."
+        )
+    click.echo(
+        "Nothing was trained. Without --plan the command trains, in as many pieces as you like."
+    )
+    return 0
+
+
+def _for_long(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def told(written: Written) -> int:
