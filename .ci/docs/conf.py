@@ -1,4 +1,4 @@
-"""How Sphinx builds the documentation: `.ci/docs/build.py` lays out the pages and calls it."""
+"""Configure Sphinx, which `.ci/docs/build.py` calls once the pages are laid out."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _as_restructured(
 
 
 def _in_list(lines: list[str]) -> bool:
-    """Whether what comes next goes on with a list, or with code that was begun."""
+    """Return whether the next line continues a list, or a block of code."""
     said = [line for line in lines if line.strip()]
     return bool(said) and (said[-1].startswith(("    ", "  ", "- ", ">>>")))
 

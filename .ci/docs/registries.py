@@ -211,7 +211,7 @@ _SAID = {
     "subjects": "SPECs, or tables with the keys below.",
     "waivers": "Known failures: [a waiver](/how-to/waive.md).",
 }
-"""What keys say that are no options of the command line, or mean more than these."""
+"""Describe keys that are no options of the command line, or mean more than these."""
 
 
 def _options() -> dict[str, click.Option]:

@@ -1,4 +1,4 @@
-"""What the tests say of other people's layers, as a page."""
+"""Make a page of what the tests expect of other people's layers."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class Evidence(Protocol):
         One draw, the means themselves, where no noise is known."""
 
     def standing(self, settings: Sequence[Setting], arms: Sequence[Arm]) -> Standing | None:
-        """What stands behind arms; None of evidence that no rule is asked of, as the paper's."""
+        """Return what stands behind arms; None where no rule applies."""
 
     def same_for_every_batching(self, setting: Setting, scheme: str) -> bool | None:
         """Whether each task came out the same with targets all at once and in parts."""

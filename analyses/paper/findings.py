@@ -64,7 +64,7 @@ class Finding:
 
 
 def find(requirement: Requirement, evidence: Evidence, rules: Rules = RULES) -> Finding:
-    """What evidence says of one requirement; *not judged*, with the reason, where the rules leave
+    """Judge one requirement by evidence: *not judged*, with the reason, where the rules leave
     it without a verdict."""
     found = _found(requirement, evidence)
     if found.outcome == "not measured":

@@ -194,7 +194,7 @@ class MeasuredEvidence:
         return {str(name): 100 / float(way) for name, way in ways.items()} or None
 
     def _parts(self, setting: Setting, arms: Sequence[Arm]) -> list[Mapping[str, Part]]:
-        """Of each arm its configurations, each of weight 1."""
+        """Return the configurations of each arm, each of weight 1."""
         samples = self._results if setting.measurement == "accuracy" else self._areas
         drawn = {} if samples is None else samples.about(setting, "drawn")
         return [

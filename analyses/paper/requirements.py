@@ -179,7 +179,7 @@ def above_each(setting: Setting, first: Arm, others: tuple[Arm, ...]) -> tuple[A
 
 
 def settings_of(requirement: Requirement) -> tuple[Setting, ...]:
-    """Where a requirement is measured."""
+    """Return where a requirement is measured."""
     if isinstance(requirement, Shrinks):
         return requirement.small, requirement.large
     return (requirement.setting,)

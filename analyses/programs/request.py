@@ -71,7 +71,7 @@ SIZES: dict[str, Size] = {
         ),
         Size(
             "standard",
-            "days on two cores",
+            "five seeds, every way and shot",
             5,
             (600, 600),
             (200, 100),

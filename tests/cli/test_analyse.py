@@ -199,4 +199,7 @@ def test_an_analysis_trains_reports_and_is_not_trained_again(
     assert [path.stat().st_mtime_ns for path in records] == times
     asked = json.loads((tmp_path / "out" / "transduction" / "analysis.json").read_text())
     assert sorted(asked["records"]) == [path.stem for path in records]
-    assert "2 runs, 2 recorded, 0 to do\n" in tnverify(*command, "--plan").out
+    told = tnverify(*command, "--plan").out
+    assert told.startswith("transduction, smoke: 2 runs, 2 recorded, 0 to do\n")
+    assert "About" not in told
+    assert told.endswith("All of it is recorded: without --plan the command makes the page.\n")

@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
+from torch.func import functional_call
 
 from tnverify import norms
 from tnverify.norms import BY_SCHEME, MetaBN, TaskNormI
@@ -97,21 +98,41 @@ def test_neither_threads_nor_other_targets_change_a_bit(scheme, last, monkeypatc
         expect_same(alone.detach(), layer.normalize(sets[1], state).detach(), "targets one by one")
 
 
+class OneTask(torch.nn.Module):
+    """A layer's outputs for both sets, as a function of them and of its parameters."""
+
+    def __init__(self, layer: torch.nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, context, targets):
+        outputs, state = self.layer.condition(context)
+        return outputs, self.layer.normalize(targets, state)
+
+
 @compiled
-@pytest.mark.parametrize("scheme", ["tasknorm_i", "tasknorm_l", "meta_bn", "group_norm"])
-def test_first_and_second_derivatives_are_right(scheme, monkeypatch) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "options"),
+    [("tasknorm_i", {}), ("tasknorm_i", {"per_channel": True}), ("tasknorm_l", {}),
+     ("tasknorm_l", {"alpha": "free"}), ("meta_bn", {}), ("group_norm", {}),
+     ("transductive_bn", {}), ("layer_norm", {}), ("instance_norm", {})],
+    ids=str,
+)  # fmt: skip
+def test_first_and_second_derivatives_are_right(scheme, options, monkeypatch) -> None:
+    """By the sets and by every parameter."""
     monkeypatch.setattr(small, "FEW", 0)
-    layer = BY_SCHEME[scheme](2, unbiased=True).double().eval()
+    model = OneTask(BY_SCHEME[scheme](2, unbiased=True, **options).double().eval())
+    names = [name for name, _ in model.named_parameters()]
+    parameters = [(p.detach() + 0.25).requires_grad_() for p in model.parameters()]
 
-    def task(context, targets, weight):
-        layer_outputs, state = layer.condition(context)
-        return layer_outputs * weight, layer.normalize(targets, state)
+    def outputs(context, targets, *values):
+        return functional_call(model, dict(zip(names, values, strict=True)), (context, targets))
 
-    sets = tuple(drawn(n, 2, 3, 3, seed=n).requires_grad_() for n in (3, 2))
-    inputs = (*sets, torch.ones((), dtype=torch.float64, requires_grad=True))
+    sets = (drawn(n, 2, 3, 3, seed=n).requires_grad_() for n in (3, 2))
+    inputs = (*sets, *parameters)
     torch.manual_seed(0)  # the fast mode projects on random directions
-    assert gradcheck(task, inputs, fast_mode=True)
-    assert gradgradcheck(task, inputs, fast_mode=True)
+    assert gradcheck(outputs, inputs, fast_mode=True)
+    assert gradgradcheck(outputs, inputs, fast_mode=True)
 
 
 @compiled

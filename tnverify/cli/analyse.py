@@ -50,7 +50,7 @@ def check_extra() -> None:
     "--standard",
     "size",
     flag_value="standard",
-    help="Days on two cores: five training seeds; --plan says how long.",
+    help="Five training seeds; --plan says how long it takes.",
 )
 @click.option(
     "--data",
@@ -229,6 +229,9 @@ def _tell_plan(name: str, request: Request, out: Path, workers: int | None) -> i
     for share in found.shares:
         long = "" if share.seconds is None else f", about {_for_long(share.seconds)}"
         click.echo(f"  {share.learner}: {share.to_do} to do{long}")
+    if not found.to_do:
+        click.echo("All of it is recorded: without --plan the command makes the page.")
+        return 0
     if found.seconds is not None:
         at_once = min(workers or cores(), max(1, found.to_do))
         side_by_side = f", {_for_long(found.seconds / at_once)} on {at_once}" if at_once > 1 else ""
